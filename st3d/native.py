@@ -1,0 +1,46 @@
+"""The compiled kernels (st3d/native_src/*.c): one shared library, called through ctypes.
+
+A ctypes call releases the interpreter's lock, so `in_ranges` runs one kernel on several cores with plain
+Python threads. Kernels write disjoint ranges or fixed blocks, never a shared sum: results have the same
+bits for any number of threads.
+"""
+
+import ctypes
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+
+import numpy as np
+
+_spec = find_spec("st3d._native")
+if _spec is None or _spec.origin is None:
+    raise ImportError("st3d's C kernels are not built: run `make .venv`, or `pip install -e .` in the repository")
+library = ctypes.CDLL(_spec.origin)
+
+_threads = 1
+_pool: ThreadPoolExecutor | None = None
+
+
+def set_threads(count: int) -> None:
+    """Let kernels use `count` threads from now on; the results do not depend on it."""
+    global _threads, _pool
+    if count < 1:
+        raise ValueError(f"threads: expected 1 or more, found {count}")
+    if _pool is not None:
+        _pool.shutdown()
+    _threads, _pool = count, ThreadPoolExecutor(count) if count > 1 else None
+
+
+def address(array: np.ndarray, dtype: type) -> ctypes.c_void_p:
+    """The address of a C-contiguous array of `dtype`; the array must outlive the call."""
+    assert array.flags.c_contiguous and array.dtype == dtype, (array.dtype, dtype, array.strides)
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def in_ranges(call, total: int, block: int) -> None:
+    """Run `call(start, stop)` over [0, total) cut at multiples of `block`, on the kernel threads."""
+    starts = range(0, total, block)
+    if _pool is None:
+        for start in starts:
+            call(start, min(start + block, total))
+    else:
+        list(_pool.map(lambda start: call(start, min(start + block, total)), starts))

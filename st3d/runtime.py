@@ -1,0 +1,114 @@
+"""What every stage needs of the machine: device, threads, atomic writes, locks, provenance."""
+
+import contextlib
+import csv
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from st3d import __version__
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger("st3d")
+
+FORMAT = 1  # raised whenever an artefact's layout changes
+Device = Literal["auto", "cpu", "cuda"]
+
+
+def device(choice: Device) -> "torch.device":
+    """The device that `choice` names; `auto` is the GPU if there is one."""
+    import torch
+
+    if choice == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device: expected a CUDA device, found none; set runtime.device to auto or cpu")
+    use_gpu = choice == "cuda" or (choice == "auto" and torch.cuda.is_available())
+    return torch.device("cuda" if use_gpu else "cpu")
+
+
+def set_threads(count: int) -> None:
+    """Fix the number of CPU threads and the order of every sum, so that equal inputs give equal bits."""
+    import torch
+
+    from st3d import native
+
+    # cuBLAS is deterministic only with a fixed workspace; it reads this when it starts
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    native.set_threads(count)
+    torch.set_num_threads(count)
+    torch.use_deterministic_algorithms(True)
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its name on success and vanishes on an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)  # mkstemp's 0600 would hide a result from the user's group
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(Path(path).read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: expected JSON, found {error}; delete it and run again") from None
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    with atomic(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """A hash of settings: the same for equal content, whatever its order."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def provenance(settings: Mapping[str, Any], code: str) -> dict[str, Any]:
+    """How an artefact was made: the version, the fingerprint of the code, the settings."""
+    return {"st3d": __version__, "code": code, "format": FORMAT, "settings": dict(settings)}
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on `path`: an orphaned job and its successor must not train the same model together."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.warning("%s: another process is at work on this; waiting for it to end", path)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield  # the kernel drops the lock when the process ends, however it ends
