@@ -1,0 +1,155 @@
+"""Point clouds: thinning, neighbourhoods, receptive fields. Letters: n points, k neighbours, r field points."""
+
+import ctypes
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from st3d.native import address, library
+
+
+def _checked(points: NDArray, name: str) -> NDArray[np.float64]:
+    """`points` as contiguous float64, (n, 3), finite."""
+    points = np.ascontiguousarray(points, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 3:
+        raise ValueError(f"{name}: expected points of shape (n, 3), found {points.shape}")
+    if not np.isfinite(points).all():
+        raise ValueError(f"{name}: expected finite coordinates, found NaN or infinity")
+    return points
+
+
+def farthest_points(points: NDArray, count: int, first: int = 0) -> NDArray[np.int64]:
+    """Indices of `count` points, each the farthest from all chosen before it.
+
+    Parameters
+    ----------
+    points : (n, 3) float array, any one length unit, finite
+    count : int, 1 <= count <= n
+    first : int, index of the point to start from
+
+    Returns
+    -------
+    (count,) int64 array, distinct, in the order of choice; a prefix is itself a valid thinning
+
+    Raises
+    ------
+    ValueError
+        If `count` is not in [1, n] or `first` not in [0, n).
+
+    Notes
+    -----
+    The exact greedy order, distances in float64, ties to the lowest index. Buckets of a k-d tree skip what a new
+    point cannot change: about O(n log n) in practice, memory O(n). Eldar et al., "The farthest point strategy for
+    progressive image sampling", IEEE TIP 1997; Han et al., "QuickFPS", IEEE TCAD 2023 (the buckets).
+
+    Examples
+    --------
+    >>> farthest_points(np.array([[0.0, 0, 0], [1, 0, 0], [5, 0, 0]]), count=2)
+    array([0, 2])
+    """
+    points = _checked(points, "farthest_points")
+    if not 1 <= count <= len(points):
+        raise ValueError(f"farthest_points: expected count in [1, {len(points)}], found {count}")
+    if not 0 <= first < len(points):
+        raise ValueError(f"farthest_points: expected first in [0, {len(points)}), found {first}")
+    chosen = np.empty(count, np.int64)
+    failed = library.st3d_farthest_points(
+        address(points, np.float64),
+        ctypes.c_int64(len(points)),
+        ctypes.c_int64(count),
+        ctypes.c_int64(first),
+        address(chosen, np.int64),
+    )
+    if failed:
+        raise MemoryError(f"farthest_points: no memory for {len(points)} points")
+    return chosen
+
+
+def neighbours(points: NDArray, k: int) -> NDArray[np.int64]:
+    """Indices of each point's `k` nearest others, the nearest first.
+
+    Parameters
+    ----------
+    points : (n, 3) float array, any one length unit, finite
+    k : int, 1 <= k < n
+
+    Returns
+    -------
+    (n, k) int64 array; never the point itself, while another point at the same place is a neighbour like any other;
+    its first j columns are the j nearest
+
+    Raises
+    ------
+    ValueError
+        If `k` is not in [1, n).
+
+    Examples
+    --------
+    >>> neighbours(np.array([[0.0, 0, 0], [1, 0, 0], [5, 0, 0]]), k=2)
+    array([[1, 2],
+           [0, 2],
+           [1, 0]])
+    """
+    points = _checked(points, "neighbours")
+    if not 1 <= k < len(points):
+        raise ValueError(f"neighbours: expected k in [1, {len(points)}), found {k}")
+    found = cKDTree(points).query(points, k + 1)[1]
+    # Among points at one place the search may list the point itself anywhere, or (more than k of them) not at all.
+    own = found == np.arange(len(points))[:, None]
+    own[~own.any(axis=1), -1] = True
+    return found[~own].reshape(len(points), k)
+
+
+def neighbour_distance(points: NDArray, near: NDArray) -> NDArray[np.float64]:
+    """(n, k) distances of each point to its neighbours `near` (n, k), in the points' unit, float64."""
+    points = np.asarray(points, np.float64)
+    return np.linalg.norm(points[:, None] - points[near], axis=2)
+
+
+def mean_neighbour_distance(points: NDArray, k: int) -> float:
+    """Mean distance of a point to its `k` nearest others, in the points' unit; `points` (n, 3), 1 <= k < n.
+
+    Examples
+    --------
+    >>> mean_neighbour_distance(np.array([[0.0, 0, 0], [1, 0, 0], [5, 0, 0]]), k=1)
+    2.0
+    """
+    return float(neighbour_distance(points, neighbours(points, k)).mean())
+
+
+def receptive_field(neighbours: NDArray, index: int, hops: int) -> NDArray[np.int64]:
+    """All points that the descriptor of point `index` can depend on.
+
+    Parameters
+    ----------
+    neighbours : (n, k) integer array, the directed graph
+    index : int in [0, n)
+    hops : int >= 0, the number of local feature aggregations, L
+
+    Returns
+    -------
+    (r,) int64 array, sorted: the union over l = 0..hops of the l-hop neighbourhood, `index` included
+
+    Examples
+    --------
+    >>> receptive_field(np.array([[1], [2], [3], [2]]), index=0, hops=2)
+    array([0, 1, 2])
+    """
+    count = len(neighbours)
+    if not 0 <= index < count:
+        raise ValueError(f"receptive_field: expected index in [0, {count}), found {index}")
+    if hops < 0:
+        raise ValueError(f"receptive_field: expected hops of 0 or more, found {hops}")
+    inside = np.zeros(count, bool)
+    inside[index] = True
+    frontier = np.array([index])
+    for _ in range(hops):
+        reached = np.zeros(count, bool)
+        reached[neighbours[frontier].ravel()] = True
+        reached &= ~inside
+        inside |= reached
+        frontier = np.flatnonzero(reached)
+        if not len(frontier):
+            break
+    return np.flatnonzero(inside)
