@@ -10,7 +10,7 @@ setup(
             "st3d._native",
             sources=sorted(str(path) for path in Path("st3d/native_src").glob("*.c")),
             # no fast-math: orders and ties must be exact; a file that must not fuse multiply-adds says so itself
-            extra_compile_args=["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math"],
+            extra_compile_args=["-O3", "-std=gnu11", "-Wno-psabi", "-fno-math-errno", "-fno-trapping-math"],
         )
     ]
 )

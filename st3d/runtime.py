@@ -44,6 +44,7 @@ def set_threads(count: int) -> None:
     native.set_threads(count)
     torch.set_num_threads(count)
     torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # every kernel writes all that it allocates
 
 
 @contextlib.contextmanager
