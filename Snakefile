@@ -1,0 +1,66 @@
+"""3D-ST, reproduced: from meshes and scans to the paper's Tables 1 to 4.
+
+meshes -> scenes -> graph -> scale -> teacher ; scans -> thin -> graph -> scale -> student -> maps -> score -> tables
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.27.1")
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+include: "rules/common.smk"  # checks the config; input functions
+include: "rules/data.smk"  # furniture, simulation, downloads
+include: "rules/scenes.smk"  # synthetic scenes for pretraining
+include: "rules/thin.smk"  # scans, thinned
+include: "rules/graph.smk"  # nearest neighbours
+include: "rules/scale.smk"  # the length unit of a training set
+include: "rules/teacher.smk"  # pretraining
+include: "rules/student.smk"  # one student per category
+include: "rules/maps.smk"  # anomaly maps
+include: "rules/score.smk"  # AU-PRO, AUROC; seconds and memory
+include: "rules/tables.smk"  # the paper's tables, pictures, summary
+
+
+rule all:
+    """The four tables, the further scores and the summary."""
+    default_target: True
+    input:
+        expand("<results>/tables/{table}.csv", table=TABLES),
+        "<results>/tables/summary.md",
+
+
+rule table1:
+    """AU-PRO at 0.3 per category."""
+    input:
+        "<results>/tables/table1.csv",
+
+
+rule table2:
+    """AU-PRO at smaller integration limits."""
+    input:
+        "<results>/tables/table2.csv",
+
+
+rule table3:
+    """AU-PRO, seconds and memory over the number of points, of neighbours and of descriptor numbers."""
+    input:
+        "<results>/tables/table3.csv",
+
+
+rule table4:
+    """AU-PRO of other ways to train."""
+    input:
+        "<results>/tables/table4.csv",
+
+
+for variant in study.running:
+
+    rule:
+        """One variant's scores in all categories: variant_<name>."""
+        name:
+            f"variant_{variant}"
+        input:
+            f"<results>/variant/{variant}.json",

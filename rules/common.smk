@@ -1,0 +1,170 @@
+"""The checked config, and what the rules ask of it. Only rules read the config; stages get flags."""
+
+import fcntl
+import os
+import sys
+
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake_interface_executor_plugins.settings import DeploymentMethod
+
+sys.path.insert(0, workflow.basedir)  # with --sdm conda, snakemake's own Python need not have st3d
+from st3d.config import MODELNET10, MVTEC_3D_AD, SIMULATED, Study, listing
+from st3d.fingerprint import fingerprint
+
+try:
+    study = Study(config, Path(workflow.basedir, "config.schema.yaml"))
+except ValueError as error:
+    sys.exit(str(error))  # one line; a WorkflowError would add this file's line numbers
+config.update(study.config)
+
+
+pathvars:
+    results=config["results"],
+    data=config["data"],
+
+
+wildcard_constraints:
+    variant="[a-z][a-z0-9_]*",
+    category="|".join(config["categories"]),
+    split="train|validation|test",
+    part=r"\d+",
+
+
+CHAIN = ("scenes", "thin", "graph", "scale", "teacher", "student", "maps", "score")
+
+
+# Snakemake 9 forgets a profile's `resources: gpu=1` when --resources names anything else, and takes gpu=0 for "no limit".
+def limit_resource(name, default):
+    given = workflow.global_resources.get(name)
+    given = None if given is None else given.value  # an unset one is Resource(name, None), not None
+    if given is None:
+        if workflow.resource_settings.nodes is None:  # local; under Slurm, Slurm hands out GPUs
+            workflow.register_resource(name, default)
+    elif given < 1:
+        sys.exit(f"--resources {name}={given} lifts the limit; give {name}=1 or more")
+
+
+limit_resource("gpu", 1)
+
+# Rules' `python` is the one that runs snakemake, so that .venv/bin/snakemake works without activating .venv.
+if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+    shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; ')
+
+
+def one_run_at_a_time():
+    """Lock this folder until this process ends, however it ends; profiles/default turns off Snakemake's own lock,
+
+    which outlives a killed run and asks for --unlock. Jobs do not inherit this one: the file closes when they start.
+    """
+    global lock_file
+    Path(".snakemake").mkdir(exist_ok=True)
+    lock_file = open(".snakemake/st3d.lock", "w")
+    try:
+        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise WorkflowError(f"another snakemake is at work in {os.getcwd()}: wait for it, or stop it") from None
+
+
+onstart:
+    if workflow.is_main_process:
+        one_run_at_a_time()
+
+
+def folder(path, key):
+    """A folder of the user's own that config names."""
+    if not Path(path).is_dir():
+        sys.exit(f"config: {key}: {path}: expected a folder, found none")
+    return Path(path)
+
+
+def folder_of(wildcards, output):
+    """A params function: the folder that the rule's first output lies in."""
+    return os.path.dirname(output[0])
+
+
+def folder_of_dataset(wildcards, output):
+    """A params function: the folder above the category that the rule makes."""
+    return os.path.dirname(os.path.dirname(output[0]))
+
+
+def settings(*names):
+    """A params function: these sections, or single keys, of the rule's variant as flags."""
+    return lambda wildcards: study.flags(getattr(wildcards, "variant", "base"), *names)
+
+
+def largest(stage, name):
+    """A params function: the largest value among the variants that share this result."""
+    return lambda wildcards: study.largest(stage, wildcards.variant, name)
+
+
+def made_by(stage, pattern, **lists):
+    """An input function: `pattern` with {variant} the one that owns the stage's result; `lists` are expanded."""
+
+    def paths(wildcards):
+        owner = study.owner(stage, wildcards.variant)
+        chosen = {name: each(wildcards) if callable(each) else each for name, each in lists.items()}
+        return expand(pattern, **{**wildcards, **chosen, "variant": owner})
+
+    return paths
+
+
+def parts(source, split):
+    """The numbers of a split's parts; source: scenes or thin."""
+    section = config[source]
+    names = {"train": "training_parts", "validation": "validation_parts"}
+    return range(section[names[split]] if source == "scenes" else section["parts"])
+
+
+def scenes_of(split):
+    """An input function: the graphs of a split of the scenes."""
+    return made_by(
+        "graph_scenes", "<results>/graph/{variant}/scenes/{split}_{part}.h5", split=split, part=parts("scenes", split)
+    )
+
+
+def scans_of(split):
+    """An input function: the graphs of a split of the rule's category."""
+    return made_by(
+        "graph_scans", "<results>/graph/{variant}/{category}/{split}_{part}.h5", split=split, part=parts("thin", split)
+    )
+
+
+def mesh_folders():
+    """The mesh folders in config's order: pairs of folder, and the file that says it is complete (none: a user's own)."""
+    known = {
+        SIMULATED: (f"{config['data']}/furniture",) * 2,
+        MODELNET10: (f"{config['data']}/modelnet10",) * 2,
+    }
+    found = [known.get(source, (source, None)) for source in study.mesh_sources()]
+    return [(path, made and f"{made}/complete.json") for path, made in found]
+
+
+MESHES = mesh_folders()
+DATASET = {
+    SIMULATED: f"{config['data']}/simulated",
+    MVTEC_3D_AD: f"{config['data']}/mvtec_3d_ad",
+}.get(config["dataset"], config["dataset"])
+
+
+def scans_complete(wildcards):
+    """The file that says that a category's scans are all there; none for a folder of the user's own."""
+    made = {SIMULATED: f"{DATASET}/{wildcards.category}/complete.json", MVTEC_3D_AD: f"{DATASET}/complete.json"}
+    return made.get(config["dataset"], [])
+
+
+def digest_of_own(paths):
+    """Hashes of the listings of folders of the user's own: a file more or less there reruns their readers."""
+    return " ".join(listing(path) for path in paths)
+
+
+OWN_MESHES = digest_of_own([folder(path, "meshes") for path, made in MESHES if made is None])
+OWN_SCANS = (
+    {}
+    if config["dataset"] in (SIMULATED, MVTEC_3D_AD)
+    else {
+        name: digest_of_own([folder(f"{folder(DATASET, 'dataset')}/{name}", "categories")])
+        for name in config["categories"]
+    }
+)

@@ -1,0 +1,80 @@
+"""Data: simulated here, or downloaded. A folder counts as complete once its complete.json is there."""
+
+
+rule furniture:
+    """Simulated furniture meshes in ModelNet10's kinds and layout."""
+    output:
+        "<data>/furniture/complete.json",
+    log:
+        "<data>/logs/furniture.log",
+    benchmark:
+        "<data>/logs/furniture.benchmark.tsv"
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        folder=folder_of,
+        settings=settings("furniture"),
+        code=fingerprint("furniture"),
+    shell:
+        "python -m st3d furniture --output {params.folder} {params.settings} --code {params.code} 2> {log}"
+
+
+rule simulation:
+    """Simulated scans of one category in MVTec 3D-AD's layout."""
+    output:
+        "<data>/simulated/{category}/complete.json",
+    log:
+        "<data>/logs/simulation_{category}.log",
+    benchmark:
+        "<data>/logs/simulation_{category}.benchmark.tsv"
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=120,
+    params:
+        folder=folder_of_dataset,
+        settings=settings("simulation"),
+        code=fingerprint("simulation"),
+    shell:
+        "python -m st3d simulation --category {wildcards.category} --output {params.folder}"
+        " {params.settings} --code {params.code} 2> {log}"
+
+
+rule download_modelnet10:
+    """ModelNet10's meshes."""
+    output:
+        "<data>/modelnet10/complete.json",
+    log:
+        "<data>/logs/download_modelnet10.log",
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=600,
+    params:
+        folder=folder_of,
+        settings=settings("download.modelnet10", "download.retries"),
+    shell:
+        "python -m st3d download_modelnet10 --output {params.folder} {params.settings} 2> {log}"
+
+
+rule download_mvtec_3d_ad:
+    """MVTec 3D-AD's scans."""
+    output:
+        "<data>/mvtec_3d_ad/complete.json",
+    log:
+        "<data>/logs/download_mvtec_3d_ad.log",
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=1440,
+    params:
+        folder=folder_of,
+        settings=settings("download.mvtec_3d_ad", "download.retries"),
+    shell:
+        "python -m st3d download_mvtec_3d_ad --output {params.folder} {params.settings} 2> {log}"

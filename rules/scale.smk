@@ -1,0 +1,45 @@
+"""Scale: the mean distance of a point to its neighbours over a whole training set."""
+
+
+rule scale_scenes:
+    """The scale of the scenes."""
+    input:
+        scenes_of("train"),
+    output:
+        "<results>/scale/{variant}/scenes.json",
+    log:
+        "<results>/scale/{variant}/scenes.log",
+    benchmark:
+        "<results>/scale/{variant}/scenes.benchmark.tsv"
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=settings("graph"),
+        code=fingerprint("scale"),
+    shell:
+        "python -m st3d scale --train {input} {params.settings} --output {output} --code {params.code} 2> {log}"
+
+
+rule scale_scans:
+    """The scale of a category's training scans."""
+    input:
+        scans_of("train"),
+    output:
+        "<results>/scale/{variant}/{category}.json",
+    log:
+        "<results>/scale/{variant}/{category}.log",
+    benchmark:
+        "<results>/scale/{variant}/{category}.benchmark.tsv"
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=settings("graph"),
+        code=fingerprint("scale"),
+    shell:
+        "python -m st3d scale --train {input} {params.settings} --output {output} --code {params.code} 2> {log}"

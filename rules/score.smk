@@ -1,0 +1,58 @@
+"""Score: how well the maps find the defects; and what a scan costs."""
+
+
+rule score:
+    """AU-PRO and image AUROC of one category."""
+    input:
+        made_by("maps", "<results>/maps/{variant}/{category}/maps.csv"),
+    output:
+        "<results>/score/{variant}/{category}.json",
+    log:
+        "<results>/score/{variant}/{category}.log",
+    benchmark:
+        "<results>/score/{variant}/{category}.benchmark.tsv"
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        dataset=DATASET,
+        maps=lambda wildcards: f"{config['results']}/maps/{study.owner('maps', wildcards.variant)}",
+        settings=settings("score"),
+        code=fingerprint("score"),
+    shell:
+        "python -m st3d score --dataset {params.dataset} --category {wildcards.category} --maps {params.maps}"
+        " --manifest {input} --output {output} {params.settings} --code {params.code} 2> {log}"
+
+
+rule cost:
+    """Seconds and memory of one scan, measured with all cores to itself."""
+    input:
+        teacher=made_by("teacher", "<results>/teacher/{variant}/teacher.pt"),
+        student=made_by(
+            "student", "<results>/student/{variant}/{category}/student.pt", category=config["categories"][0]
+        ),
+        train=made_by(
+            "graph_scans",
+            "<results>/graph/{variant}/{category}/train_0.h5",
+            category=config["categories"][0],
+        ),
+    output:
+        "<results>/cost/{variant}.json",
+    log:
+        "<results>/cost/{variant}.log",
+    conda:
+        "../envs/st3d.yaml"
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=1,
+    params:
+        settings=settings("graph", "network", "student.learning_rate", "student.weight_decay", "cost", "runtime.device"),
+        threads=config["runtime"]["threads"],
+        code=fingerprint("cost"),
+    shell:
+        "python -m st3d cost --train {input.train} --teacher {input.teacher} --student {input.student}"
+        " --output {output} {params.settings} --threads {params.threads} --code {params.code} 2> {log}"

@@ -1,0 +1,31 @@
+"""Student: learns to describe one category's sound scans as the teacher does."""
+
+
+rule student:
+    """Train a category's student to match the teacher's normalised descriptors."""
+    input:
+        teacher=made_by("teacher", "<results>/teacher/{variant}/teacher.pt"),
+        train=scans_of("train"),
+        validation=scans_of("validation"),
+        scale=made_by("scale_scans", "<results>/scale/{variant}/{category}.json"),
+    output:
+        student="<results>/student/{variant}/{category}/student.pt",
+        curve="<results>/student/{variant}/{category}/loss.csv",
+    log:
+        "<results>/student/{variant}/{category}/student.log",
+    benchmark:
+        "<results>/student/{variant}/{category}/student.benchmark.tsv"
+    conda:
+        "../envs/st3d.yaml"
+    threads: config["runtime"]["threads"]
+    resources:
+        mem_mb=4000,
+        runtime=1440,
+        gpu=1,
+    params:
+        settings=settings("graph", "network", "student", "runtime.device"),
+        code=fingerprint("student"),
+    shell:
+        "python -m st3d student --teacher {input.teacher} --train {input.train} --validation {input.validation}"
+        " --scale {input.scale} --student {output.student} --curve {output.curve} {params.settings}"
+        " --threads {threads} --code {params.code} 2> {log}"

@@ -1,0 +1,102 @@
+"""Tables: the paper's, measured beside published; pictures; a readable summary."""
+
+TABLES = ("table1", "table2", "table3", "table4", "auroc", "sampled_au_pro")
+
+
+rule variant:
+    """One variant's scores in all categories."""
+    input:
+        lambda wildcards: [
+            f"<results>/score/{study.owner('score', wildcards.variant)}/{category}.json"
+            for category in config["categories"]
+        ],
+    output:
+        json="<results>/variant/{variant}.json",
+        csv="<results>/variant/{variant}.csv",
+    log:
+        "<results>/variant/{variant}.log",
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        categories=config["categories"],
+        varied=lambda wildcards: study.hyperparameter(wildcards.variant),
+        settings=settings("graph", "network.width", "dataset", "preset"),
+        code=fingerprint(*CHAIN, "variant"),
+    shell:
+        "python -m st3d variant --variant {wildcards.variant} --score {input} --categories {params.categories}"
+        " --varied {params.varied} {params.settings} --output {output.json} --table {output.csv}"
+        " --code {params.code} 2> {log}"
+
+
+rule tables:
+    """One table, measured beside published."""
+    input:
+        variants=lambda wildcards: expand("<results>/variant/{name}.json", name=study.shown_in(wildcards.table)),
+        costs=lambda wildcards: [
+            f"<results>/cost/{study.owner('cost', name)}.json"
+            for name in study.shown_in(wildcards.table)
+            if wildcards.table == "table3"
+        ],
+    output:
+        "<results>/tables/{table}.csv",
+    log:
+        "<results>/tables/{table}.log",
+    wildcard_constraints:
+        table="|".join(TABLES),
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        code=fingerprint("tables"),
+    shell:
+        "python -m st3d tables --table {wildcards.table} --variants {input.variants} --costs {input.costs}"
+        " --output {output} --code {params.code} 2> {log}"
+
+
+rule pictures:
+    """A category's test scans, masks and maps, side by side."""
+    input:
+        lambda wildcards: f"<results>/maps/{study.owner('maps', study.running[0])}/{wildcards.category}/maps.csv",
+    output:
+        "<results>/tables/pictures/{category}.png",
+    log:
+        "<results>/tables/pictures/{category}.log",
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        dataset=DATASET,
+        maps=f"{config['results']}/maps/{study.owner('maps', study.running[0])}",
+        settings=settings("pictures"),
+        code=fingerprint("pictures"),
+    shell:
+        "python -m st3d pictures --dataset {params.dataset} --category {wildcards.category} --maps {params.maps}"
+        " --manifest {input} --output {output} {params.settings} --code {params.code} 2> {log}"
+
+
+rule summary:
+    """All tables and pictures in one readable page."""
+    input:
+        tables=expand("<results>/tables/{table}.csv", table=TABLES),
+        pictures=expand("<results>/tables/pictures/{category}.png", category=config["categories"]),
+    output:
+        "<results>/tables/summary.md",
+    log:
+        "<results>/tables/summary.log",
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        code=fingerprint("summary"),
+    shell:
+        "python -m st3d summary --tables {input.tables} --pictures {input.pictures} --output {output}"
+        " --code {params.code} 2> {log}"

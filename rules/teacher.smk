@@ -1,0 +1,30 @@
+"""Teacher: learns to describe a point's surroundings."""
+
+
+rule teacher:
+    """Pretrain the teacher to rebuild each point's surroundings from its descriptor."""
+    input:
+        train=scenes_of("train"),
+        validation=scenes_of("validation"),
+        scale=made_by("scale_scenes", "<results>/scale/{variant}/scenes.json"),
+    output:
+        teacher="<results>/teacher/{variant}/teacher.pt",
+        curve="<results>/teacher/{variant}/loss.csv",
+    log:
+        "<results>/teacher/{variant}/teacher.log",
+    benchmark:
+        "<results>/teacher/{variant}/teacher.benchmark.tsv"
+    conda:
+        "../envs/st3d.yaml"
+    threads: config["runtime"]["threads"]
+    resources:
+        mem_mb=4000,
+        runtime=2880,
+        gpu=1,
+    params:
+        settings=settings("graph", "network", "teacher", "runtime.device"),
+        code=fingerprint("teacher"),
+    shell:
+        "python -m st3d teacher --train {input.train} --validation {input.validation} --scale {input.scale}"
+        " --teacher {output.teacher} --curve {output.curve} {params.settings} --threads {threads}"
+        " --code {params.code} 2> {log}"

@@ -1,0 +1,29 @@
+"""Scans, thinned: invalid pixels dropped, farthest point sampling."""
+
+
+rule thin:
+    """One part of a category's split, at the largest number of points that any variant needs."""
+    input:
+        scans_complete,
+    output:
+        "<results>/thin/{variant}/{category}/{split}_{part}.h5",
+    log:
+        "<results>/thin/{variant}/{category}/{split}_{part}.log",
+    benchmark:
+        "<results>/thin/{variant}/{category}/{split}_{part}.benchmark.tsv"
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        dataset=DATASET,
+        listing=lambda wildcards: OWN_SCANS.get(wildcards.category, ""),
+        points=largest("thin", "graph.points"),
+        least=lambda wildcards: 1 + study.largest("thin", wildcards.variant, "graph.neighbours"),
+        settings=settings("thin"),
+        code=fingerprint("thin"),
+    shell:
+        "python -m st3d thin --dataset {params.dataset} --category {wildcards.category} --split {wildcards.split}"
+        " --part {wildcards.part} --points {params.points} --least {params.least} {params.settings}"
+        " --output {output} --code {params.code} 2> {log}"

@@ -1,0 +1,65 @@
+"""The command line: `python -m st3d STAGE --flag value ...`; a stage's signature and docstring are flags and help."""
+
+import logging
+import os
+import sys
+import traceback
+
+import cyclopts
+
+STAGES = {
+    # stage: one line for `python -m st3d --help`, which imports no stage
+    "furniture": "Simulate furniture meshes in ModelNet10's kinds and layout.",
+    "simulation": "Simulate one category's scans in MVTec 3D-AD's layout.",
+    "download_modelnet10": "Fetch ModelNet10's meshes.",
+    "download_mvtec_3d_ad": "Fetch MVTec 3D-AD's scans.",
+    "scenes": "Place meshes at random into scenes and thin these to points.",
+    "thin": "Drop a scan's invalid pixels and thin it by farthest point sampling.",
+    "graph": "Find each point's nearest neighbours.",
+    "scale": "Measure the mean distance of a point to its neighbours.",
+    "teacher": "Pretrain the teacher on scenes.",
+    "student": "Train one category's student on the teacher's descriptors.",
+    "maps": "Make the anomaly maps of a category's test scans.",
+    "score": "Compute a category's AU-PRO and image AUROC.",
+    "cost": "Measure seconds and memory of training and of inference.",
+    "variant": "Gather one variant's scores of all categories.",
+    "tables": "Write one of the tables, measured beside published.",
+    "pictures": "Draw test scans, masks and maps side by side.",
+    "summary": "Write the readable page of all tables and pictures.",
+    "inspect": "Score one scan: its map, a picture and its score.",
+}
+WHERE = {  # commands that do not live in the module of their own name
+    "download_modelnet10": "download",
+    "download_mvtec_3d_ad": "download",
+    "inspect": "detector",
+}
+
+app = cyclopts.App(
+    name="st3d",
+    help="3D-ST: anomaly detection in 3D point clouds. Each command is a stage of the workflow; see README.md.",
+    default_parameter=cyclopts.Parameter(consume_multiple=True, negative=()),
+)
+for _name, _help in STAGES.items():
+    app.command(f"st3d.{WHERE.get(_name, _name)}:{_name}", name=_name, help=_help)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; a fault in what the user gave is one line on stderr and exit code 1."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    stage = arguments[0] if arguments and arguments[0] in STAGES else ""
+    try:
+        if arguments and not stage and not arguments[0].startswith("-"):
+            raise ValueError(f"{arguments[0]}: no such stage; these are: {', '.join(STAGES)}")
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except (ValueError, OSError, cyclopts.CycloptsError) as error:
+        if os.environ.get("ST3D_TRACEBACK"):
+            traceback.print_exc()
+        message = " ".join(str(error).split()) or type(error).__name__
+        sys.stderr.write(f"{f'st3d {stage}'.strip()}: {message}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,230 @@
+"""The config as the rules see it: checked, each variant resolved, and who owns which result.
+
+Only the rules use this module. It imports nothing heavy, so that a dry run needs no torch.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+Settings = dict[str, Any]
+
+SIMULATED, MVTEC_3D_AD, MODELNET10 = "simulated", "mvtec_3d_ad", "modelnet10"
+MVTEC_CATEGORIES = ("bagel", "cable_gland", "carrot", "cookie", "dowel", "foam", "peach", "potato", "rope", "tire")
+
+PAPER_WIDTHS = (64, 128)  # the descriptor widths of Tables 1 and 2
+
+# What a stage can see of the config, beside what the stages before it see; a test compares this with the rules.
+# Points and neighbours are stored once for the largest that any variant needs, and sliced: hence graph's single keys.
+STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    # stage: (stages before it, sections or section.key that it reads itself)
+    "scenes": ((), ("meshes", "furniture", "scenes")),
+    "thin": ((), ("dataset", "simulation", "thin")),
+    "graph_scenes": (("scenes",), ("graph.points",)),
+    "graph_scans": (("thin",), ("graph.points",)),
+    "scale_scenes": (("graph_scenes",), ("graph.neighbours",)),
+    "scale_scans": (("graph_scans",), ("graph.neighbours",)),
+    "teacher": (("scale_scenes",), ("network", "teacher")),
+    "student": (("teacher", "scale_scans"), ("student",)),
+    "maps": (("student",), ()),
+    "score": (("maps",), ("score",)),
+    "cost": (("student",), ("cost",)),
+}
+VARIABLE = ("scenes", "thin", "graph", "network", "teacher", "student", "score", "cost")  # what a variant may set
+
+
+def sees(stage: str) -> frozenset[str]:
+    """The sections and keys that `stage` or any stage before it reads."""
+    before, own = STAGES[stage]
+    return frozenset(own).union(*(sees(name) for name in before))
+
+
+def value(settings: Mapping[str, Any], name: str) -> Any:
+    """`settings` at `section` or `section.key`."""
+    section, _, key = name.partition(".")
+    return settings[section][key] if key else settings[section]
+
+
+class Study:
+    """A checked config with its variants.
+
+    Parameters
+    ----------
+    config : mapping, as in config.yaml
+    schema : path of config.schema.yaml
+
+    Raises
+    ------
+    ValueError
+        If a key is unknown or missing, or a value is out of range; one line that names the key.
+    """
+
+    def __init__(self, config: Mapping[str, Any], schema: Path):
+        self._validator = jsonschema.Draft202012Validator(yaml.safe_load(schema.read_text()))
+        config = {key: with_numbers(part) if key != "download" else part for key, part in config.items()}
+        self._check(config, "config")
+        self.config = config
+        self.variants = {name: self._resolve(name) for name in config["variants"]}
+        self._check_choices()
+        self.running: list[str] = list(config["run_variants"]) or list(self.variants)
+        self._owners = {stage: self._owners_of(stage) for stage in STAGES}
+
+    def owner(self, stage: str, variant: str) -> str:
+        """The first declared variant that agrees with `variant` on all that `stage` can see."""
+        return self._owners[stage][variant]
+
+    def largest(self, stage: str, owner: str, name: str) -> Any:
+        """The largest value of `name` over the variants to run that share `owner`'s result of `stage`."""
+        shared = [each for each in self.running if self.owner(stage, each) == owner] or [owner]
+        return max(value(self.variants[each], name) for each in shared)
+
+    def flags(self, variant: str, *names: str) -> str:
+        """Sections, or single `section.key`s, of a variant as command line flags."""
+        settings: Settings = {}
+        for name in names:
+            chosen = value(self.variants[variant], name)
+            settings |= chosen if isinstance(chosen, dict) else {name.split(".")[-1]: chosen}
+        return " ".join(flag(key, setting) for key, setting in settings.items())
+
+    def changed(self, variant: str) -> list[str]:
+        """Which `section.key`s of a variant differ from the base's."""
+        settings, base = self.variants[variant], self.variants["base"]
+        return [
+            f"{section}.{key}"
+            for section in VARIABLE
+            for key in settings[section]
+            if settings[section][key] != base[section][key]
+        ]
+
+    def hyperparameter(self, variant: str) -> str:
+        """What a variant varies: `none`, `points`, `neighbours`, `width`, or `other` (anything else, or several)."""
+        names = {"graph.points": "points", "graph.neighbours": "neighbours", "network.width": "width"}
+        changed = self.changed(variant)
+        return "none" if not changed else names.get(changed[0], "other") if len(changed) == 1 else "other"
+
+    def shown_in(self, table: str) -> list[str]:
+        """The variants, among those to run, that a table shows; the further tables show all."""
+
+        def shown(variant: str) -> bool:
+            varied, width = self.hyperparameter(variant), self.variants[variant]["network"]["width"]
+            if table in ("table1", "table2"):
+                return varied == "none" or (varied == "width" and width in PAPER_WIDTHS)
+            if table == "table3":
+                return varied != "other"
+            return varied == "other" if table == "table4" else True
+
+        return [variant for variant in self.running if shown(variant)]
+
+    def mesh_sources(self) -> list[str]:
+        meshes = self.config["meshes"]
+        return [meshes] if isinstance(meshes, str) else list(meshes)
+
+    def _owners_of(self, stage: str) -> dict[str, str]:
+        first: dict[str, str] = {}
+        owners = {}
+        for variant, settings in self.variants.items():
+            seen = json.dumps([value(settings, name) for name in sorted(sees(stage))], sort_keys=True)
+            owners[variant] = first.setdefault(seen, variant)
+        return owners
+
+    def _resolve(self, variant: str) -> Settings:
+        """The base config with the variant's differences laid over it."""
+        settings = {name: dict(part) if isinstance(part, Mapping) else part for name, part in self.config.items()}
+        for section, changes in self.config["variants"][variant].items():
+            where = f"config: variants.{variant}.{section}"
+            if section not in VARIABLE:
+                raise ValueError(f"{where}: not a section that a variant can set; these are: {', '.join(VARIABLE)}")
+            for key, change in changes.items():
+                if key not in settings[section]:
+                    known = ", ".join(settings[section])
+                    raise ValueError(f"{where}.{key}: not a key of {section}; known keys: {known}")
+                settings[section][key] = _changed(settings[section][key], change)
+        self._check(settings, f"config: variants.{variant}")
+        points, neighbours = settings["graph"]["points"], settings["graph"]["neighbours"]
+        if neighbours >= points:
+            raise ValueError(
+                f"config: variants.{variant}: graph.neighbours: expected fewer than graph.points = {points},"
+                f" found {neighbours}"
+            )
+        return settings
+
+    def _check(self, config: Mapping[str, Any], where: str) -> None:
+        errors = sorted(self._validator.iter_errors(config), key=lambda error: (len(error.path), str(error.path)))
+        if errors:
+            raise ValueError(_sentence(errors[0], where))
+
+    def _check_choices(self) -> None:
+        config = self.config
+        if next(iter(config["variants"])) != "base":
+            raise ValueError("config: variants: expected base first, for it owns what variants share")
+        for name in config["run_variants"]:
+            if name not in config["variants"]:
+                raise ValueError(
+                    f"config: run_variants: {name} is not declared in variants: {', '.join(self.variants)}"
+                )
+        if config["dataset"] in (SIMULATED, MVTEC_3D_AD):
+            for name in config["categories"]:
+                if name not in MVTEC_CATEGORIES:
+                    raise ValueError(f"config: categories: {name} is unknown; known: {', '.join(MVTEC_CATEGORIES)}")
+
+
+def flag(key: str, setting: Any) -> str:
+    """One setting as a command line flag: `--weight-decay 1e-06`, `--limits 0.1 0.3`."""
+    values = setting if isinstance(setting, list) else [setting]
+    return " ".join([f"--{key.replace('_', '-')}", *(shlex.quote(str(each)) for each in values)])
+
+
+def listing(folder: Path) -> str:
+    """The files below a folder of the user's own, as a hash of names and sizes: another listing reruns its readers."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            digest.update(f"{path.relative_to(folder)} {path.stat().st_size}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def with_numbers(part: Any) -> Any:
+    """A section with the numbers that came as text, as in `--config 'graph={points: 500}'` or YAML's 1e-3."""
+    if not isinstance(part, Mapping):
+        return part
+    number = re.compile(r"[+-]?(\d+|\d*\.\d+|\d+\.)([eE][+-]?\d+)?")
+    plain = re.compile(r"[+-]?\d+")
+
+    def converted(setting: Any) -> Any:
+        if isinstance(setting, str) and number.fullmatch(setting):
+            return int(setting) if plain.fullmatch(setting) else float(setting)
+        return [converted(each) for each in setting] if isinstance(setting, list) else with_numbers(setting)
+
+    return {key: converted(setting) for key, setting in part.items()}
+
+
+def _changed(base: Any, change: Any) -> Any:
+    """`change`, or, where it is text like x0.5, that multiple of the base's number."""
+    multiple = re.fullmatch(r"x(\d+(?:\.\d+)?)", change) if isinstance(change, str) else None
+    if multiple is None or not isinstance(base, int | float):
+        return change
+    product = base * float(multiple[1])
+    return max(1, round(product)) if isinstance(base, int) else product
+
+
+def _sentence(error: jsonschema.ValidationError, where: str) -> str:
+    """A schema error in one line that names the key."""
+    key = ".".join(str(part) for part in error.absolute_path)
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = error.schema.get("properties", {})
+        unknown = next(name for name in error.instance if name not in known)
+        return f"{where}: {'.'.join(filter(None, [key, unknown]))}: unknown key; known keys: {', '.join(known)}"
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        return f"{where}: {'.'.join(filter(None, [key, missing]))}: missing"
+    if error.validator == "contains":
+        return f"{where}: {key}: expected {error.validator_value['const']} among them, found {error.instance}"
+    return f"{where}: {key or 'top level'}: {error.message}"

@@ -1,0 +1,87 @@
+"""A hash of the source that a stage depends on, so that changed code reruns what depends on it, and a comment nothing.
+
+Snakemake sees files and params, not Python: each rule carries its stage's fingerprint in its params.
+"""
+
+import ast
+import functools
+import hashlib
+import re
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+EDGES = frozenset({"", "config", "fingerprint", "__main__"})  # `""` is st3d/__init__.py: a new version reruns nothing
+
+
+@functools.cache
+def fingerprint(*stages: str, package: Path = PACKAGE) -> str:
+    """A hash over the stages' modules, all of st3d that these import, and the C kernels that they call.
+
+    Comments, docstrings and layout do not count. `package` is the folder st3d/.
+    """
+    modules: set[str] = set()
+    todo = list(stages)
+    while todo:
+        module = todo.pop()
+        if module not in modules:
+            modules.add(module)
+            todo += imports(module, package)
+    digest = hashlib.sha256()
+    for module in sorted(modules):
+        digest.update(f"{module} {ast.dump(_syntax(module, package))}\n".encode())
+    for source in sorted(_kernels(frozenset(modules), package)):
+        digest.update(f"{source.name} {c_tokens(source.read_text())}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def imports(module: str, package: Path = PACKAGE) -> tuple[str, ...]:
+    """The modules of st3d that `module` imports, wherever in it: `points`, or `baselines.voxel`."""
+    names: set[str] = set()
+    for node in ast.walk(_syntax(module, package)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    inside = {name.removeprefix("st3d.") for name in names if name.startswith("st3d.")}
+    return tuple(sorted(name for name in inside - EDGES if _path(name, package).exists()))
+
+
+def c_tokens(source: str) -> str:
+    """A C source without its comments and with single spaces."""
+    quoted = r'"(?:\\.|[^"\\\n])*"'
+    bare = re.sub(rf"({quoted})|/\*.*?\*/|//[^\n]*", lambda match: match[1] or " ", source, flags=re.DOTALL)
+    return " ".join(bare.split())
+
+
+def _path(module: str, package: Path) -> Path:
+    path = package.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+@functools.cache
+def _syntax(module: str, package: Path) -> ast.Module:
+    tree = ast.parse(_path(module, package).read_text())
+    for node in ast.walk(tree):
+        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if documented and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+    return tree
+
+
+def _kernels(modules: frozenset[str], package: Path) -> set[Path]:
+    """The C files that hold an exported function which one of `modules` names, and the headers that these include."""
+    named = {
+        node.attr
+        for module in modules
+        for node in ast.walk(_syntax(module, package))
+        if isinstance(node, ast.Attribute)
+    }
+    found = set()
+    for source in (package / "native_src").glob("*.c"):
+        code = c_tokens(source.read_text())
+        if named & set(re.findall(r"\b(st3d_\w+) ?\(", code)):
+            found.add(source)
+            headers = re.findall(r'#include "([^"]+)"', source.read_text())
+            found |= {source.parent / header for header in headers if (source.parent / header).exists()}
+    return found
