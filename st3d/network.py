@@ -192,7 +192,7 @@ class DescriptorNetwork(nn.Module):
         if blocks < 1:
             raise ValueError(f"network: expected at least one block, found {blocks}")
         geometry = 4 if coordinates == "relative" else 10
-        self.width = width
+        self.width, self.coordinates = width, coordinates
         self.blocks = nn.ModuleList(Block(width, geometry) for _ in range(blocks))
         self.hidden = nn.Linear(width, width)
         self.output = nn.Linear(width, width)

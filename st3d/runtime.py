@@ -7,8 +7,9 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -68,6 +69,24 @@ def atomic(path: Path) -> Iterator[Path]:
         raise
 
 
+@contextlib.contextmanager
+def replaced_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder that takes the place of `path` on success and vanishes on an error; nothing of the old stays."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o777 & ~umask)
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
@@ -113,3 +132,35 @@ def locked(path: Path) -> Iterator[None]:
             log.warning("%s: another process is at work on this; waiting for it to end", path)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield  # the kernel drops the lock when the process ends, however it ends
+
+
+def steps(items: Iterable[Any], epoch: int) -> Iterable[Any]:
+    """`items` with a progress bar where somebody watches a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(items, desc=f"epoch {epoch}", leave=False, disable=None)
+
+
+class PeakMemory:
+    """How far memory has grown at its peak since this object was made: of the GPU, or of this process."""
+
+    def __init__(self, device: "torch.device") -> None:
+        import torch
+
+        self._cuda = torch.cuda if device.type == "cuda" else None
+        if self._cuda:
+            self._cuda.reset_peak_memory_stats()
+            self._before = self._cuda.memory_allocated()
+        else:
+            Path("/proc/self/clear_refs").write_text("5")  # Linux: forget the peak so far
+            self._before = self._resident("VmRSS")
+
+    def grown_gb(self) -> float:
+        """Growth at the peak, in GB (1e9 bytes)."""
+        peak = self._cuda.max_memory_allocated() if self._cuda else self._resident("VmHWM")
+        return (peak - self._before) / 1e9
+
+    @staticmethod
+    def _resident(field: str) -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field + ":"))

@@ -1,0 +1,69 @@
+"""Stage `maps`: an anomaly score for every pixel of a category's test scans."""
+
+import logging
+from pathlib import Path
+
+from st3d import runtime
+from st3d.clouds import Clouds
+from st3d.models import load_pair, score_map
+from st3d.network import Coordinates
+from st3d.scans import write_map
+
+log = logging.getLogger("st3d")
+
+
+def maps(
+    *,
+    teacher: Path,
+    student: Path,
+    test: list[Path],
+    output: Path,
+    manifest: Path,
+    points: int,
+    neighbours: int,
+    width: int,
+    blocks: int,
+    coordinates: Coordinates,
+    device: runtime.Device,
+    threads: int,
+    code: str,
+) -> None:
+    """Score every test scan of a category and fill the scores in between harmonically.
+
+    Parameters
+    ----------
+    teacher : the pretrained model
+    student : the category's student
+    test : shards of the category's test scans
+    output : folder for one float32 TIFF per scan, test/<defect>/<id>.tiff; an earlier `test` is replaced as a whole
+    manifest : CSV to write: sample, height and width in pixels, points scored, largest score
+    points : n, points of a scan
+    neighbours : k, neighbours of a point
+    width : d, numbers in a descriptor; a teacher of another width is an error
+    blocks : residual blocks; likewise
+    coordinates : relative or absolute; likewise
+    device : auto, cpu or cuda
+    threads : CPU threads
+    code : fingerprint of the code; not kept, a map is only numbers
+    """
+    runtime.set_threads(threads)
+    where = runtime.device(device)
+    pair = load_pair(
+        teacher, student, where, {"width": width, "blocks": blocks, "coordinates": coordinates}
+    )
+    rows = []
+    with (
+        runtime.replaced_folder(output / "test") as folder,
+        Clouds(test, points, neighbours, pair.scale, where) as scans,
+    ):
+        for index in runtime.steps(range(len(scans)), "scans"):
+            cloud = scans.cloud(index)
+            if cloud.sample is None or cloud.size is None or cloud.pixel is None:
+                raise ValueError(f"{test[0]}: expected scans, found clouds without pixels")
+            scores = pair.scores(*scans.tensors(index)).cpu().numpy()
+            filled = score_map(scores, cloud.pixel, cloud.size)
+            write_map(folder / f"{cloud.sample}.tiff", filled)
+            height, width = filled.shape
+            row = {"sample": cloud.sample, "height": height, "width": width, "points": len(cloud.points)}
+            rows.append(row | {"score": repr(float(filled.max()))})
+    runtime.write_csv(manifest, rows, ["sample", "height", "width", "points", "score"])

@@ -1,0 +1,164 @@
+"""Stage `student`: one category's student learns the teacher's descriptors on sound scans (section 3.3)."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+from st3d import runtime
+from st3d.checkpoints import Progress, finished, run_hash, save
+from st3d.clouds import Clouds
+from st3d.models import load_teacher, squared_error, standardised
+from st3d.network import Coordinates, DescriptorNetwork
+
+log = logging.getLogger("st3d")
+TRAINING, VALIDATION = 0, 1  # random streams
+
+Target = Callable[[int, Tensor, Tensor], Tensor]
+
+
+def student(
+    *,
+    teacher: Path,
+    train: list[Path],
+    validation: list[Path],
+    scale: Path,
+    student: Path,
+    curve: Path,
+    points: int,
+    neighbours: int,
+    width: int,
+    blocks: int,
+    coordinates: Coordinates,
+    epochs: int,
+    learning_rate: float,
+    weight_decay: float,
+    rotation: Literal["none", "random"],
+    feature_cache_gb: float,
+    seed: int,
+    thin_seed: int,
+    device: runtime.Device,
+    threads: int,
+    code: str,
+) -> None:
+    """Train one category's student to match the teacher on sound parts only.
+
+    Parameters
+    ----------
+    teacher : the pretrained model
+    train : shards of the category's training scans
+    validation : shards of its validation scans
+    scale : JSON with the training scans' mean neighbour distance, metres
+    student : the model to write
+    curve : CSV of losses per epoch to write, in squared standard deviations
+    points : n, points of a scan
+    neighbours : k, neighbours of a point
+    width : d, numbers in a descriptor; the teacher's
+    blocks : residual blocks; the teacher's
+    coordinates : relative or absolute; the teacher's
+    epochs : passes over the training scans
+    learning_rate : Adam's step
+    weight_decay : Adam's L2 penalty
+    rotation : none, or random (every training scan is turned at random in 3D in every epoch; an ablation)
+    feature_cache_gb : memory that may hold the teacher's descriptors of all scans, GB; 0 computes them every epoch
+    seed : of the initial weights and of all draws
+    thin_seed : seed that the scans were thinned with; kept for the detector
+    device : auto, cpu or cuda
+    threads : CPU threads; they are part of the run, since they change the order of sums
+    code : fingerprint of the code, kept with the model
+    """
+    settings = {key: value for key, value in locals().items() if not isinstance(value, list | Path)} | {"code": ""}
+    runtime.set_threads(threads)
+    where = runtime.device(device)
+    run = run_hash(settings | {"device": where.type}, [teacher, *train, *validation, scale], code)
+    made = runtime.provenance(settings, code) | {"kind": "student", "run": run}
+    s = runtime.read_json(scale)["scale"]
+
+    with (
+        runtime.locked(student.with_suffix(".lock")),
+        Clouds(train, points, neighbours, s, where) as scans,
+        Clouds(validation, points, neighbours, s, where) as held_out,
+    ):
+        if finished(student, "student", run) and curve.exists():
+            log.info("%s is already there", student)
+            return
+        model = {"width": width, "blocks": blocks, "coordinates": coordinates}
+        frozen = load_teacher(teacher, where, model)
+        torch.manual_seed(seed)
+        network = DescriptorNetwork(**model).to(where)
+        optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, weight_decay=weight_decay)
+
+        def turned(stream: int, epoch: int, index: int) -> np.ndarray | None:
+            if rotation == "none":
+                return None
+            return Rotation.random(rng=np.random.default_rng([seed, stream, epoch, index])).as_matrix()
+
+        mean, std = feature_statistics(frozen, (scans.tensors(i, turned(TRAINING, 0, i)) for i in range(len(scans))))
+        size_gb = (len(scans) + len(held_out)) * points * frozen.width * 4 / 1e9
+        keep = rotation == "none" and size_gb <= feature_cache_gb
+        train_target, held_target = (targets(frozen, mean, std, keep) for _ in range(2))
+
+        checkpoint = student.with_suffix(".checkpoint")
+        progress = Progress(checkpoint, run, network, network, optimizer, epochs)
+        for epoch in progress.epochs_left():
+            started, losses = time.monotonic(), []
+            for index in runtime.steps(np.random.default_rng([seed, TRAINING, epoch]).permutation(len(scans)), epoch):
+                cloud = scans.tensors(index, turned(TRAINING, epoch, index))
+                target = train_target(index, *cloud)
+                optimizer.zero_grad()
+                loss = squared_error(network(*cloud), target).mean()
+                loss.backward()
+                optimizer.step()
+                losses.append(loss.detach())
+            with torch.no_grad():
+                held_losses = []
+                for index in range(len(held_out)):
+                    cloud = held_out.tensors(index, turned(VALIDATION, 0, index))
+                    held_losses.append(squared_error(network(*cloud), held_target(index, *cloud)).mean())
+            progress.end_epoch(losses, held_losses, time.monotonic() - started)
+
+        runtime.write_csv(curve, progress.history, ["epoch", "train", "validation"])
+        result = {"model": model, "weights": progress.best_weights}
+        result |= {"mean": mean.cpu(), "std": std.cpu(), "scale": s, "points": points, "neighbours": neighbours}
+        save(student, made | result | {"thin_seed": thin_seed})
+        checkpoint.unlink(missing_ok=True)
+
+
+@torch.no_grad()
+def feature_statistics(teacher: DescriptorNetwork, clouds: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation (d,), float32, of the teacher's descriptors over all points of all `clouds`.
+
+    Summed in float64. A channel that never changes gets 1 for its standard deviation: its target is 0 everywhere.
+    """
+    total = square = torch.zeros(teacher.width, dtype=torch.float64)
+    count = 0
+    for points, neighbours in clouds:
+        features = teacher(points, neighbours).double().cpu()
+        total, square, count = total + features.sum(dim=0), square + features.square().sum(dim=0), count + len(features)
+    mean = total / count
+    std = (square / count - mean.square()).clamp(min=0).sqrt()
+    std[std <= 1e-6 * mean.abs()] = 1.0  # no more than float32's rounding
+    device = next(teacher.parameters()).device
+    return mean.float().to(device), std.float().to(device)
+
+
+def targets(teacher: DescriptorNetwork, mean: Tensor, std: Tensor, keep: bool) -> Target:
+    """The student's target of cloud `index`: standardised descriptors (n, d), kept after the first time if `keep`."""
+    kept: dict[int, Tensor] = {}
+
+    @torch.no_grad()
+    def target(index: int, points: Tensor, neighbours: Tensor) -> Tensor:
+        if index in kept:
+            return kept[index]
+        result = standardised(teacher(points, neighbours), mean, std)
+        if keep:
+            kept[index] = result
+        return result
+
+    return target
