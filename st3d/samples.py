@@ -104,7 +104,7 @@ class Studio:
         middle = (low + high) / 2
         place = np.array([-middle[0], -middle[1], -low[2] - 0.2 * MM])
         place[:2] += rng.uniform(-slack, slack, 2)
-        return turn, place + self._toward_image_centre(lean)
+        return turn, place - self._toward_image_centre(lean)
 
     def _toward_image_centre(self, lean: float) -> np.ndarray:
         ahead = self.scanner.axes.T @ self.scanner.origin  # the viewing direction in the plane's frame

@@ -1,0 +1,76 @@
+"""Furniture meshes for the embedded default's pretraining: ModelNet10's kinds, folder layout and OFF format."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from st3d import runtime
+from st3d.furniture_kinds import KINDS
+from st3d.furniture_parts import Part
+
+MARKER = ".procedural"  # tells a folder that may be replaced from someone's own data
+
+
+def furniture(*, output: Path, training: int, test: int, seed: int, code: str) -> None:
+    """Make furniture meshes.
+
+    Parameters
+    ----------
+    output
+        Folder that gets <kind>/train/<kind>_0001.off and so on; an earlier one is replaced.
+    training
+        Training meshes of each kind.
+    test
+        Test meshes of each kind.
+    seed
+        Start of the random streams.
+    code
+        Fingerprint of this stage's source, kept in complete.json.
+    """
+    output = Path(output)
+    for name, count in (("training", training), ("test", test), ("seed", seed)):
+        if count < 0:
+            raise ValueError(f"{output}: expected {name} of at least 0, found {count}")
+    if output.exists() and any(output.iterdir()) and not (output / MARKER).exists():
+        raise ValueError(f"{output}: expected an empty folder or earlier furniture, found other files; move them away")
+    partial = output.with_name(f".{output.name}.partial")
+    with runtime.locked(output.with_name(f".{output.name}.lock")):
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        (partial / MARKER).touch()
+        files = []
+        for number, kind in enumerate(KINDS):
+            for split, (folder, first, count) in enumerate((("train", 1, training), ("test", training + 1, test))):
+                for index in range(count):
+                    path = Path(kind) / folder / f"{kind}_{first + index:04d}.off"
+                    write_off(partial / path, KINDS[kind](np.random.default_rng([seed, number, split, index])))
+                    files.append(str(path))
+        runtime.log.info("%s: %d meshes", output, len(files))
+        _replace(partial, output)
+        settings = {"training": training, "test": test, "seed": seed}
+        runtime.write_json(output / "complete.json", {**runtime.provenance(settings, code), "files": sorted(files)})
+
+
+def write_off(path: Path, mesh: Part) -> None:
+    """An OFF text file; a triangle that has two corners in one place is left out."""
+    vertices, triangles = mesh
+    a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
+    triangles = triangles[np.linalg.norm(np.cross(b - a, c - a), axis=1) > 1e-9]
+    lines = ["OFF", f"{len(vertices)} {len(triangles)} 0"]
+    lines += [f"{x:.5f} {y:.5f} {z:.5f}" for x, y, z in vertices]
+    lines += [f"3 {i} {j} {k}" for i, j, k in triangles]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")
+
+
+def _replace(partial: Path, target: Path) -> None:
+    """Put the new folder into the old one's place; whatever moment this is stopped at, no mixture is left."""
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        (target / "complete.json").unlink(missing_ok=True)
+        os.replace(target, old)
+    os.replace(partial, target)
+    shutil.rmtree(old, ignore_errors=True)
