@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from st3d import runtime
-from st3d.clouds import Clouds
+from st3d.inputs import Inputs
 from st3d.models import Pair, squared_error, standardised
 from st3d.network import Coordinates, DescriptorNetwork
 
@@ -56,7 +56,7 @@ def cost(
     teacher, student = (DescriptorNetwork(width, blocks, coordinates).to(where) for _ in range(2))
     mean, std = torch.zeros(width, device=where), torch.ones(width, device=where)
     pair = Pair(teacher, student, mean, std, runtime.read_json(scale)["scale"], points, neighbours, 0)
-    with Clouds(train, points, neighbours, pair.scale, where) as scans:
+    with Inputs(train, points, neighbours, pair.scale, where) as scans:
         cloud = scans.tensors(0)
 
     memory = runtime.PeakMemory(where)

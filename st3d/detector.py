@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from st3d import runtime
-from st3d.clouds import scaled_tensors
+from st3d.inputs import scaled
 from st3d.models import Pair, load_pair, score_map
 from st3d.pictures import save_picture
 from st3d.points import neighbours
@@ -68,7 +68,7 @@ class Detector:
             raise ValueError(f"scan: expected at least {pair.neighbours + 1} valid points, found {len(points)}")
         device = pair.mean.device
         near = neighbours(points, pair.neighbours)
-        scores = pair.scores(*scaled_tensors(points, near, pair.scale, device)).cpu().numpy()
+        scores = pair.scores(*scaled(points, near, pair.scale, device)).cpu().numpy()
         return score_map(scores, pixel, scan.shape[:2])
 
 

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from st3d import runtime
-from st3d.clouds import Clouds
+from st3d.inputs import Inputs
 from st3d.models import load_pair, score_map
 from st3d.network import Coordinates
 from st3d.scans import write_map
@@ -54,7 +54,7 @@ def maps(
     rows = []
     with (
         runtime.replaced_folder(output / "test") as folder,
-        Clouds(test, points, neighbours, pair.scale, where) as scans,
+        Inputs(test, points, neighbours, pair.scale, where) as scans,
     ):
         for index in runtime.steps(range(len(scans)), "scans"):
             cloud = scans.cloud(index)

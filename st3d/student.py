@@ -13,7 +13,7 @@ from torch import Tensor
 
 from st3d import runtime
 from st3d.checkpoints import Progress, finished, run_hash, save
-from st3d.clouds import Clouds
+from st3d.inputs import Inputs
 from st3d.models import load_teacher, squared_error, standardised
 from st3d.network import Coordinates, DescriptorNetwork
 
@@ -82,8 +82,8 @@ def student(
 
     with (
         runtime.locked(student.with_suffix(".lock")),
-        Clouds(train, points, neighbours, s, where) as scans,
-        Clouds(validation, points, neighbours, s, where) as held_out,
+        Inputs(train, points, neighbours, s, where) as scans,
+        Inputs(validation, points, neighbours, s, where) as held_out,
     ):
         if finished(student, "student", run) and curve.exists():
             log.info("%s is already there", student)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from st3d import runtime
 from st3d.checkpoints import Progress, finished, run_hash, save
-from st3d.clouds import Clouds
+from st3d.inputs import Inputs
 from st3d.losses import chamfer
 from st3d.network import Coordinates, Decoder, DescriptorNetwork
 from st3d.points import receptive_field
@@ -78,8 +78,8 @@ def teacher(
 
     with (
         runtime.locked(teacher.with_suffix(".lock")),
-        Clouds(train, points, neighbours, s, where) as scenes,
-        Clouds(validation, points, neighbours, s, where) as held_out,
+        Inputs(train, points, neighbours, s, where) as scenes,
+        Inputs(validation, points, neighbours, s, where) as held_out,
     ):
         if finished(teacher, "teacher", run) and curve.exists():
             log.info("%s is already there", teacher)
