@@ -33,7 +33,7 @@ def load(path: Path, kind: str) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ValueError(f"{path}: expected a {kind}, found no such file") from None
-    except (RuntimeError, pickle.UnpicklingError, EOFError, zipfile.BadZipFile, KeyError) as error:
+    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, zipfile.BadZipFile, KeyError) as error:
         reason = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
         raise ValueError(f"{path}: expected a {kind} of st3d, found a cut or foreign file ({reason})") from None
     if not isinstance(content, dict) or content.get("kind") != kind:
