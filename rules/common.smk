@@ -50,7 +50,12 @@ limit_resource("gpu", 1)
 
 # Rules' `python` is the one that runs snakemake, so that .venv/bin/snakemake works without activating .venv.
 if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
-    shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; ')
+    on_path = f'export PATH="{Path(sys.executable).parent}:$PATH"; '
+else:
+    on_path = ""
+
+# A stage ends soon after the snakemake that started it, so that a killed run leaves no job behind that writes later.
+shell.prefix(f"{on_path}export ST3D_PARENT={os.getpid()}; ")
 
 
 def one_run_at_a_time():

@@ -29,15 +29,10 @@ rule score:
 rule cost:
     """Seconds and memory of one scan, measured with all cores to itself."""
     input:
-        teacher=made_by("teacher", "<results>/teacher/{variant}/teacher.pt"),
-        student=made_by(
-            "student", "<results>/student/{variant}/{category}/student.pt", category=config["categories"][0]
-        ),
         train=made_by(
-            "graph_scans",
-            "<results>/graph/{variant}/{category}/train_0.h5",
-            category=config["categories"][0],
+            "graph_scans", "<results>/graph/{variant}/{category}/train_0.h5", category=config["categories"][0]
         ),
+        scale=made_by("scale_scans", "<results>/scale/{variant}/{category}.json", category=config["categories"][0]),
     output:
         "<results>/cost/{variant}.json",
     log:
@@ -50,9 +45,9 @@ rule cost:
         runtime=60,
         gpu=1,
     params:
-        settings=settings("graph", "network", "student.learning_rate", "student.weight_decay", "cost", "runtime.device"),
+        settings=settings("graph", "network", "cost", "runtime.device"),
         threads=config["runtime"]["threads"],
         code=fingerprint("cost"),
     shell:
-        "python -m st3d cost --train {input.train} --teacher {input.teacher} --student {input.student}"
-        " --output {output} {params.settings} --threads {params.threads} --code {params.code} 2> {log}"
+        "python -m st3d cost --train {input.train} --scale {input.scale} --output {output} {params.settings}"
+        " --threads {params.threads} --code {params.code} 2> {log}"

@@ -24,8 +24,9 @@ rule student:
         gpu=1,
     params:
         settings=settings("graph", "network", "student", "runtime.device"),
+        thin_seed=lambda wildcards: study.variants[wildcards.variant]["thin"]["seed"],
         code=fingerprint("student"),
     shell:
         "python -m st3d student --teacher {input.teacher} --train {input.train} --validation {input.validation}"
         " --scale {input.scale} --student {output.student} --curve {output.curve} {params.settings}"
-        " --threads {threads} --code {params.code} 2> {log}"
+        " --thin-seed {params.thin_seed} --threads {threads} --code {params.code} 2> {log}"

@@ -58,14 +58,14 @@ rule tables:
         " --output {output} --code {params.code} 2> {log}"
 
 
-rule pictures:
-    """A category's test scans, masks and maps, side by side."""
+rule gallery:
+    """A category's test scans and maps, the ground truth outlined."""
     input:
         lambda wildcards: f"<results>/maps/{study.owner('maps', study.running[0])}/{wildcards.category}/maps.csv",
     output:
-        "<results>/tables/pictures/{category}.png",
+        "<results>/tables/gallery/{category}.png",
     log:
-        "<results>/tables/pictures/{category}.log",
+        "<results>/tables/gallery/{category}.log",
     conda:
         "../envs/st3d.yaml"
     resources:
@@ -74,10 +74,10 @@ rule pictures:
     params:
         dataset=DATASET,
         maps=f"{config['results']}/maps/{study.owner('maps', study.running[0])}",
-        settings=settings("pictures"),
-        code=fingerprint("pictures"),
+        settings=settings("gallery"),
+        code=fingerprint("gallery"),
     shell:
-        "python -m st3d pictures --dataset {params.dataset} --category {wildcards.category} --maps {params.maps}"
+        "python -m st3d gallery --dataset {params.dataset} --category {wildcards.category} --maps {params.maps}"
         " --manifest {input} --output {output} {params.settings} --code {params.code} 2> {log}"
 
 
@@ -85,7 +85,7 @@ rule summary:
     """All tables and pictures in one readable page."""
     input:
         tables=expand("<results>/tables/{table}.csv", table=TABLES),
-        pictures=expand("<results>/tables/pictures/{category}.png", category=config["categories"]),
+        gallery=expand("<results>/tables/gallery/{category}.png", category=config["categories"]),
     output:
         "<results>/tables/summary.md",
     log:
@@ -98,5 +98,5 @@ rule summary:
     params:
         code=fingerprint("summary"),
     shell:
-        "python -m st3d summary --tables {input.tables} --pictures {input.pictures} --output {output}"
+        "python -m st3d summary --tables {input.tables} --gallery {input.gallery} --output {output}"
         " --code {params.code} 2> {log}"

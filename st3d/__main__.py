@@ -3,6 +3,8 @@
 import logging
 import os
 import sys
+import threading
+import time
 import traceback
 
 import cyclopts
@@ -24,7 +26,7 @@ STAGES = {
     "cost": "Measure seconds and memory of training and of inference.",
     "variant": "Gather one variant's scores of all categories.",
     "tables": "Write one of the tables, measured beside published.",
-    "pictures": "Draw test scans, masks and maps side by side.",
+    "gallery": "Draw test scans and maps side by side.",
     "summary": "Write the readable page of all tables and pictures.",
     "inspect": "Score one scan: its map, a picture and its score.",
 }
@@ -47,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; a fault in what the user gave is one line on stderr and exit code 1."""
     arguments = sys.argv[1:] if arguments is None else arguments
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    _end_with(os.environ.get("ST3D_PARENT"))
     stage = arguments[0] if arguments and arguments[0] in STAGES else ""
     try:
         if arguments and not stage and not arguments[0].startswith("-"):
@@ -59,6 +62,23 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{f'st3d {stage}'.strip()}: {message}\n")
         return 1
     return 0
+
+
+def _end_with(parent: str | None) -> None:
+    """End this process within a second of `parent`'s end: a job must not outlive a killed workflow and write later."""
+
+    def watch(pid: int) -> None:
+        while True:
+            time.sleep(0.5)
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                os._exit(1)
+            except PermissionError:
+                pass  # it lives, and is another user's
+
+    if parent:
+        threading.Thread(target=watch, args=(int(parent),), daemon=True).start()
 
 
 if __name__ == "__main__":

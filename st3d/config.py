@@ -34,7 +34,7 @@ STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "student": (("teacher", "scale_scans"), ("student",)),
     "maps": (("student",), ()),
     "score": (("maps",), ("score",)),
-    "cost": (("student",), ("cost",)),
+    "cost": (("scale_scans",), ("network", "cost")),
 }
 VARIABLE = ("scenes", "thin", "graph", "network", "teacher", "student", "score", "cost")  # what a variant may set
 

@@ -1,0 +1,6 @@
+#!/bin/sh
+# Runs once, inside the new conda environment, in the folder that snakemake was started in: the repository.
+set -eu
+python -m pip install --requirement requirements.lock
+python -m pip install --no-deps --no-build-isolation --editable .
+python envs/link_libusb.py

@@ -1,0 +1,31 @@
+"""The columns of the tables: the published files' own, then where a row comes from."""
+
+from typing import Any
+
+CATEGORIES = ("bagel", "cable_gland", "carrot", "cookie", "dowel", "foam", "peach", "potato", "rope", "tire")
+KEYS = {
+    "table1": ("method",),
+    "table2": ("descriptor_dim", "integration_limit"),
+    "table3": ("hyperparameter", "value"),
+    "table4": ("group", "variant"),
+    "auroc": ("method",),
+    "sampled_au_pro": ("method", "integration_limit"),
+}
+VALUES = {
+    "table3": ("au_pro", "inference_seconds", "training_memory_gb", "inference_memory_gb"),
+    "table4": ("au_pro",),
+}
+ORIGIN = ("source", "dataset", "code", "scale", "categories")
+
+
+def columns(table: str) -> tuple[str, ...]:
+    device = ("device",) if table == "table3" else ()
+    return (*KEYS[table], *VALUES.get(table, (*CATEGORIES, "mean")), *ORIGIN, *device)
+
+
+def comparable(value: Any) -> Any:
+    """A cell as a key: 0.1 and 0.10 are the same."""
+    try:
+        return float(value)
+    except ValueError:
+        return value

@@ -1,0 +1,89 @@
+import pytest
+
+from st3d.fingerprint import c_tokens, fingerprint, imports
+
+NETWORK = '''
+"""A network."""
+from st3d.native import library
+
+def slope():
+    """The slope."""
+    return 0.2  # of LeakyReLU
+
+def call():
+    library.st3d_sum()
+'''
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A small package: teacher -> network -> native, scenes -> points; each test has its own, for the cache."""
+    files = {
+        "network.py": NETWORK,
+        "native.py": "library = None\n",
+        "points.py": "count = 1\n",
+        "teacher.py": "def teacher():\n    from st3d import network\n",
+        "scenes.py": "from st3d.points import count\n",
+        "native_src/sum.c": '#include "clones.h"\nvoid st3d_sum(void) { int i = 1; /* one */ }\n',
+        "native_src/other.c": "void st3d_other(void) {}\n",
+        "native_src/clones.h": "#define CLONES\n",
+    }
+    return lambda name, **changes: _write(
+        tmp_path / name, files | {k.replace("__", "/"): v for k, v in changes.items()}
+    )
+
+
+def _write(folder, files):
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def changes(package, name, text):
+    """Whether the fingerprints of teacher and scenes change when a file's text does."""
+    before, after = package("before"), package("after")
+    (after / name).write_text(text)
+    return {
+        stage: fingerprint(stage, package=before) != fingerprint(stage, package=after)
+        for stage in ("teacher", "scenes")
+    }
+
+
+def test_a_comment_docstring_or_reformat_changes_nothing(package):
+    text = NETWORK.replace("# of LeakyReLU", "# another").replace("The slope.", "Slope").replace("0.2  #", "(0.2)  #")
+    assert changes(package, "network.py", text) == {"teacher": False, "scenes": False}
+
+
+def test_a_number_changes_the_stages_that_import_it_and_no_other(package):
+    assert changes(package, "network.py", NETWORK.replace("0.2", "0.1")) == {"teacher": True, "scenes": False}
+
+
+def test_a_called_kernel_counts_and_its_comments_do_not(package):
+    source = (package("some") / "native_src/sum.c").read_text()
+    assert changes(package, "native_src/sum.c", source.replace("= 1", "= 2"))["teacher"]
+
+
+def test_a_comment_in_a_called_kernel_changes_nothing(package):
+    source = (package("some") / "native_src/sum.c").read_text()
+    assert not changes(package, "native_src/sum.c", source.replace("/* one */", "/* two */"))["teacher"]
+
+
+def test_a_kernel_that_is_not_called_does_not_count(package):
+    assert not changes(package, "native_src/other.c", "void st3d_other(void) { int i; }")["teacher"]
+
+
+def test_an_included_header_counts(package):
+    assert changes(package, "native_src/clones.h", "#define CLONES 1")["teacher"]
+
+
+def test_imports_inside_functions_count(package):
+    assert imports("teacher", package("some")) == ("network",)
+
+
+def test_comments_in_c_end_and_strings_stay():
+    assert c_tokens('a /* b\n */ c; // d\ne("/* f */");') == 'a c; e("/* f */");'
+
+
+def test_the_real_stages_have_fingerprints_of_their_own():
+    assert fingerprint("teacher") != fingerprint("student") != fingerprint("scenes")

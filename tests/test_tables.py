@@ -1,0 +1,150 @@
+import csv
+import json
+
+import pytest
+
+from st3d.columns import CATEGORIES, columns
+from st3d.summary import summary
+from st3d.tables import PUBLISHED, tables
+from st3d.variant import variant
+
+LIMITS = (0.01, 0.05, 0.1, 0.2, 0.3)
+
+
+def write_score(path, level):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    at = {str(limit): level * limit for limit in LIMITS}
+    path.write_text(json.dumps({"au_pro_at": at, "au_pro_sampled": at, "au_roc": level, "format": 1}))
+    return path
+
+
+@pytest.fixture
+def make_variant(tmp_path):
+    def make(name, varied="none", categories=CATEGORIES, level=1.0, **sizes):
+        scores = [write_score(tmp_path / "score" / name / f"{each}.json", level) for each in categories]
+        output = tmp_path / "variant" / f"{name}.json"
+        settings = {"points": 4000, "neighbours": 16, "width": 64} | sizes
+        variant(
+            variant=name,
+            score=scores,
+            categories=list(categories),
+            varied=varied,
+            **settings,
+            dataset="some/where/scans",
+            preset="demo",
+            output=output,
+            table=output.with_suffix(".csv"),
+            code="abc",
+        )
+        return output
+
+    return make
+
+
+def make_table(tmp_path, name, variants, costs=()):
+    output = tmp_path / "tables" / f"{name}.csv"
+    tables(table=name, variants=list(variants), costs=list(costs), output=output, code="abc")
+    with output.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert all(tuple(row) == columns(name) for row in rows)
+    return rows
+
+
+@pytest.mark.parametrize("name", ["table1", "table2", "table3", "table4"])
+def test_a_table_has_the_published_columns_first(name):
+    header = (PUBLISHED / f"3d_st_{name}.csv").read_text().splitlines()[0]
+    assert ",".join(columns(name)).startswith(header + ",source,dataset,code,scale")
+
+
+def test_a_measured_row_stands_below_its_published_one(tmp_path, make_variant):
+    rows = make_table(tmp_path, "table1", [make_variant("base"), make_variant("width128", "width", width=128)])
+    sixty_four = [row for row in rows if row["method"] == "3d_st_64"]
+    assert [row["source"] for row in sixty_four] == ["published", "measured"]
+    assert sixty_four[0]["bagel"] == "0.939"
+    assert sixty_four[1]["bagel"] == "0.3000"
+    assert sixty_four[1]["dataset"] == "scans"
+    assert sixty_four[1]["scale"] == "demo"
+    assert sixty_four[1]["code"].endswith("+abc")
+
+
+def test_what_was_not_run_is_an_empty_cell(tmp_path, make_variant):
+    rows = make_table(tmp_path, "table1", [make_variant("base")])
+    voxel = [row for row in rows if row["method"] == "voxel_gan"]
+    assert [row["mean"] for row in voxel] == ["0.583", ""]
+    assert [row["source"] for row in voxel] == ["published", "measured"]
+
+
+def test_a_mean_is_over_the_categories_run_and_says_how_many(tmp_path, make_variant):
+    rows = make_table(tmp_path, "table1", [make_variant("base", categories=["cable_gland", "tire"])])
+    ours = next(row for row in rows if row["source"] == "measured" and row["mean"])
+    assert (ours["bagel"], ours["cable_gland"], ours["categories"]) == ("", "0.3000", "2")
+
+
+def test_table2_has_the_smaller_limits_for_each_width(tmp_path, make_variant):
+    rows = make_table(tmp_path, "table2", [make_variant("base"), make_variant("width128", "width", width=128)])
+    ours = [
+        (row["descriptor_dim"], row["integration_limit"], row["mean"]) for row in rows if row["source"] == "measured"
+    ]
+    assert ours[:4] == [
+        ("64", "0.01", "0.0100"),
+        ("64", "0.05", "0.0500"),
+        ("64", "0.10", "0.1000"),
+        ("64", "0.20", "0.2000"),
+    ]
+    assert len(ours) == 8
+    assert [row["source"] for row in rows[:4]] == ["published", "measured"] * 2
+
+
+def test_table3_has_the_base_in_each_group_with_its_cost(tmp_path, make_variant):
+    made = [make_variant("base"), make_variant("points_half", "points", points=2000)]
+    cost = {"inference_seconds": 0.25, "training_memory_gb": 1.5, "inference_memory_gb": 0.5, "device": "a CPU"}
+    costs = [tmp_path / f"cost{index}.json" for index in range(2)]
+    for path in costs:
+        path.write_text(json.dumps(cost))
+    rows = [row for row in make_table(tmp_path, "table3", made, costs) if row["source"] == "measured"]
+    found = {(row["hyperparameter"], row["value"]) for row in rows}
+    assert found == {("points", "2000"), ("points", "4000"), ("descriptor_dim", "64"), ("neighbours", "16")}
+    assert {(row["inference_seconds"], row["device"]) for row in rows} == {("0.25", "a CPU")}
+
+
+def test_table4_shows_published_rows_that_were_not_run(tmp_path, make_variant):
+    rows = make_table(
+        tmp_path, "table4", [make_variant("random_weights", "other", level=0.5), make_variant("mine", "other")]
+    )
+    found = {(row["variant"], row["source"]): row["au_pro"] for row in rows}
+    assert found["random_weights", "measured"] == "0.1500"
+    assert found["fcgf", "published"] == "0.719"
+    assert found["fcgf", "measured"] == ""
+    assert next(row["group"] for row in rows if row["variant"] == "mine") == "other"
+
+
+def test_the_summary_shows_measured_minus_published(tmp_path, make_variant):
+    base = make_variant("base", level=3.0)
+    make_table(tmp_path, "table1", [base])
+    output = tmp_path / "tables" / "summary.md"
+    summary(
+        tables=[tmp_path / "tables/table1.csv"], gallery=[tmp_path / "tables/gallery/tire.png"], output=output, code="x"
+    )
+    text = output.read_text()
+    assert "| 3d_st_64 | measured | 0.9000 |" in text
+    assert "|  | difference | -0.039 | +0.460 |" in text
+    assert "![tire](gallery/tire.png)" in text
+
+
+def test_the_summary_compares_means_over_the_same_categories(tmp_path, make_variant):
+    make_table(tmp_path, "table1", [make_variant("base", level=1.0, categories=["cable_gland"])])
+    output = tmp_path / "tables" / "summary.md"
+    summary(tables=[tmp_path / "tables/table1.csv"], gallery=[], output=output, code="x")
+    difference = next(line for line in output.read_text().splitlines() if "difference" in line)
+    assert difference.split("|")[-2].strip() == "-0.140"  # 0.3 - cable gland's 0.440, not - the mean of ten
+
+
+def test_a_foreign_score_is_refused(tmp_path, make_variant):
+    (tmp_path / "score/base").mkdir(parents=True)
+    with pytest.raises(ValueError, match="expected a score"):
+        path = tmp_path / "foreign.json"
+        path.write_text("{}")
+        variant(
+            variant="base", score=[path], categories=["bagel"], varied="none", points=1, neighbours=1, width=16,
+            dataset="x", preset="x", output=tmp_path / "o.json", table=tmp_path / "o.csv", code="x",
+        )  # fmt: skip
