@@ -73,8 +73,10 @@ def write_shard(path: Path, clouds: Iterable[Cloud], *, settings: Mapping[str, A
             names = [sample.encode() for sample in samples]
             _column(file, "sample", np.array(names, dtype=h5py.string_dtype("utf-8", max(map(len, names)))))
         made = provenance(settings, code) | ({"seed": settings["seed"]} if "seed" in settings else {})
-        for key in sorted(made):
-            file.attrs[key] = json.dumps(made[key], sort_keys=True, default=str) if key == "settings" else made[key]
+        made["settings"] = json.dumps(made["settings"], sort_keys=True, default=str)
+        for key, value in sorted(made.items()):
+            # text of fixed length: HDF5 keeps other text in a heap without sums, where damage can hang a reader
+            file.attrs[key] = np.bytes_(value.encode() or b"\0") if isinstance(value, str) else value
 
 
 class Shard:
@@ -142,7 +144,8 @@ class Shard:
     def _checked(self) -> dict[str, Any]:
         """The attributes, once all that every reader relies on is there."""
         try:
-            attributes = {key: getattr(value, "item", lambda v=value: v)() for key, value in self._file.attrs.items()}
+            attributes = {key: np.asarray(value).item() for key, value in self._file.attrs.items()}
+            attributes = {key: v.decode() if isinstance(v, bytes) else v for key, v in attributes.items()}
             missing = {"format", "settings", "code"} - set(attributes) | {"points", "count"} - set(self._file)
             if missing:
                 raise self._bad("a shard of st3d", f"an HDF5 file without {', '.join(sorted(missing))}")
