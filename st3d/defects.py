@@ -3,6 +3,7 @@
 Lengths in metres; `size` scales a defect to its thing (1 suits a thing photographed on 150 mm x 150 mm).
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -39,7 +40,8 @@ class Chart:
         first = np.cross(site.normal, helper)
         first /= np.linalg.norm(first)
         second = np.cross(site.normal, first)
-        axes = np.stack([np.cos(angle) * first + np.sin(angle) * second, np.cos(angle) * second - np.sin(angle) * first])
+        cosine, sine = np.cos(angle), np.sin(angle)
+        axes = np.stack([cosine * first + sine * second, cosine * second - sine * first])
         away = body.vertices - site.centre
         facing = normals(body.vertices, body.triangles) @ site.normal > 0.1  # not the thing's far side
         near = facing & (np.linalg.norm(away, axis=1) < radius)
@@ -58,7 +60,7 @@ class Chart:
 def _distance(points: np.ndarray, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Distance (v,) of flat points to a polyline (p, 2), and where along it (v,), 0 to 1."""
     best, where = np.full(len(points), np.inf), np.zeros(len(points))
-    for index, (start, end) in enumerate(zip(path[:-1], path[1:], strict=True)):
+    for index, (start, end) in enumerate(itertools.pairwise(path)):
         along = end - start
         share = np.clip((points - start) @ along / max(along @ along, 1e-18), 0, 1)
         off = np.linalg.norm(points - start - share[:, None] * along, axis=1)

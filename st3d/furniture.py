@@ -1,16 +1,25 @@
 """Furniture meshes for the embedded default's pretraining: ModelNet10's kinds, folder layout and OFF format."""
 
-import os
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from st3d import runtime
-from st3d.furniture_kinds import KINDS
+from st3d import folders, furniture_cases, furniture_shells, runtime
 from st3d.furniture_parts import Part
 
-MARKER = ".procedural"  # tells a folder that may be replaced from someone's own data
+KINDS: dict[str, Callable[[np.random.Generator], Part]] = {
+    "bathtub": furniture_shells.bathtub,
+    "bed": furniture_cases.bed,
+    "chair": furniture_shells.chair,
+    "desk": furniture_cases.desk,
+    "dresser": furniture_cases.dresser,
+    "monitor": furniture_shells.monitor,
+    "night_stand": furniture_cases.night_stand,
+    "sofa": furniture_shells.sofa,
+    "table": furniture_cases.table,
+    "toilet": furniture_shells.toilet,
+}
 
 
 def furniture(*, output: Path, training: int, test: int, seed: int, code: str) -> None:
@@ -33,24 +42,17 @@ def furniture(*, output: Path, training: int, test: int, seed: int, code: str) -
     for name, count in (("training", training), ("test", test), ("seed", seed)):
         if count < 0:
             raise ValueError(f"{output}: expected {name} of at least 0, found {count}")
-    if output.exists() and any(output.iterdir()) and not (output / MARKER).exists():
-        raise ValueError(f"{output}: expected an empty folder or earlier furniture, found other files; move them away")
-    partial = output.with_name(f".{output.name}.partial")
-    with runtime.locked(output.with_name(f".{output.name}.lock")):
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        (partial / MARKER).touch()
-        files = []
+    files = []
+    with folders.replaced(output) as partial:
         for number, kind in enumerate(KINDS):
             for split, (folder, first, count) in enumerate((("train", 1, training), ("test", training + 1, test))):
                 for index in range(count):
                     path = Path(kind) / folder / f"{kind}_{first + index:04d}.off"
                     write_off(partial / path, KINDS[kind](np.random.default_rng([seed, number, split, index])))
                     files.append(str(path))
-        runtime.log.info("%s: %d meshes", output, len(files))
-        _replace(partial, output)
-        settings = {"training": training, "test": test, "seed": seed}
-        runtime.write_json(output / "complete.json", {**runtime.provenance(settings, code), "files": sorted(files)})
+    runtime.log.info("%s: %d meshes", output, len(files))
+    settings = {"training": training, "test": test, "seed": seed}
+    runtime.write_json(output / "complete.json", {**runtime.provenance(settings, code), "files": sorted(files)})
 
 
 def write_off(path: Path, mesh: Part) -> None:
@@ -63,14 +65,3 @@ def write_off(path: Path, mesh: Part) -> None:
     lines += [f"3 {i} {j} {k}" for i, j, k in triangles]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
-
-
-def _replace(partial: Path, target: Path) -> None:
-    """Put the new folder into the old one's place; whatever moment this is stopped at, no mixture is left."""
-    old = target.with_name(f".{target.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        (target / "complete.json").unlink(missing_ok=True)
-        os.replace(target, old)
-    os.replace(partial, target)
-    shutil.rmtree(old, ignore_errors=True)

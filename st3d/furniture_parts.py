@@ -1,4 +1,4 @@
-"""Parts that furniture is put together from: (vertices (v, 3) float64, triangles (t, 3) int64). z is up, lengths in centimetres."""
+"""Parts that furniture is put together from; z is up, lengths in centimetres."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from st3d.surfaces import grid, revolved
 
-Part = tuple[np.ndarray, np.ndarray]
+Part = tuple[np.ndarray, np.ndarray]  # vertices (v, 3) float64, triangles (t, 3) int64
 
 
 def merged(parts: Sequence[Part]) -> Part:
@@ -93,17 +93,18 @@ def legs(half_x: float, half_y: float, height: float, rng: np.random.Generator, 
     """Four legs: square, tapering, turned on a lathe, or splayed."""
     style = int(rng.integers(4)) if style is None else style
     thick, splay = rng.uniform(1.5, 3.5), rng.uniform(2, 8)
+    square = np.array([thick, thick, 0])
     knobs = np.concatenate([[1.0], rng.uniform(0.45, 1.25, 9), [0.7]])
     result = []
     for x, y in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
         top = np.array([x * half_x, y * half_y, height])
-        foot = top * [1, 1, 0]
+        foot, outward = top * [1, 1, 0], np.array([x * splay, y * splay, 0])
         if style == 0:
-            result.append(box(foot - [thick, thick, 0], top + [thick, thick, 0]))
+            result.append(box(foot - square, top + square))
         elif style == 1:
             result.append(rod(foot, top, [0.6 * thick, thick]))
         elif style == 2:
-            result.append(rod(foot, top, list(thick * np.repeat(knobs[::-1], 1))))
+            result.append(rod(foot, top, list(thick * knobs[::-1])))
         else:
-            result.append(rod(foot + [x * splay, y * splay, 0], top, [0.55 * thick, 0.9 * thick, thick]))
+            result.append(rod(foot + outward, top, [0.55 * thick, 0.9 * thick, thick]))
     return result

@@ -130,7 +130,7 @@ class Studio:
     def _damaged(self, body: Body, turn: Rotation, place: np.ndarray, sound: View, exposure: Exposure,
                  rng: np.random.Generator, defect: str) -> tuple[View, np.ndarray]:  # fmt: skip
         """A view of the damaged thing and where it differs (h, w); drawn again until it is small, yet visible."""
-        size = np.sqrt(self.category.width * self.category.height) / 600
+        size = 1.25 * np.sqrt(self.category.width * self.category.height) / 600
         names = sorted(self.category.kinds)
         for _ in range(_ATTEMPTS):
             kinds = rng.permutation(names)[:2].tolist() if defect == "combined" else [defect]
@@ -139,7 +139,7 @@ class Studio:
                 make, regions = self.category.kinds[kind]
                 site = self._site(body, sound, rng, regions)
                 broken = make(broken, site, rng, size, np.array(self.category.inside))
-            view = self.scanner.look(broken, turn, place)
+            view = self.scanner.look(broken, turn, place).where_new(sound)
             marked = differs(sound, view, exposure)
             share = marked.mean()
             if MASK_SHARE[0] <= share <= MASK_SHARE[1]:

@@ -1,4 +1,4 @@
-"""Sound things that are manufactured: cable gland and dowel (rigid), foam, rope and tire (deformable). Lengths in metres."""
+"""Sound things from factories: cable gland and dowel (rigid), foam, rope and tire (soft). Lengths in metres."""
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -164,6 +164,6 @@ def tire(rng: np.random.Generator, step: float) -> Body:
     vertices, triangles = swept(axis, across, up, closed=True)
     vertices = relief(vertices, triangles, noise, [(0.25 * MM, 40 * MM), (0.04 * MM, 3 * MM)])
     dust = 0.3 + 0.25 * noise(vertices, 15 * MM) + 0.1 * noise(vertices, 2 * MM)
-    colour = tinted((0.13, 0.13, 0.135), (dust, (0.20, 0.195, 0.19)))
+    colour = tinted((0.15, 0.15, 0.155), (dust, (0.23, 0.225, 0.22)))
     flip = Rotation.from_euler("x", 180 * rng.integers(2), degrees=True)
     return plain(vertices, triangles, colour, flip)

@@ -1,4 +1,4 @@
-"""Sound things that grow or are baked: bagel, carrot, cookie, peach, potato; no two have one shape. Lengths in metres."""
+"""Sound things that grow or are baked: bagel, carrot, cookie, peach, potato. Lengths in metres."""
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -125,7 +125,7 @@ def peach(rng: np.random.Generator, step: float) -> Body:
     blush = 0.45 + 0.7 * facing + 0.2 * noise(vertices * np.array([2.0, 2.0, 0.7]), 12 * MM)
     cavity = 1.6 * np.exp(-((np.hypot(vertices[:, 0], vertices[:, 1]) / (5 * MM)) ** 2)) * (vertices[:, 2] > 0)
     colour = tinted((0.92, 0.66, 0.28), (blush, (0.70, 0.16, 0.12)), (cavity, (0.42, 0.28, 0.10)))
-    tilt = Rotation.from_euler("xyz", [rng.uniform(-75, 75), rng.uniform(-75, 75), rng.uniform(0, 360)], degrees=True)
+    tilt = Rotation.from_euler("xyz", [rng.uniform(-50, 50), rng.uniform(-50, 50), rng.uniform(0, 360)], degrees=True)
     return plain(vertices, triangles, colour, tilt)
 
 
@@ -135,8 +135,9 @@ def potato(rng: np.random.Generator, step: float) -> Body:
     arc = np.linspace(0, np.pi, int(1.25 * np.pi * long / step))
     angle = turn(2 * np.pi * wide, step)[None]
     end = (np.sin(arc) ** 0.85)[:, None]
-    axis = np.stack([-long * np.cos(arc), 0.12 * wide * waves(rng, arc, range(1, 4), 1.0), 0 * arc], axis=1)
+    axis = np.stack([-long * np.cos(arc), 0 * arc, 0 * arc], axis=1)
     vertices, triangles = swept(axis, wide * end * np.cos(angle), high * end * np.sin(angle), closed=False)
+    vertices[:, 1] += 0.10 * wide * waves(rng, vertices[:, 0] / long * 2, range(1, 4), 1.0)
     bumps = [(1.6 * MM, 45 * MM), (0.5 * MM, 16 * MM), (0.05 * MM, 3 * MM)]
     vertices = relief(vertices, triangles, noise, bumps)
     outward = normals(vertices, triangles)

@@ -1,21 +1,17 @@
 """The embedded default's scans: one category in MVTec 3D-AD's folder layout and file formats, without a download."""
 
-import os
-import shutil
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import tifffile
 from PIL import Image
 
-from st3d import runtime
+from st3d import folders, runtime
 from st3d.samples import CATEGORIES, Sample, Studio
 
 Name = Literal[
     "bagel", "cable_gland", "carrot", "cookie", "dowel", "foam", "peach", "potato", "rope", "tire"
 ]  # fmt: skip
-MARKER = ".simulated"  # tells a folder that may be replaced from someone's own data
 
 
 def simulation(
@@ -65,24 +61,20 @@ def simulation(
     target = Path(output) / category
     _check(settings, target)
     studio = Studio(category, resolution, seed)
-    partial = target.with_name(f".{category}.partial")
-    with runtime.locked(target.with_name(f".{category}.lock")):
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        (partial / MARKER).touch()
+    ids = CATEGORIES[category].class_ids()
+    groups = [("train/good", training, None), ("validation/good", validation, None), ("test/good", test_good, None)]
+    groups += [(f"test/{name}", test_per_defect, name) for name in ids]
+    with folders.replaced(target) as partial:
         runtime.write_json(partial / "calibration" / "camera_parameters.json", studio.camera.parameters())
-        ids = CATEGORIES[category].class_ids()
-        runtime.write_json(partial / "class_ids.json", {**{str(value): name for name, value in ids.items()}, "0": "good"})
-        groups = [("train/good", training, None), ("validation/good", validation, None), ("test/good", test_good, None)]
-        groups += [(f"test/{name}", test_per_defect, name) for name in CATEGORIES[category].defect_names()]
+        names = {str(value): name for name, value in ids.items()}
+        runtime.write_json(partial / "class_ids.json", {**names, "0": "good"})
         for split, (folder, count, defect) in enumerate(groups):
             for index in range(count):
                 sample = studio.sample(split, index, defect)
                 write_sample(partial / folder, f"{index:03d}", sample, with_mask=folder.startswith("test"))
             runtime.log.info("%s %s: %d scans", category, folder, count)
-        files = sorted(str(path.relative_to(partial)) for path in partial.rglob("*") if path.is_file())
-        _replace(partial, target)
-        runtime.write_json(target / "complete.json", {**runtime.provenance(settings, code), "files": files})
+        files = sorted(str(path.relative_to(partial)) for path in partial.rglob("*.*") if path.suffix)
+    runtime.write_json(target / "complete.json", {**runtime.provenance(settings, code), "files": files})
 
 
 def write_sample(folder: Path, name: str, sample: Sample, *, with_mask: bool) -> None:
@@ -109,21 +101,4 @@ def _check(settings: dict, target: Path) -> None:
     for name in ("training", "validation", "test_good", "test_per_defect", "seed"):
         if settings[name] < 0:
             raise ValueError(f"{target}: expected {name} of at least 0, found {settings[name]}")
-    if target.exists() and any(target.iterdir()) and not (target / MARKER).exists():
-        raise ValueError(f"{target}: expected an empty folder or an earlier simulation, found other files; move them away")
-
-
-def _replace(partial: Path, target: Path) -> None:
-    """Put the new folder into the old one's place; whatever moment this is stopped at, no mixture is left."""
-    old = target.with_name(f".{target.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        (target / "complete.json").unlink(missing_ok=True)
-        os.replace(target, old)
-    os.replace(partial, target)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def mean_invalid(sample: Sample) -> float:
-    """Share of a scan's pixels that are invalid."""
-    return float((~np.any(sample.xyz, axis=-1)).mean())
+    folders.refuse_foreign(target)

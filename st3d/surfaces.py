@@ -65,9 +65,10 @@ def swept(axis: np.ndarray, across: np.ndarray, up: np.ndarray, *, closed: bool)
 
 
 def revolved(along: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A surface around the x axis: `along` (a,) the profile's x, `radius` (a, b) its distance for b angles from +y to -z.
+    """A surface around the x axis.
 
-    The outside is to the left of a profile that is walked towards +x.
+    `along` (a,) is the profile's x, `radius` (a, b) its distance from the axis at b angles from +y towards -z. The
+    outside is to the left of a profile that is walked towards +x.
     """
     angle = np.linspace(0, 2 * np.pi, radius.shape[1], endpoint=False)
     x = np.broadcast_to(along[:, None], radius.shape)
@@ -78,7 +79,7 @@ def revolved(along: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, np.ndar
 def normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """(v, 3) unit normals, the area-weighted mean of the triangles' ones."""
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
-    face = np.cross(b - a, c - a)
+    face = np.cross(b - a, c - a)  # twice the area long
     total = np.zeros_like(vertices)
     for corner in range(3):
         for axis in range(3):
