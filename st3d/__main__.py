@@ -1,7 +1,9 @@
 """The command line: `python -m st3d STAGE --flag value ...`; a stage's signature and docstring are flags and help."""
 
+import importlib
 import logging
 import os
+import re
 import sys
 import threading
 import time
@@ -36,13 +38,29 @@ WHERE = {  # commands that do not live in the module of their own name
     "inspect": "detector",
 }
 
-app = cyclopts.App(
-    name="st3d",
-    help="3D-ST: anomaly detection in 3D point clouds. Each command is a stage of the workflow; see README.md.",
-    default_parameter=cyclopts.Parameter(consume_multiple=True, negative=()),
-)
-for _name, _help in STAGES.items():
-    app.command(f"st3d.{WHERE.get(_name, _name)}:{_name}", name=_name, help=_help)
+
+def command_line(stage: str) -> cyclopts.App:
+    """The commands; only `stage`'s module is imported, the others are known by name."""
+    app = cyclopts.App(
+        name="st3d",
+        help="3D-ST: anomaly detection in 3D point clouds. Each command is a stage of the workflow; see README.md.",
+        default_parameter=cyclopts.Parameter(consume_multiple=True, negative=()),
+    )
+    for name, line in STAGES.items():
+        module = f"st3d.{WHERE.get(name, name)}"
+        if name == stage:
+            function = getattr(importlib.import_module(module), name)
+            function.__doc__ = described(function.__doc__)
+            app.command(function, name=name)
+        else:
+            app.command(f"{module}:{name}", name=name, help=line)
+    return app
+
+
+def described(docstring: str) -> str:
+    """A numpydoc docstring whose `name : what it is` lines become a name and a description, which --help shows."""
+    head, line, parameters = docstring.partition("----------\n")
+    return head + line + re.sub(r"^( +)(\w+) : (.+)$", r"\1\2\n\1    \3", parameters, flags=re.MULTILINE)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if arguments and not stage and not arguments[0].startswith("-"):
             raise ValueError(f"{arguments[0]}: no such stage; these are: {', '.join(STAGES)}")
-        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        command_line(stage)(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except (ValueError, OSError, cyclopts.CycloptsError) as error:
         if os.environ.get("ST3D_TRACEBACK"):
             traceback.print_exc()

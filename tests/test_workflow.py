@@ -1,0 +1,187 @@
+"""The workflow as a user runs it: in a copy of the project, by the command line."""
+
+import csv
+import itertools
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OVERLAY = ["--configfile", str(ROOT / "tests" / "tiny.yaml")]
+STUB = """
+import sys, time
+from pathlib import Path
+
+started = time.time()
+time.sleep(0.3)
+with open("times.txt", "a") as file:
+    file.write(f"{started} {time.time()}\\n")
+for flag, value in zip(sys.argv, sys.argv[1:]):
+    if flag in ("--output", "--teacher", "--curve"):
+        path = Path(value) if Path(value).suffix else Path(value, "complete.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+"""
+
+
+def copy_of_project(folder):
+    """The project without its results: what is edited there hurts nobody."""
+    for name in ("Snakefile", "config.yaml", "config.schema.yaml"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("rules", "envs", "profiles", "st3d"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def snakemake(folder, *arguments, **environment):
+    command = [sys.executable, "-m", "snakemake", *arguments]
+    env = {name: value for name, value in os.environ.items() if name != "ST3D_PARENT"} | environment
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=600)
+
+
+def planned(done):
+    """Jobs per rule, from the dry run's table."""
+    lines = done.stdout.partition("Job stats:")[2].partition("\n\n")[0].splitlines()
+    counts = [line.split() for line in lines if line and not line.startswith("-")]
+    return {name: int(count) for name, count in counts if name not in ("job", "total")}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return copy_of_project(tmp_path_factory.mktemp("project"))
+
+
+def test_a_dry_run_of_the_demo_needs_no_torch_and_takes_seconds(project, tmp_path):
+    for name in ("torch", "numpy", "open3d"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('a dry run imports this')")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = snakemake(project, "-n", PYTHONPATH=str(tmp_path))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs = planned(done)
+    assert jobs["student"] == 140
+    assert jobs["teacher"] == 13  # the student's rotation is nothing to the teacher
+    assert jobs["scenes"] == 3
+    assert after.ru_utime - before.ru_utime < 5
+
+
+def test_one_variant_is_a_target_of_its_own(project):
+    jobs = planned(snakemake(project, "-n", "variant_near_half"))
+    assert (jobs["teacher"], jobs["student"], jobs["score"], jobs["variant"]) == (1, 10, 10, 1)
+
+
+def test_table1_needs_only_its_own_variants(project):
+    jobs = planned(snakemake(project, "-n", "table1"))
+    assert (jobs["teacher"], jobs["student"]) == (2, 20)
+    assert "cost" not in jobs
+
+
+def test_a_wrong_key_is_refused_before_the_first_job(project):
+    done = snakemake(project, "--cores", "1", "--config", "graph={neighbors: 3}")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("config: graph.neighbors: unknown key")
+    assert not (project / "results").exists()
+
+
+@pytest.mark.parametrize("key", ["dataset", "meshes"])
+def test_a_missing_folder_of_the_users_own_is_refused(project, key):
+    done = snakemake(project, "-n", "--config", f"{key}=no/such/folder")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"config: {key}: no/such/folder: expected a folder, found none"
+
+
+def test_no_gpu_is_not_taken_for_any_number_of_gpus(project):
+    done = snakemake(project, "-n", "--resources", "gpu=0")
+    assert done.returncode == 1
+    assert "give gpu=1 or more" in done.stderr
+
+
+@pytest.mark.parametrize("more", [[], ["--resources", "mem_mb=64000"], ["--workflow-profile", "none"]])
+def test_two_gpu_jobs_never_share_one_gpu(tmp_path, more):
+    folder = copy_of_project(tmp_path)
+    (folder / "st3d" / "__main__.py").write_text(STUB)
+    targets = [f"results/teacher/{name}/teacher.pt" for name in ("base", "width16", "width32", "width128")]
+    ready = [*(f"results/graph/base/scenes/{part}.h5" for part in ("train_0", "train_1", "validation_0"))]
+    done = snakemake(folder, "--cores", "8", *ready, "results/scale/base/scenes.json")
+    assert done.returncode == 0, done.stderr
+    (folder / "times.txt").unlink()
+    done = snakemake(folder, "--cores", "8", *targets, *more)
+    assert done.returncode == 0, done.stderr
+    times = sorted(tuple(map(float, line.split())) for line in (folder / "times.txt").read_text().splitlines())
+    assert len(times) == 4
+    assert all(first[1] <= second[0] for first, second in itertools.pairwise(times))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The whole pipeline, once, at the tests' sizes."""
+    folder = copy_of_project(tmp_path_factory.mktemp("finished"))
+    done = snakemake(folder, "--cores", "2", *OVERLAY)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    return folder
+
+
+def test_the_pipeline_ends_in_four_tables_with_measured_rows(finished):
+    for name in ("table1", "table2", "table3", "table4"):
+        with (finished / "results/tables" / f"{name}.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert any(row["source"] == "measured" and row["scale"] == "tiny" for row in rows), name
+    assert (finished / "results/tables/gallery/dowel.png").exists()
+    assert "difference" in (finished / "results/tables/summary.md").read_text()
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    done = snakemake(finished, "--cores", "2", *OVERLAY)
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_a_comment_reruns_nothing_and_a_number_what_depends_on_it(finished):
+    network = finished / "st3d/network.py"
+    source = network.read_text()
+    try:
+        network.write_text("# another comment\n" + source)
+        assert "Nothing to be done" in snakemake(finished, "-n", *OVERLAY).stdout
+        network.write_text(source + "\n_A_NUMBER = 7\n")
+        jobs = planned(snakemake(finished, "-n", *OVERLAY))
+    finally:
+        network.write_text(source)
+    assert {"teacher", "student", "maps", "score", "tables"} <= set(jobs)
+    assert not {"scenes", "thin", "graph_scenes", "graph_scans", "scale_scenes", "simulation"} & set(jobs)
+
+
+def test_kills_at_any_moment_change_no_score(finished, tmp_path):
+    folder = copy_of_project(tmp_path)
+    shutil.copytree(finished / "data", folder / "data")
+    arguments = ["--cores", "1", *OVERLAY, "--config", "run_variants=[base]"]
+    for seconds in (8, 11, 14):
+        command = [sys.executable, "-m", "snakemake", *arguments]
+        running = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(seconds)
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+    done = snakemake(folder, *arguments)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    for name in ("score/base/dowel.json", "score/base/cable_gland.json", "maps/base/dowel/maps.csv"):
+        assert (folder / "results" / name).read_bytes() == (finished / "results" / name).read_bytes(), name
+
+
+def test_two_runs_in_one_folder_are_refused_in_one_line(finished):
+    lock = (
+        "import fcntl, time; f = open('.snakemake/st3d.lock', 'w'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", f"{lock}; time.sleep(60)"], cwd=finished, stdout=subprocess.PIPE)
+    try:
+        holder.stdout.readline()
+        done = snakemake(finished, "--cores", "1", "--forcerun", "summary", *OVERLAY)
+    finally:
+        holder.kill()
+        holder.wait()
+    assert done.returncode == 1
+    assert "another snakemake is at work" in done.stderr
