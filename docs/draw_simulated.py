@@ -1,0 +1,77 @@
+"""Draws docs/simulated.png, a sound and a defective scan of each simulated category: `python docs/draw_simulated.py`."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib import colormaps
+from PIL import Image, ImageDraw, ImageFont
+
+from st3d.samples import CATEGORIES, Sample, Studio
+
+RESOLUTION = 0.5
+CELL = 230  # pixels, side of one panel
+GAP = 6
+ROW_LABEL = 92
+COLUMNS = 5
+SHOWN = {  # a defect for each category, so that all kinds can be seen
+    "bagel": ("crack", 0),
+    "cable_gland": ("bent", 1),
+    "carrot": ("hole", 0),
+    "cookie": ("combined", 0),
+    "dowel": ("bent", 0),
+    "foam": ("color", 0),
+    "peach": ("cut", 0),
+    "potato": ("contamination", 0),
+    "rope": ("open", 0),
+    "tire": ("cut", 0),
+}
+ROWS = ("sound\nRGB", "sound\nheight", "defective\nRGB", "defective\nheight", "mask")
+
+
+def height(sample: Sample, studio: Studio) -> np.ndarray:
+    """Height above the plane as colour, invalid pixels white: (h, w, 3) uint8."""
+    valid = sample.xyz.any(axis=2)
+    above = (sample.xyz - studio.scanner.origin) @ studio.scanner.axes[:, 2]
+    top = np.quantile(above[valid], 0.995)
+    picture = colormaps["viridis"](np.clip(above / top, 0, 1))[..., :3] * 255
+    return np.where(valid[..., None], picture, 255).astype(np.uint8)
+
+
+def panel(picture: np.ndarray) -> Image.Image:
+    """A picture in the middle of a square cell."""
+    image = Image.fromarray(picture)
+    scale = CELL / max(image.size)
+    image = image.resize([round(side * scale) for side in image.size], Image.Resampling.LANCZOS)
+    cell = Image.new("RGB", (CELL, CELL), (245, 245, 245))
+    cell.paste(image, ((CELL - image.width) // 2, (CELL - image.height) // 2))
+    return cell
+
+
+def overlay(sample: Sample) -> np.ndarray:
+    """The mask in red on the greyed scan: (h, w, 3) uint8."""
+    grey = np.repeat(60 + sample.rgb.mean(axis=2, keepdims=True) * 0.6, 3, axis=2)
+    return np.where(sample.mask[..., None] > 0, [230, 30, 30], grey).astype(np.uint8)
+
+
+def main() -> None:
+    bands = -(-len(CATEGORIES) // COLUMNS)
+    band = len(ROWS) * (CELL + GAP) + 40
+    page = Image.new("RGB", (ROW_LABEL + COLUMNS * (CELL + GAP), bands * band), "white")
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(20)
+    for number, category in enumerate(CATEGORIES):
+        studio = Studio(category, RESOLUTION, seed=2)
+        defect, index = SHOWN[category]
+        split = 3 + studio.category.defect_names().index(defect)
+        sound, broken = studio.sample(2, 0), studio.sample(split, index, defect)
+        pictures = (sound.rgb, height(sound, studio), broken.rgb, height(broken, studio), overlay(broken))
+        left, top = ROW_LABEL + (number % COLUMNS) * (CELL + GAP), number // COLUMNS * band
+        draw.text((left, top + 8), f"{category}: {defect}", "black", font)
+        for row, picture in enumerate(pictures):
+            page.paste(panel(picture), (left, top + 36 + row * (CELL + GAP)))
+            if number % COLUMNS == 0:
+                draw.text((4, top + 36 + row * (CELL + GAP) + CELL // 2 - 22), ROWS[row], "black", ImageFont.load_default(17))
+    page.save(Path(__file__).with_name("simulated.png"), optimize=True)
+
+
+if __name__ == "__main__":
+    main()
