@@ -5,11 +5,15 @@ trimesh: it is pure Python, starts three times as fast as Open3D, needs no mater
 prints a warning and returns an empty mesh.
 """
 
+import logging
 import re
 import warnings
 from pathlib import Path
 
 import numpy as np
+
+# it announces each chunk of polygons
+logging.getLogger("trimesh").setLevel(logging.ERROR)
 
 SUFFIXES = (".off", ".obj", ".ply", ".stl")
 
@@ -183,8 +187,9 @@ def _read_by_library(path: Path, data: bytes, kind: str) -> tuple[np.ndarray, np
             raise ValueError(f"expected vertex indices in range, found otherwise: {_one_line(error)}") from None
         except Exception as error:  # whatever a parser raises at foreign bytes
             raise ValueError(f"expected a whole {kind.upper()} file, found: {_one_line(error)}") from None
+    vertices = getattr(mesh, "vertices", np.empty((0, 3)))
     faces = getattr(mesh, "faces", np.empty((0, 3)))  # a point cloud has none
-    return np.asarray(mesh.vertices, float).reshape(-1, 3), np.asarray(faces, np.int64).reshape(-1, 3)
+    return np.array(vertices, np.float64).reshape(-1, 3), np.array(faces, np.int64).reshape(-1, 3)
 
 
 def _refuse_cut_ascii_ply(data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import errno
 import fcntl
 import hashlib
 import json
@@ -22,6 +23,7 @@ log = logging.getLogger("st3d")
 
 FORMAT = 1  # raised whenever an artefact's layout changes
 Device = Literal["auto", "cpu", "cuda"]
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, quota used up, file larger than allowed
 
 
 def device(choice: Device) -> "torch.device":
@@ -64,8 +66,10 @@ def atomic(path: Path) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)  # mkstemp's 0600 would hide a result from the user's group
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in FULL:  # the system does not say which file
+            raise OSError(f"{path}: not written, {os.strerror(error.errno).lower()}") from None
         raise
 
 

@@ -1,9 +1,9 @@
 """Shards: the clouds of one part of a split in one HDF5 file.
 
 `points` (clouds, n, 3) float32, unscaled, in the order of thinning; `count` (clouds,) says how many of the n are real,
-the rest are zeros. `neighbours` (clouds, n, k) uint16 or uint32, nearest first. For scans also `pixel` (clouds, n) uint32
-into the flattened image, `size` (clouds, 2) rows and columns, `sample` names. Every dataset carries Fletcher-32 sums;
-equal clouds give equal bytes.
+the rest are zeros. `neighbours` (clouds, n, k) uint16 or uint32, nearest first. For scans also `pixel` (clouds, n)
+uint32 into the flattened image, `size` (clouds, 2) rows and columns, `sample` names. Every dataset carries Fletcher-32
+sums; equal clouds give equal bytes.
 """
 
 import contextlib
@@ -122,7 +122,10 @@ class Shard:
         elif neighbours:
             raise self._bad(f"{neighbours} neighbours a point", "none")
         pixel = self._read("pixel", np.s_[index, :n]) if "pixel" in self._file else None
-        size = tuple(int(side) for side in self._read("size", index)) if "size" in self._file else None
+        size = None
+        if "size" in self._file:
+            height, width = self._read("size", index)
+            size = int(height), int(width)
         sample = self._read("sample", index).decode() if "sample" in self._file else None
         return Cloud(self._read("points", np.s_[index, :n]), near, pixel, size, sample)
 

@@ -1,0 +1,158 @@
+"""Stage `scenes`: meshes placed at random, sampled on their surfaces and thinned, for the teacher to learn from."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from st3d.meshes import SUFFIXES, read_mesh, sample_surface
+from st3d.points import farthest_points
+from st3d.runtime import log
+from st3d.shards import Cloud, write_shard
+
+SPLITS = {"train": 0, "validation": 1}  # number in the random streams
+FOLDERS = {"train": "train", "validation": "test"}  # ModelNet10's folders
+CACHE_BYTES = 512 * 2**20  # of meshes kept in memory: ModelNet10's largest take 50 MB
+
+
+def scenes(
+    *,
+    meshes: list[Path],
+    split: Literal["train", "validation"],
+    part: int,
+    parts: int,
+    clouds: int,
+    objects: int,
+    half_width: float,
+    points: int,
+    dense_factor: float,
+    held_out: float,
+    seed: int,
+    output: Path,
+    code: str,
+) -> None:
+    """Make one part of a split's scenes: meshes scaled to 1, turned, placed at random, thinned to points.
+
+    Parameters
+    ----------
+    meshes
+        Folders with .off, .obj, .ply or .stl files, at any depth. Below folders named train and test, as in
+        ModelNet10, training takes the first and validation the second; elsewhere see `held_out`.
+    split
+        Which scenes: train or validation.
+    part
+        Number of this part, from 0: it makes the scenes whose number is `part` modulo `parts`.
+    parts
+        Number of parts that the split is spread over.
+    clouds
+        Scenes in the whole split.
+    objects
+        Meshes in a scene.
+    half_width
+        Object centres lie in [-half_width, half_width]^3; the unit is an object's longest bounding box side.
+    points
+        Points kept of a scene by farthest point sampling.
+    dense_factor
+        Points sampled on the surfaces per point kept, 1 or more.
+    held_out
+        Share of the meshes kept for validation, where a folder has no train and test folders.
+    seed
+        Of the random streams; scene 37 is the same in any part.
+    output
+        Shard (HDF5) to write.
+    code
+        Fingerprint of this stage's source, kept in the shard.
+    """
+    if not 0 <= part < parts:
+        raise ValueError(f"part: expected a number from 0 to {parts - 1}, found {part}")
+    if dense_factor < 1:
+        raise ValueError(f"dense_factor: expected 1 or more, found {dense_factor}")
+    files = [path for folder in meshes for path in list_meshes(folder, split, held_out)]
+    cache = MeshCache(CACHE_BYTES)
+    numbers = range(part, clouds, parts)
+
+    def made() -> Iterator[Cloud]:
+        for done, number in enumerate(numbers, 1):
+            rng = np.random.default_rng([seed, SPLITS[split], number])
+            dense = scene(files, cache, objects, half_width, round(dense_factor * points), rng)
+            yield Cloud(dense[farthest_points(dense, points)])
+            log.info("scenes %d/%d %s", done, len(numbers), split)
+
+    settings = {
+        "split": split, "part": part, "parts": parts, "clouds": clouds, "objects": objects, "half_width": half_width,
+        "points": points, "dense_factor": dense_factor, "held_out": held_out, "seed": seed, "meshes": len(files),
+    }  # fmt: skip
+    write_shard(output, made(), settings=settings, code=code)
+
+
+def list_meshes(folder: Path, split: Literal["train", "validation"], held_out: float) -> list[Path]:
+    """The mesh files of a split below `folder`, sorted; see `scenes` for how the split is found."""
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: expected a folder of meshes, found none")
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    # archives made on a Mac carry a hidden ._x.off beside x.off
+    names = sorted((name for name in found if not any(part.startswith(".") for part in name.parts)), key=str)
+    if not names:
+        raise ValueError(f"{folder}: expected meshes ({', '.join(SUFFIXES)}), found none")
+    if any({"train", "test"} & set(name.parts[:-1]) for name in names):
+        chosen = [name for name in names if FOLDERS[split] in name.parts[:-1]]
+        wanted = f"meshes in folders named {FOLDERS[split]}"
+    else:
+        if not 0 < held_out < 1:
+            raise ValueError(f"held_out: expected a share between 0 and 1, found {held_out}")
+        every = max(2, round(1 / held_out))
+        chosen = [name for number, name in enumerate(names) if (number % every == 0) == (split == "validation")]
+        wanted = "2 meshes or more"
+    if not chosen:
+        raise ValueError(f"{folder}: expected {wanted} for the {split} scenes, found none")
+    return [folder / name for name in chosen]
+
+
+def scene(
+    files: Sequence[Path], cache: "MeshCache", objects: int, half_width: float, count: int, rng: np.random.Generator
+) -> np.ndarray:
+    """`count` points (count, 3) float32 on the surfaces of `objects` random meshes; the unit is a mesh's longest side.
+
+    The points are shared among the meshes by their areas: the sample is uniform over all surfaces of the scene.
+    """
+    chosen = rng.choice(len(files), objects, replace=objects > len(files))
+    corners = np.concatenate([placed(cache.corners(files[index]), half_width, rng) for index in chosen])
+    points, _ = sample_surface(corners.reshape(-1, 3), np.arange(3 * len(corners)).reshape(-1, 3), count, rng)
+    return points.astype(np.float32)
+
+
+def placed(corners: np.ndarray, half_width: float, rng: np.random.Generator) -> np.ndarray:
+    """Triangle corners (t, 3, 3) with the longest side of their box scaled to 1, turned about each axis, and moved."""
+    low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
+    unit = (corners - (low + high) / 2) / (high - low).max()
+    turn = rotation(rng.uniform(0, 2 * np.pi, 3))
+    return unit @ turn.T + rng.uniform(-half_width, half_width, 3)
+
+
+def rotation(angles: np.ndarray) -> np.ndarray:
+    """The matrix (3, 3) that turns about x, then y, then z by `angles` (3,) in radians."""
+    (cx, cy, cz), (sx, sy, sz) = np.cos(angles), np.sin(angles)
+    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+    return about_z @ about_y @ about_x
+
+
+class MeshCache:
+    """The triangles of the meshes read last, up to `most` bytes of them."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._size = most, 0
+        self._kept: dict[Path, np.ndarray] = {}
+
+    def corners(self, path: Path) -> np.ndarray:
+        """Triangle corners (t, 3, 3) float64 of a mesh file; vertices of no triangle are left out."""
+        if path not in self._kept:
+            vertices, triangles = read_mesh(path)
+            corners = vertices[triangles]
+            self._size += corners.nbytes
+            while self._kept and self._size > self._most:  # the one kept longest goes first
+                self._size -= self._kept.pop(next(iter(self._kept))).nbytes
+            self._kept[path] = corners
+        return self._kept[path]
