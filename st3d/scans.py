@@ -4,6 +4,7 @@ h, w rows and columns of the image, n points. A scan is an organised point cloud
 pixels are exactly (0, 0, 0).
 """
 
+import io
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,8 +130,11 @@ def read_mask(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
 def write_map(path: Path, scores: np.ndarray) -> None:
     """Write an anomaly map (h, w) as float32 TIFF, uncompressed, in the layout that MVTec's evaluation reads."""
     assert scores.ndim == 2, scores.shape
-    with atomic(path) as temporary:  # no date, no description: equal maps give equal bytes
-        tifffile.imwrite(temporary, np.ascontiguousarray(scores, np.float32), metadata=None, software="st3d")
+    image = io.BytesIO()  # numpy's own writing to a full disk would not say so
+    # no date, no description: equal maps give equal bytes
+    tifffile.imwrite(image, np.ascontiguousarray(scores, np.float32), metadata=None, software="st3d")
+    with atomic(path) as temporary:
+        temporary.write_bytes(image.getvalue())
 
 
 def read_map(path: Path) -> np.ndarray:
