@@ -1,15 +1,16 @@
-"""Draws docs/simulated.png, a sound and a defective scan of each simulated category: `python docs/draw_simulated.py`."""
+"""Draws docs/simulated.png, sound and defective scans of all simulated categories: `python docs/draw_simulated.py`."""
 
 from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps
 from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
 
 from st3d.samples import CATEGORIES, Sample, Studio
 
-RESOLUTION = 0.5
-CELL = 230  # pixels, side of one panel
+RESOLUTION = 1.0
+CELL = 200  # pixels, side of one panel
 GAP = 6
 ROW_LABEL = 92
 COLUMNS = 5
@@ -25,7 +26,7 @@ SHOWN = {  # a defect for each category, so that all kinds can be seen
     "rope": ("open", 0),
     "tire": ("cut", 0),
 }
-ROWS = ("sound\nRGB", "sound\nheight", "defective\nRGB", "defective\nheight", "mask")
+ROWS = ("sound\nRGB", "sound\nheight", "defective\nRGB", "close-up", "defective\nheight", "mask")
 
 
 def height(sample: Sample, studio: Studio) -> np.ndarray:
@@ -53,6 +54,17 @@ def overlay(sample: Sample) -> np.ndarray:
     return np.where(sample.mask[..., None] > 0, [230, 30, 30], grey).astype(np.uint8)
 
 
+def close_up(sample: Sample) -> np.ndarray:
+    """The surroundings of the first marked region, a quarter of the image's shorter side wide: (s, s, 3) uint8."""
+    side = min(sample.mask.shape) // 4
+    regions, _ = ndimage.label(sample.mask, np.ones((3, 3)))
+    largest = regions == np.argmax(np.bincount(regions.ravel())[1:]) + 1
+    middle = np.argwhere(largest).mean(axis=0)
+    top, left = (int(np.clip(at - side / 2, 0, end - side)) for at, end in zip(middle, sample.mask.shape, strict=True))
+    picture = np.minimum(sample.rgb[top : top + side, left : left + side] * 1.3, 255)
+    return picture.astype(np.uint8)
+
+
 def main() -> None:
     bands = -(-len(CATEGORIES) // COLUMNS)
     band = len(ROWS) * (CELL + GAP) + 40
@@ -63,13 +75,23 @@ def main() -> None:
         defect, index = SHOWN[category]
         split = 3 + studio.category.defect_names().index(defect)
         sound, broken = studio.sample(2, 0), studio.sample(split, index, defect)
-        pictures = (sound.rgb, height(sound, studio), broken.rgb, height(broken, studio), overlay(broken))
+        pictures = (
+            sound.rgb,
+            height(sound, studio),
+            broken.rgb,
+            close_up(broken),
+            height(broken, studio),
+            overlay(broken),
+        )
         left, top = ROW_LABEL + (number % COLUMNS) * (CELL + GAP), number // COLUMNS * band
         draw.text((left, top + 8), f"{category}: {defect}", "black", font)
         for row, picture in enumerate(pictures):
             page.paste(panel(picture), (left, top + 36 + row * (CELL + GAP)))
             if number % COLUMNS == 0:
-                draw.text((4, top + 36 + row * (CELL + GAP) + CELL // 2 - 22), ROWS[row], "black", ImageFont.load_default(17))
+                draw.text(
+                    (4, top + 14 + row * (CELL + GAP) + CELL // 2), ROWS[row], "black", ImageFont.load_default(17)
+                )
+    page = page.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)  # a third of the bytes
     page.save(Path(__file__).with_name("simulated.png"), optimize=True)
 
 

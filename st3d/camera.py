@@ -13,7 +13,7 @@ import numpy as np
 # MVTec 3D-AD's xyz do not start in the projection centre of the calibration that lies beside them: points have to be
 # shifted by this much (metres) first. Fitted to 62 scans of cable_gland; without it pixels are off by up to 1.5.
 MVTEC_SHIFT = (0.000134, 0.000263, 0.000880)
-_KEYS = {"focus": "focus", "kappa": "kappa", "sx": "sx", "sy": "sy", "cx": "cx", "cy": "cy"}
+_KEYS = ("focus", "kappa", "sx", "sy", "cx", "cy")  # in the order of the fields
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,9 @@ class Camera:
         missing = sorted({*_KEYS, "image_width", "image_height"} - set(parameters))
         if missing:
             raise ValueError(f"{source}: expected {', '.join(missing)}, found {', '.join(sorted(parameters))}")
-        numbers = {name: float(parameters[name]) for name in _KEYS}
-        return cls(**numbers, width=int(parameters["image_width"]), height=int(parameters["image_height"]))
+        width, height = int(parameters["image_width"]), int(parameters["image_height"])
+        focus, kappa, sx, sy, cx, cy = (float(parameters[name]) for name in _KEYS)
+        return cls(focus, kappa, sx, sy, cx, cy, width, height)
 
     def parameters(self) -> dict[str, Any]:
         """What `camera_parameters.json` holds."""
@@ -111,5 +112,5 @@ class Camera:
 
     def rays(self) -> np.ndarray:
         """(h, w, 3) float64: the point at z = 1 that each pixel sees; only for a camera without shift."""
-        pixels = np.stack(np.mgrid[: self.height, : self.width], axis=-1).reshape(-1, 2)
+        pixels = np.moveaxis(np.mgrid[: self.height, : self.width], 0, -1).reshape(-1, 2)
         return self.unproject(pixels, np.ones(len(pixels))).reshape(self.height, self.width, 3)

@@ -96,7 +96,7 @@ def cut(body: Body, site: Site, rng: np.random.Generator, size: float, inside: n
         path = np.linspace([-length / 2, 0], [length / 2, rng.normal(0, 0.05) * length], 8)
         return _groove(body, site, rng, path, width, rng.uniform(2.5, 5.0) * MM * size, inside, 2.5)
     depth, reach = rng.uniform(1.0, 1.8) * MM * size, rng.uniform(5, 8) * MM * size
-    chart = Chart.around(body, site, 1.5 * reach, 0.6 * MM, 0.0)
+    chart = Chart.around(body, site, 1.3 * reach, 0.6 * MM, 0.0)
     tilt = rng.normal(0, 0.08, 2)
     above = chart.height + depth + chart.flat @ tilt
     fade = np.clip((reach - np.linalg.norm(chart.flat, axis=1)) / (0.6 * MM), 0, 1)
@@ -131,7 +131,7 @@ def contamination(body: Body, site: Site, rng: np.random.Generator, size: float,
 def color(body: Body, site: Site, rng: np.random.Generator, size: float, inside: np.ndarray) -> Body:
     """A stain of ink; the shape stays as it is."""
     radius = rng.uniform(5, 8) * MM * size
-    chart = Chart.around(body, site, 2 * radius, 0.6 * MM, rng.uniform(0, 2 * np.pi))
+    chart = Chart.around(body, site, 1.6 * radius, 0.8 * MM, rng.uniform(0, 2 * np.pi))
     edge = 1 + 0.25 * Noise(rng)(chart.body.vertices, radius)
     off = np.linalg.norm(chart.flat * np.array([1.0, rng.uniform(1.0, 1.6)]), axis=1)
     ink = np.array([[0.10, 0.20, 0.62], [0.12, 0.50, 0.22], [0.70, 0.14, 0.30]])[rng.integers(3)]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
 
 from st3d.surfaces import grid, revolved
@@ -19,12 +20,12 @@ def merged(parts: Sequence[Part]) -> Part:
     )
 
 
-def moved(part: Part, place: Sequence[float], turn: Rotation | None = None) -> Part:
+def moved(part: Part, place: ArrayLike, turn: Rotation | None = None) -> Part:
     vertices = part[0] if turn is None else turn.apply(part[0])
     return vertices + np.asarray(place, float), part[1]
 
 
-def box(low: Sequence[float], high: Sequence[float]) -> Part:
+def box(low: ArrayLike, high: ArrayLike) -> Part:
     """An upright box between two corners."""
     corner = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij"), axis=-1).reshape(-1, 3)
     vertices = np.asarray(low, float) + corner * (np.asarray(high, float) - np.asarray(low, float))
@@ -32,7 +33,7 @@ def box(low: Sequence[float], high: Sequence[float]) -> Part:
     return vertices, np.array([triangle for a, b, c, d in sides for triangle in ((a, b, c), (a, c, d))])
 
 
-def cushion(centre: Sequence[float], half: Sequence[float], sharpness: float, count: int = 20) -> Part:
+def cushion(centre: ArrayLike, half: ArrayLike, sharpness: float, count: int = 20) -> Part:
     """A superquadric: `sharpness` 1 is an ellipsoid, towards 0 a box with ever sharper edges."""
     latitude = np.linspace(-np.pi / 2, np.pi / 2, count)[:, None]
     longitude = np.linspace(0, 2 * np.pi, 2 * count, endpoint=False)[None]
@@ -47,22 +48,23 @@ def cushion(centre: Sequence[float], half: Sequence[float], sharpness: float, co
     return vertices * np.asarray(half, float) + np.asarray(centre, float), triangles[:, ::-1]
 
 
-def lathe(profile: Sequence[Sequence[float]], centre: Sequence[float], squash: float = 1.0, count: int = 28) -> Part:
+def lathe(profile: ArrayLike, centre: ArrayLike, squash: float = 1.0, count: int = 28) -> Part:
     """A profile of (radius, height) turned around the vertical; `squash` scales its y."""
     radius, height = np.asarray(profile, float).T
     vertices, triangles = revolved(height, np.repeat(radius[:, None], count, axis=1))
     return vertices[:, [1, 2, 0]] * [1, squash, 1] + np.asarray(centre, float), triangles
 
 
-def rod(start: Sequence[float], end: Sequence[float], radii: Sequence[float], count: int = 14) -> Part:
+def rod(start: ArrayLike, end: ArrayLike, radii: ArrayLike, count: int = 14) -> Part:
     """A straight round bar with lids; its radius runs through `radii` at equal distances."""
-    start, end = np.asarray(start, float), np.asarray(end, float)
-    length = float(np.linalg.norm(end - start))
-    along = np.concatenate([[0], np.linspace(0, length, len(radii)), [length]])
-    size = np.concatenate([[0], radii, [0]])
+    foot, size = np.asarray(start, float), np.asarray(radii, float)
+    way = np.asarray(end, float) - foot
+    length = float(np.linalg.norm(way))
+    along = np.concatenate([[0], np.linspace(0, length, len(size)), [length]])
+    size = np.concatenate([[0], size, [0]])
     vertices, triangles = revolved(along, np.repeat(size[:, None], count, axis=1))
-    turn, _ = Rotation.align_vectors([(end - start) / length], [[1.0, 0, 0]])
-    return turn.apply(vertices) + start, triangles
+    turn, _ = Rotation.align_vectors([way / length], [[1.0, 0, 0]])
+    return turn.apply(vertices) + foot, triangles
 
 
 def pipe(path: np.ndarray, radius: float, count: int = 10) -> Part:

@@ -19,6 +19,9 @@ _DEPTH_DIFFERS = 0.12 * MM  # well above rounding, about the noise's size
 _COLOUR_DIFFERS = 0.04
 
 
+Kinds = dict[str, tuple[defects.Defect, tuple[int, ...]]]  # a defect, and the regions of the shape it may be in
+
+
 @dataclass(frozen=True)
 class Category:
     """A thing to scan.
@@ -37,7 +40,7 @@ class Category:
     width: int
     height: int
     inside: tuple[float, float, float]
-    kinds: dict[str, tuple[defects.Defect, tuple[int, ...]]]
+    kinds: Kinds
     combined: bool = True
     free: float = 180.0
 
@@ -49,16 +52,18 @@ class Category:
         return {name: 255 - index for index, name in enumerate(self.defect_names())}
 
 
-_DIRT = {"contamination": (defects.contamination, ())}
-_CRACK, _CUT, _HOLE = ({"crack": (defects.crack, ())}, {"cut": (defects.cut, ())}, {"hole": (defects.hole, ())})
-_GLAND = {
+_DIRT: Kinds = {"contamination": (defects.contamination, ())}
+_CRACK: Kinds = {"crack": (defects.crack, ())}
+_CUT: Kinds = {"cut": (defects.cut, ())}
+_HOLE: Kinds = {"hole": (defects.hole, ())}
+_GLAND: Kinds = {
     "bent": (defects.bent_finger, (shapes_made.FINGERS,)),
     "cut": (defects.cut_finger, (shapes_made.FINGERS,)),
     "hole": (defects.hole, (0, shapes_made.FINGERS)),
     "thread": (defects.worn_thread, (shapes_made.THREAD,)),
 }
-_DOWEL = {"bent": (defects.bent_dowel, ())}
-_ROPE = {"cut": (defects.cut_rope, ()), "open": (defects.open_rope, ())}
+_DOWEL: Kinds = {"bent": (defects.bent_dowel, ())}
+_ROPE: Kinds = {"cut": (defects.cut_rope, ()), "open": (defects.open_rope, ())}
 
 CATEGORIES: dict[str, Category] = {
     "bagel": Category(shapes_natural.bagel, 800, 800, (0.86, 0.74, 0.52), _DIRT | _CRACK | _HOLE),
@@ -91,7 +96,7 @@ class Studio:
         self.camera: Camera = cut_out(self.category.width, self.category.height, resolution)
         self.scanner = Scanner(self.camera, resolution)
         self.pitch = pixel_pitch(self.camera)
-        self.step = max(0.8 * self.pitch, 0.3 * MM)  # between vertices
+        self.step = max(self.pitch, 0.3 * MM)  # between vertices
         self.key = [seed, list(CATEGORIES).index(category)]
 
     def pose(self, body: Body, rng: np.random.Generator) -> tuple[Rotation, np.ndarray]:

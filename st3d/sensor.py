@@ -6,6 +6,7 @@ Letters: h rows, w columns.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -102,7 +103,7 @@ class Scanner:
         vertices = vertices @ self.axes.T + self.origin
         scene = open3d.t.geometry.RaycastingScene(nthreads=1)
         for points, triangles in (self.plane, (vertices, body.triangles)):
-            scene.add_triangles(_tensor(points), open3d.core.Tensor(np.ascontiguousarray(triangles, np.uint32)))
+            scene.add_triangles(_tensor(points), _tensor(triangles, np.uint32))
         origins = np.zeros_like(self.directions)
         hit = scene.cast_rays(_tensor(np.concatenate([origins, self.directions], axis=-1)), nthreads=1)
         depth = hit["t_hit"].numpy().astype(np.float64)
@@ -116,7 +117,7 @@ class Scanner:
         points = self.directions * depth[..., None]
         return self._shaded(scene, points, normal, seen, corners[..., 0], albedo)
 
-    def _shaded(self, scene, points, normal, seen, vertex, albedo) -> View:  # type: ignore[no-untyped-def]
+    def _shaded(self, scene, points, normal, seen, vertex, albedo) -> View:
         normal = normal / np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-12)
         to_camera = -points / np.linalg.norm(points, axis=-1, keepdims=True)
         normal = normal * np.where((normal * to_camera).sum(axis=-1, keepdims=True) < 0, -1, 1)  # thin open walls
@@ -142,7 +143,7 @@ class Exposure:
         self.luck = rng.random(shape)
         white, short, long = rng.standard_normal((3, *shape))
         self.long = _blurred(long, 20 * scanner.resolution)
-        self.noise = white + 2.0 * _blurred(short, 2 * scanner.resolution) + 2.2 * self.long
+        self.noise = white + 2.3 * _blurred(short, 2 * scanner.resolution) + 3.2 * self.long
         self.grain = rng.standard_normal((*shape, 3))
         target = rng.uniform(*_INVALID_SHARE)
         missed = self._chances(sound, 0.0)
@@ -181,10 +182,11 @@ class Exposure:
         return np.clip(np.round(value), 0, 255).astype(np.uint8)
 
 
-def _tensor(values: np.ndarray):  # type: ignore[no-untyped-def]
+def _tensor(values: np.ndarray, kind: type = np.float32) -> Any:
     import open3d
 
-    return open3d.core.Tensor(np.ascontiguousarray(values, np.float32))
+    core: Any = open3d.core  # its stubs know no arrays
+    return core.Tensor(np.ascontiguousarray(values, kind))
 
 
 def _blurred(white: np.ndarray, sigma: float) -> np.ndarray:

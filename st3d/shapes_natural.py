@@ -33,7 +33,10 @@ def plain(vertices: np.ndarray, triangles: np.ndarray, colour: np.ndarray, rest:
 def waves(rng: np.random.Generator, angle: np.ndarray, orders: range, deviation: float) -> np.ndarray:
     """A random periodic function of `angle`, weaker in its higher `orders`."""
     terms = [(rng.normal() / order, rng.uniform(0, 2 * np.pi), order) for order in orders]
-    return deviation * sum(strength * np.cos(order * angle + phase) for strength, phase, order in terms)
+    total = np.zeros(np.shape(angle))
+    for strength, phase, order in terms:
+        total = total + strength * np.cos(order * angle + phase)
+    return deviation * total
 
 
 def turn(count_length: float, step: float) -> np.ndarray:
@@ -71,7 +74,9 @@ def carrot(rng: np.random.Generator, step: float) -> Body:
     oval = 1 + waves(rng, angle, range(2, 4), 0.02) + 0.015 * waves(rng, 9 * along, range(1, 6), 1.0)[:, None]
     radius = thick * (taper * ends)[:, None] * oval
     # creases run across: fine rings that fade in and out around the root
-    rings = sum(rng.normal() * np.cos(2 * np.pi * along * rng.uniform(15, 60) + rng.uniform(0, 6)) for _ in range(12))
+    rings = np.zeros(len(along))
+    for _ in range(12):
+        rings = rings + rng.normal() * np.cos(2 * np.pi * along * rng.uniform(15, 60) + rng.uniform(0, 6))
     fade = waves(rng, angle + 3 * along[:, None], range(1, 4), 0.5)
     radius = radius + 0.11 * MM * rings[:, None] * fade * ends[:, None]
     vertices, triangles = swept(axis, radius * np.cos(angle), radius * np.sin(angle), closed=False)

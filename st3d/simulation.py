@@ -62,7 +62,11 @@ def simulation(
     _check(settings, target)
     studio = Studio(category, resolution, seed)
     ids = CATEGORIES[category].class_ids()
-    groups = [("train/good", training, None), ("validation/good", validation, None), ("test/good", test_good, None)]
+    groups: list[tuple[str, int, str | None]] = [
+        ("train/good", training, None),
+        ("validation/good", validation, None),
+        ("test/good", test_good, None),
+    ]
     groups += [(f"test/{name}", test_per_defect, name) for name in ids]
     with folders.replaced(target) as partial:
         runtime.write_json(partial / "calibration" / "camera_parameters.json", studio.camera.parameters())

@@ -10,13 +10,15 @@ from st3d.meshes import read_mesh
 
 
 def digests(folder):
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*.off")}
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*.off")
+    }
 
 
 def test_the_kinds_and_the_layout_are_modelnet10s(tmp_path):
     furniture(output=tmp_path / "furniture", training=2, test=1, seed=1, code="")
     names = {path.relative_to(tmp_path / "furniture").as_posix() for path in (tmp_path / "furniture").rglob("*.off")}
-    kinds = "bathtub bed chair desk dresser monitor night_stand sofa table toilet".split()
+    kinds = ["bathtub", "bed", "chair", "desk", "dresser", "monitor", "night_stand", "sofa", "table", "toilet"]
     wanted = ("train/{}_0001.off", "train/{}_0002.off", "test/{}_0003.off")
     assert names == {f"{kind}/{name.format(kind)}" for kind in kinds for name in wanted}
     assert (tmp_path / "furniture" / "complete.json").exists()
@@ -40,10 +42,10 @@ def test_every_mesh_can_be_read_and_has_faces_of_some_area(kind, tmp_path):
         assert np.isfinite(vertices).all()
         write_off(tmp_path / "mesh.off", (vertices, triangles))
         vertices, triangles = read_mesh(tmp_path / "mesh.off")
-        assert 0 <= triangles.min() and triangles.max() < len(vertices)
+        assert triangles.min() >= 0 and triangles.max() < len(vertices)
         a, b, c = np.moveaxis(vertices[triangles], 1, 0)
         assert np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2 > 1000  # square centimetres
-        assert 10 < np.ptp(vertices, axis=0).min() and np.ptp(vertices, axis=0).max() < 300
+        assert np.ptp(vertices, axis=0).min() > 10 and np.ptp(vertices, axis=0).max() < 300
         sizes.add(tuple(np.round(np.ptp(vertices, axis=0), 3)))
     assert len(sizes) == 6
 

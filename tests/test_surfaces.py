@@ -31,7 +31,7 @@ def test_a_shape_faces_outwards_and_varies_in_volume(shape):
     for seed in range(2):
         body = shape(np.random.default_rng(seed), 1.5e-3)
         assert np.isfinite(body.vertices).all()
-        assert 0 <= body.triangles.min() and body.triangles.max() < len(body.vertices)
+        assert body.triangles.min() >= 0 and body.triangles.max() < len(body.vertices)
         assert body.colour.min() > 0 and body.colour.max() <= 1
         volumes.append(volume(body.vertices, body.triangles))
     assert volumes[0] > 1e-6  # cubic metres: more than a cubic centimetre
