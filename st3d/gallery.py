@@ -1,12 +1,11 @@
 """Stage `gallery`: a category's test scans and maps in one picture."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from st3d.pictures import GAP, picture, save_png
-from st3d.scans import read_map, read_mask, read_scan
+from st3d.scans import list_samples, read_map, read_mask, read_scan
 
 
 def gallery(*, dataset: Path, category: str, maps: Path, manifest: Path, samples: int, output: Path, code: str) -> None:
@@ -17,22 +16,19 @@ def gallery(*, dataset: Path, category: str, maps: Path, manifest: Path, samples
     dataset : folder in MVTec 3D-AD's layout
     category : name
     maps : folder of all categories' maps
-    manifest : CSV of the category's maps, as stage `maps` writes it
+    manifest : CSV of the category's maps; only so that the maps are there
     samples : scans to show per kind of defect, the first ones
     output : PNG to write
     code : fingerprint of the code; not kept
     """
-    with manifest.open(newline="") as file:
-        names = [row["sample"] for row in csv.DictReader(file)]
-    kinds = dict.fromkeys(name.split("/")[0] for name in names)
-    chosen = [name for kind in kinds for name in [each for each in names if each.split("/")[0] == kind][:samples]]
+    shown: dict[str, int] = {}
     panels = []
-    for name in chosen:
-        kind, number = name.split("/")
-        folder = dataset / category / "test" / kind
-        scan = read_scan(folder / "xyz" / f"{number}.tiff")
-        mask = read_mask(folder / "gt" / f"{number}.png")
-        panels.append(picture(scan, read_map(maps / category / "test" / f"{name}.tiff"), mask))
+    for sample in list_samples(dataset, category, "test"):
+        shown[sample.defect] = shown.get(sample.defect, 0) + 1
+        if shown[sample.defect] <= samples:
+            assert sample.mask is not None  # every test sample has one
+            scores = read_map(maps / category / "test" / f"{sample.name}.tiff")
+            panels.append(picture(read_scan(sample.scan, "drop"), scores, read_mask(sample.mask)))
     save_png(output, _below_each_other(panels))
 
 

@@ -114,9 +114,11 @@ def _cells(variant: dict, score: str, limit: float | None) -> Row:
     """A variant's cells per category and their mean; empty where the limit was not asked for."""
     values = {}
     for category, scores in variant["categories"].items():
-        at = {None: scores[score]} if limit is None else {float(key): each for key, each in scores[score].items()}
-        if limit in at:
-            values[category] = at[limit]
+        found = scores[score]
+        if limit is not None:
+            found = {float(key): each for key, each in found.items()}.get(limit)
+        if found is not None:
+            values[category] = found
     if values:
         values["mean"] = sum(values.values()) / len(values)
     cells: Row = dict.fromkeys((*CATEGORIES, "mean"), "")

@@ -134,7 +134,7 @@ def test_the_pipeline_ends_in_four_tables_with_measured_rows(finished):
             rows = list(csv.DictReader(file))
         assert any(row["source"] == "measured" and row["scale"] == "tiny" for row in rows), name
     assert (finished / "results/tables/gallery/dowel.png").exists()
-    assert "difference" in (finished / "results/tables/summary.md").read_text()
+    assert "3d_st_16 | measured" in (finished / "results/tables/summary.md").read_text()
 
 
 def test_a_second_run_has_nothing_to_do(finished):
