@@ -109,8 +109,8 @@ def read_by(rule):
 @pytest.mark.parametrize("rule", sorted(RULES))
 def test_a_rules_flags_are_its_stages_parameters(rule):
     stage = re.search(r"python -m st3d (\w+)", RULES[rule])[1]
-    flags = re.findall(r"--([a-z-]+)", RULES[rule].partition("shell:")[2])
-    flags += re.findall(r"--([a-z-]+)", DEMO.flags("base", *read_by(rule)))
+    flags = re.findall(r"--([a-z0-9-]+)", RULES[rule].partition("shell:")[2])
+    flags += re.findall(r"--([a-z0-9-]+)", DEMO.flags("base", *read_by(rule)))
     taken = [argument.arg for argument in parameters(stage).args.kwonlyargs]
     assert sorted(flag.replace("-", "_") for flag in flags) == sorted(taken)
 
