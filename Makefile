@@ -7,8 +7,11 @@ STAMP := .venv/complete
 
 .PHONY: run test lint
 
+# Jobs that would use a GPU run one at a time on one GPU. Without a GPU they are CPU jobs of one thread, one a core.
+GPUS := $(if $(wildcard /dev/nvidia0),1,$(shell nproc 2>/dev/null || echo 1))
+
 run: $(STAMP)
-	snakemake --cores all --resources gpu=1
+	snakemake --cores all --resources gpu=$(GPUS)
 
 test: $(STAMP) lint
 	python -m pytest

@@ -22,9 +22,9 @@ rule maps:
         gpu=1,
     params:
         folder=folder_of,
-        settings=settings("graph", "network", "runtime.device"),
+        settings=settings("graph", "network", "runtime"),
         code=fingerprint("maps"),
     shell:
         "python -m st3d maps --teacher {input.teacher} --student {input.student} --test {input.test}"
-        " --output {params.folder} --manifest {output} {params.settings} --threads {threads}"
+        " --output {params.folder} --manifest {output} {params.settings}"
         " --code {params.code} 2> {log}"

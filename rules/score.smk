@@ -45,9 +45,8 @@ rule cost:
         runtime=60,
         gpu=1,
     params:
-        settings=settings("graph", "network", "cost", "runtime.device"),
-        threads=config["runtime"]["threads"],
+        settings=settings("graph", "network", "cost", "runtime"),
         code=fingerprint("cost"),
     shell:
         "python -m st3d cost --train {input.train} --scale {input.scale} --output {output} {params.settings}"
-        " --threads {params.threads} --code {params.code} 2> {log}"
+        " --code {params.code} 2> {log}"

@@ -22,9 +22,9 @@ rule teacher:
         runtime=2880,
         gpu=1,
     params:
-        settings=settings("graph", "network", "teacher", "runtime.device"),
+        settings=settings("graph", "network", "teacher", "runtime"),
         code=fingerprint("teacher"),
     shell:
         "python -m st3d teacher --train {input.train} --validation {input.validation} --scale {input.scale}"
-        " --teacher {output.teacher} --curve {output.curve} {params.settings} --threads {threads}"
+        " --teacher {output.teacher} --curve {output.curve} {params.settings}"
         " --code {params.code} 2> {log}"

@@ -115,9 +115,7 @@ class Progress:
         )
         state = {"kind": "progress", "format": FORMAT, "run": self._run, "history": self.history}
         state |= {"best": self._best, "best_weights": self.best_weights}
-        save(
-            self._path, state | {"weights": self._trained.state_dict(), "optimizer": self._optimizer.state_dict()}
-        )
+        save(self._path, state | {"weights": self._trained.state_dict(), "optimizer": self._optimizer.state_dict()})
 
     def _read(self) -> dict[str, Any] | None:
         if not self._path.exists():

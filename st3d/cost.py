@@ -1,7 +1,6 @@
 """Stage `cost`: what one scan costs in seconds and memory (the columns of Table 3), measured alone on the machine."""
 
 import logging
-import os
 import platform
 import time
 from pathlib import Path
@@ -99,8 +98,8 @@ def _name(device: torch.device, threads: int) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     model = platform.processor() or platform.machine()
-    if os.path.exists("/proc/cpuinfo"):
-        with open("/proc/cpuinfo") as file:
+    if Path("/proc/cpuinfo").exists():
+        with Path("/proc/cpuinfo").open() as file:
             names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
         model = names[0] if names else model
     return f"{model} ({threads} thread{'s' if threads > 1 else ''})"

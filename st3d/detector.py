@@ -1,6 +1,7 @@
 """One scan in, one anomaly map out: for a user's own program, and `python -m st3d inspect`."""
 
 import logging
+import sys
 from pathlib import Path
 from typing import Self
 
@@ -105,4 +106,4 @@ def inspect(
         write_map(map, scores)
     if picture is not None:
         save_picture(picture, xyz, scores)
-    print(f"{scan} {float(scores.max()):.6g}")
+    sys.stdout.write(f"{scan} {float(scores.max()):.6g}\n")

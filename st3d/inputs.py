@@ -23,9 +23,7 @@ class Inputs:
     device : where the tensors go
     """
 
-    def __init__(
-        self, paths: Sequence[Path], points: int, neighbours: int, scale: float, device: torch.device
-    ) -> None:
+    def __init__(self, paths: Sequence[Path], points: int, neighbours: int, scale: float, device: torch.device) -> None:
         self._clouds = clouds(paths, points, neighbours)
         self._scale, self._device = scale, device
         if not len(self._clouds):

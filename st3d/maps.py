@@ -48,9 +48,7 @@ def maps(
     """
     runtime.set_threads(threads)
     where = runtime.device(device)
-    pair = load_pair(
-        teacher, student, where, {"width": width, "blocks": blocks, "coordinates": coordinates}
-    )
+    pair = load_pair(teacher, student, where, {"width": width, "blocks": blocks, "coordinates": coordinates})
     rows = []
     with (
         runtime.replaced_folder(output / "test") as folder,

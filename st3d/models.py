@@ -63,9 +63,7 @@ def squared_error(features: Tensor, target: Tensor) -> Tensor:
     return (features - target).square().sum(dim=1)
 
 
-def load_pair(
-    teacher: Path, student: Path, device: torch.device, model: Mapping[str, Any] | None = None
-) -> Pair:
+def load_pair(teacher: Path, student: Path, device: torch.device, model: Mapping[str, Any] | None = None) -> Pair:
     """Teacher and student from their files; cut, of different widths, or not the `model` asked for: an error."""
     network = load_teacher(teacher, device, model)
     content = load(student, "student")

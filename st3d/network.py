@@ -42,7 +42,7 @@ class Graph:
             )
         self.points = points.detach().to(torch.float32).contiguous()
         self.neighbours = neighbours.to(torch.int32).contiguous()
-        if n and not (0 <= int(self.neighbours.min()) and int(self.neighbours.max()) < n):
+        if n and (int(self.neighbours.min()) < 0 or int(self.neighbours.max()) >= n):
             raise ValueError(f"network: expected neighbours in [0, {n}), found an index outside")
         self._reverse: tuple[np.ndarray, np.ndarray] | None = None
 

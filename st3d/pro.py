@@ -5,12 +5,15 @@ share of pixels at or above the threshold. Its curve runs over the false positiv
 (0, 0) to (1, 1). Bergmann et al., "The MVTec 3D-AD Dataset", VISAPP 2022, section 4; MVTec's second evaluation code.
 """
 
+import ctypes
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import find_objects, label
+
+from st3d.native import address, library
 
 EIGHT = np.ones((3, 3), bool)  # components are connected over edges and corners
 
@@ -19,30 +22,35 @@ EIGHT = np.ones((3, 3), bool)  # components are connected over edges and corners
 class Scores:
     """The scores of a category's pixels, in the form that every curve is read from.
 
-    sound : (s,) float32, of all non-anomalous pixels of all images, ascending
-    components : one float32 array per component of the ground truth, ascending
+    sound : (s,) float32, or float64 where a map is, of all non-anomalous pixels of all images, in no order
+    components : one array of the same type per component of the ground truth, ascending
     """
 
-    sound: NDArray[np.float32]
-    components: list[NDArray[np.float32]]
+    sound: NDArray[np.floating]
+    components: list[NDArray[np.floating]]
 
     @classmethod
     def collect(cls, maps: Iterable[NDArray], masks: Iterable[NDArray]) -> "Scores":
         """Sort the pixels of `maps` (h, w) by `masks` (h, w; anomalous where not zero); sizes may differ."""
         pieces, components = [], []
         for index, (scores, mask) in enumerate(zip(maps, masks, strict=True)):
-            scores, mask = np.asarray(scores, np.float32), np.asarray(mask) > 0
+            scores, mask = np.asarray(scores), np.asarray(mask) > 0
+            if scores.dtype != np.float32:  # float32 would merge scores that differ
+                scores = scores.astype(np.float64)
             if scores.ndim != 2 or scores.shape != mask.shape:
                 raise ValueError(f"map {index}: expected the mask's shape {mask.shape}, found {scores.shape}")
             if not np.isfinite(scores).all():
                 raise ValueError(f"map {index}: expected finite scores, found NaN or infinity")
             pieces.append(scores[~mask])
-            labels, _ = label(mask, EIGHT)
-            for number, box in enumerate(find_objects(labels), start=1):
-                components.append(np.sort(scores[box][labels[box] == number]))
+            for around in find_objects(mask.view(np.uint8)):  # label only where something is anomalous
+                labels, _ = label(mask[around], EIGHT)
+                for number, box in enumerate(find_objects(labels), start=1):
+                    components.append(np.sort(scores[around][box][labels[box] == number]))
         if not components:
             raise ValueError("no anomalous pixel in any mask: PRO is undefined")
-        sound = np.empty(sum(map(len, pieces)), np.float32)
+        kind = np.result_type(*pieces)
+        components = [scores.astype(kind, copy=False) for scores in components]
+        sound = np.empty(sum(map(len, pieces)), kind)
         if not len(sound):
             raise ValueError("no sound pixel in any mask: the false positive rate is undefined")
         end = len(sound)
@@ -50,7 +58,6 @@ class Scores:
             piece = pieces.pop()
             sound[end - len(piece) : end] = piece
             end -= len(piece)
-        sound.sort()
         return cls(sound, components)
 
     def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -66,8 +73,9 @@ class Scores:
         before = np.concatenate([[0.0], np.cumsum(gain)])
         before, distinct = before / before[-1], distinct[::-1]
         total = len(self.sound)
-        above = total - np.searchsorted(self.sound, distinct, "right")
-        at_least = total - np.searchsorted(self.sound, distinct, "left")
+        between, at = _counts(self.sound, np.ascontiguousarray(distinct[::-1]))
+        above = np.cumsum(between[:0:-1]) + np.concatenate([[0], np.cumsum(at[:0:-1])])
+        at_least = above + at[::-1]
         fpr = np.column_stack([above, at_least]).ravel() / total
         pro = np.column_stack([before[:-1], before[1:]]).ravel()
         return np.concatenate([[0.0], fpr, [1.0]]), np.concatenate([[0.0], pro, [1.0]])
@@ -80,9 +88,28 @@ class Scores:
         if thresholds < 2:
             raise ValueError(f"au_pro: expected 2 thresholds or more, found {thresholds}")
         ranks = np.linspace(0, len(self.sound) - 1, num=thresholds, dtype=int)[::-1]
-        found = [1 - np.searchsorted(c, self.sound[ranks], "right") / len(c) for c in self.components]
+        at_ranks = np.sort(self.sound)[ranks]
+        found = [1 - np.searchsorted(c, at_ranks, "right") / len(c) for c in self.components]
         fpr, pro = 1 - (ranks + 1) / len(self.sound), np.mean(found, axis=0)
         return np.append(fpr, 1.0), np.append(pro, 1.0)
+
+
+def _counts(sound: NDArray[np.floating], events: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many of `sound` lie before, between and after the rising `events` (m + 1,), and how many at each (m,)."""
+    between, at = np.zeros(len(events) + 1, np.int64), np.zeros(len(events), np.int64)
+    kind = sound.dtype.type
+    count = library.st3d_count_float if kind == np.float32 else library.st3d_count_double
+    failed = count(
+        address(sound, kind),
+        ctypes.c_int64(len(sound)),
+        address(events, kind),
+        ctypes.c_int64(len(events)),
+        address(between, np.int64),
+        address(at, np.int64),
+    )
+    if failed:
+        raise MemoryError("au_pro: no memory to count scores")
+    return between, at
 
 
 def area(fpr: NDArray[np.float64], pro: NDArray[np.float64], limit: float) -> float:
@@ -125,7 +152,8 @@ def au_pro(
 
     Notes
     -----
-    Sorts the sound scores alone: time O(s log s), memory about 4 bytes a sound pixel.
+    Counts the sound scores between the few anomalous ones, and sorts only these: time O(s), memory about 5 bytes a
+    sound pixel (float64 maps: 9).
 
     Examples
     --------

@@ -47,7 +47,7 @@ def set_threads(count: int) -> None:
     native.set_threads(count)
     torch.set_num_threads(count)
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # every kernel writes all that it allocates
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # every kernel writes all that it allocates
 
 
 @contextlib.contextmanager
@@ -65,7 +65,7 @@ def atomic(path: Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)  # mkstemp's 0600 would hide a result from the user's group
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno in FULL:  # the system does not say which file
@@ -75,7 +75,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def replaced_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder that takes the place of `path` on success and vanishes on an error; nothing of the old stays."""
+    """A temporary folder that takes the place of all of `path` on success and vanishes on an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
@@ -85,7 +85,7 @@ def replaced_folder(path: Path) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o777 & ~umask)
         shutil.rmtree(path, ignore_errors=True)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -138,11 +138,11 @@ def locked(path: Path) -> Iterator[None]:
         yield  # the kernel drops the lock when the process ends, however it ends
 
 
-def steps(items: Iterable[Any], epoch: int) -> Iterable[Any]:
+def steps(items: Iterable[Any], what: str) -> Iterable[Any]:
     """`items` with a progress bar where somebody watches a terminal."""
     from tqdm import tqdm
 
-    return tqdm(items, desc=f"epoch {epoch}", leave=False, disable=None)
+    return tqdm(items, desc=what, leave=False, disable=None)
 
 
 class PeakMemory:

@@ -2,6 +2,7 @@
 
 import csv
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from st3d.pro import Scores, area, auroc
 from st3d.scans import Sample, list_samples, read_map, read_mask
 
 log = logging.getLogger("st3d")
-CURVE_POINTS = 500  # of the curve in the JSON, for plots; the areas come from the whole curve
+CURVE_POINTS = 500  # at most, of the curve in the JSON, for plots; the areas come from the whole curve
 
 
 def score(
@@ -62,7 +63,9 @@ def score(
         fpr, pro = scores.curve()
         image_auroc = auroc(image_scores, [sample.defect != "good" for sample in samples])
     except ValueError as error:
-        raise ValueError(error if str(error).startswith(str(dataset)) else f"{dataset / category}: {error}") from None
+        if str(error).startswith(("no ", "map ", "auroc")):  # of the whole category; others name their file
+            raise ValueError(f"{dataset / category}: {error}") from None
+        raise
     sampled = scores.sampled_curve(thresholds)
     exact_at = {str(limit): area(fpr, pro, limit) for limit in limits}
     shown = np.unique(np.linspace(0, len(fpr) - 1, CURVE_POINTS).astype(int))
@@ -82,12 +85,15 @@ def score(
 
 def _check_listed(manifest: Path, samples: list[Sample]) -> None:
     """The maps must be those of exactly the data set's test samples."""
-    with manifest.open(newline="") as file:
-        listed = {row.get("sample") for row in csv.DictReader(file)}
-    differing = sorted({sample.name for sample in samples} ^ {str(name) for name in listed})
+    try:
+        with manifest.open(newline="") as file:
+            listed = [row["sample"] for row in csv.DictReader(file)]
+    except (FileNotFoundError, UnicodeDecodeError, KeyError, csv.Error):
+        raise ValueError(f"{manifest}: expected the list of maps, found none; make the maps again") from None
+    wanted, found = Counter(sample.name for sample in samples), Counter(listed)
+    differing = sorted((wanted - found) | (found - wanted))
     if differing:
         raise ValueError(
             f"{manifest}: expected the data set's {len(samples)} test samples, found a difference in {differing[0]};"
             " make the maps again"
         )
-

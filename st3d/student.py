@@ -91,7 +91,7 @@ def student(
         model = {"width": width, "blocks": blocks, "coordinates": coordinates}
         frozen = load_teacher(teacher, where, model)
         torch.manual_seed(seed)
-        network = DescriptorNetwork(**model).to(where)
+        network = DescriptorNetwork(width, blocks, coordinates).to(where)
         optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, weight_decay=weight_decay)
 
         def turned(stream: int, epoch: int, index: int) -> np.ndarray | None:
@@ -108,7 +108,9 @@ def student(
         progress = Progress(checkpoint, run, network, network, optimizer, epochs)
         for epoch in progress.epochs_left():
             started, losses = time.monotonic(), []
-            for index in runtime.steps(np.random.default_rng([seed, TRAINING, epoch]).permutation(len(scans)), epoch):
+            for index in runtime.steps(
+                np.random.default_rng([seed, TRAINING, epoch]).permutation(len(scans)), f"epoch {epoch}"
+            ):
                 cloud = scans.tensors(index, turned(TRAINING, epoch, index))
                 target = train_target(index, *cloud)
                 optimizer.zero_grad()

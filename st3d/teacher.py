@@ -95,7 +95,9 @@ def teacher(
         progress = Progress(checkpoint, run, network, both, optimizer, passes)
         for epoch in progress.epochs_left():
             started, losses = time.monotonic(), []
-            for index in runtime.steps(np.random.default_rng([seed, TRAINING, epoch]).permutation(len(scenes)), epoch):
+            for index in runtime.steps(
+                np.random.default_rng([seed, TRAINING, epoch]).permutation(len(scenes)), f"epoch {epoch}"
+            ):
                 rng = np.random.default_rng([seed, TRAINING, epoch, index])
                 optimizer.zero_grad()
                 loss = reconstruction_loss(network, decoder, *scenes.tensors(index), receptive_fields, rng)

@@ -37,8 +37,6 @@ def deviation(image, known):
     """Largest deviation of an unknown pixel from its neighbours' mean, float64, whole image at once."""
     padded = np.pad(image.astype(np.float64), 1)
     ones = np.pad(np.ones(image.shape), 1)
-    total, count = (
-        a[2:, 1:-1] + a[:-2, 1:-1] + a[1:-1, 2:] + a[1:-1, :-2] for a in (padded, ones)
-    )
+    total, count = (a[2:, 1:-1] + a[:-2, 1:-1] + a[1:-1, 2:] + a[1:-1, :-2] for a in (padded, ones))
     away = np.abs(np.divide(total, count, out=np.zeros_like(total), where=count > 0) - image)
     return float(away[~known].max(initial=0))

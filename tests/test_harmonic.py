@@ -74,10 +74,11 @@ def test_the_scale_of_the_values_changes_nothing_but_the_scale(rng):
 @pytest.mark.parametrize(
     "values, known, message",
     [
-        (np.zeros((3, 3)), np.zeros((3, 3), bool), "at least one known pixel"),
-        (np.zeros((3, 3)), np.ones((3, 4), bool), r"found \(3, 3\), \(3, 4\) bool"),
+        (np.zeros((3, 3)), np.zeros((3, 3), bool), "expected a known pixel or more, found none in 9"),
+        (np.zeros((3, 3)), np.ones((3, 4), bool), r"one shape \(h, w\), found \(3, 3\) and \(3, 4\)"),
         (np.zeros((3, 3)), np.ones((3, 3)), "float64"),
-        (np.full((3, 3), np.nan), np.ones((3, 3), bool), "finite known values"),
+        (np.full((3, 3), np.nan), np.ones((3, 3), bool), "expected finite values at known pixels"),
+        (np.full((3, 3), 1e300), np.ones((3, 3), bool), "expected finite values at known pixels"),
     ],
 )
 def test_what_cannot_be_filled_is_refused(values, known, message):

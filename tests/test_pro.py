@@ -119,3 +119,19 @@ def test_auroc_is_the_share_of_pairs_in_order_with_ties_as_half(pairs):
         return
     wins = [(a > s) + 0.5 * (a == s) for a, x in pairs if x for s, y in pairs if not y]
     assert auroc(scores, labels) == pytest.approx(np.mean(wins))
+
+
+def test_scores_that_float32_would_merge_stay_apart():
+    maps, masks = [np.array([[1 + 1e-9, 1, 1, 1]])], [np.array([[1, 0, 0, 0]])]
+    assert maps[0].astype(np.float32).min() == maps[0].astype(np.float32).max()
+    assert au_pro(maps, masks) == 1
+
+
+def test_an_outlier_that_crowds_all_others_into_one_bucket_changes_nothing(rng):
+    scores = rng.random((60, 60)).astype(np.float32)
+    mask = rng.random((60, 60)) < 0.3
+    mask[0, 0] = True
+    scores[0, 0] = 1
+    alike = scores.copy()
+    alike[0, 0] = 3e38
+    assert au_pro([scores], [mask]) == au_pro([alike], [mask])

@@ -27,7 +27,9 @@ def category(tmp_path, rng):
         maps[name], masks[name] = rng.random(shape).astype(np.float32) + 0.4 * (mask > 0), mask
         for kind in ("xyz", "gt"):
             (tmp_path / "data/part/test" / defect / kind).mkdir(parents=True, exist_ok=True)
-        tifffile.imwrite(tmp_path / f"data/part/test/{defect}/xyz/{number}.tiff", np.ones((*shape, 3), np.float32), photometric="rgb")
+        tifffile.imwrite(
+            tmp_path / f"data/part/test/{defect}/xyz/{number}.tiff", np.ones((*shape, 3), np.float32), photometric="rgb"
+        )
         Image.fromarray(mask).save(tmp_path / f"data/part/test/{defect}/gt/{number}.png")
         write_map(tmp_path / f"maps/part/test/{name}.tiff", maps[name])
     write_csv(tmp_path / "maps.csv", [{"sample": name} for name in NAMES], ["sample"])
@@ -83,6 +85,10 @@ def broken(folder, fault):
         (folder / "maps/part/test/hole/000.tiff").unlink()
     elif fault == "other samples":
         write_csv(folder / "maps.csv", [{"sample": name} for name in NAMES[1:]], ["sample"])
+    elif fault == "a sample twice":
+        write_csv(folder / "maps.csv", [{"sample": name} for name in [*NAMES, NAMES[2]]], ["sample"])
+    elif fault == "foreign list":
+        (folder / "maps.csv").write_bytes(b"\xff\xfe\x00sample")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +97,9 @@ def broken(folder, fault):
         ("no mask", r"hole/gt/000.png: expected the mask of test sample hole/000, found none"),
         ("mask of another size", r"hole/gt/000.png: expected a mask of .* like its scan"),
         ("nothing anomalous", r"data/part: no anomalous pixel in any mask: PRO is undefined"),
-        ("cut map", r"hole/000.tiff: expected a TIFF file"),
+        ("cut map", r"maps/part/test/hole/000.tiff: expected a TIFF file"),
+        ("a sample twice", r"maps.csv: expected the data set's 5 test samples, found a difference in hole/000"),
+        ("foreign list", r"maps.csv: expected the list of maps, found none"),
         ("no map", r"hole/000.tiff: expected a TIFF file, found no such file"),
         ("other samples", r"maps.csv: expected the data set's 5 test samples, found a difference in good/000"),
     ],
