@@ -1,0 +1,66 @@
+import multiprocessing
+import time
+
+import pytest
+import torch
+
+from st3d import runtime
+
+
+def test_an_atomic_write_appears_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "deep" / "result.json"
+    runtime.write_json(target, {"a": 1})
+    with pytest.raises(RuntimeError), runtime.atomic(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert runtime.read_json(target) == {"a": 1}
+    assert [path.name for path in target.parent.iterdir()] == ["result.json"]
+
+
+def test_a_replaced_folder_keeps_nothing_of_the_old_and_an_error_keeps_all_of_it(tmp_path):
+    folder = tmp_path / "maps"
+    for name in ("old", "new"):
+        with runtime.replaced_folder(folder) as temporary:
+            (temporary / name).write_text(name)
+    assert [path.name for path in folder.iterdir()] == ["new"]
+    with pytest.raises(RuntimeError), runtime.replaced_folder(folder) as temporary:
+        (temporary / "half").write_text("")
+        raise RuntimeError
+    assert [path.name for path in tmp_path.rglob("*")] == ["maps", "new"]
+
+
+def test_a_damaged_json_is_one_line(tmp_path):
+    (tmp_path / "x.json").write_text("{")
+    with pytest.raises(ValueError, match=r"x.json: expected JSON, found .*; delete it and run again"):
+        runtime.read_json(tmp_path / "x.json")
+
+
+def hold(path, seconds):
+    with runtime.locked(path):
+        time.sleep(seconds)
+
+
+def test_a_lock_is_waited_for_and_ends_with_its_process(tmp_path, caplog):
+    process = multiprocessing.get_context("fork").Process(target=hold, args=(tmp_path / "x.lock", 60))
+    process.start()
+    while not (tmp_path / "x.lock").exists():
+        time.sleep(0.01)
+    time.sleep(0.2)
+    process.kill()
+    started = time.monotonic()
+    with runtime.locked(tmp_path / "x.lock"):
+        assert time.monotonic() - started < 10
+
+
+def test_equal_settings_have_equal_digests_in_any_order():
+    assert (
+        runtime.digest({"a": 1, "b": [2]}) == runtime.digest({"b": [2], "a": 1}) != runtime.digest({"a": 2, "b": [2]})
+    )
+
+
+def test_a_gpu_that_is_not_there_is_refused_and_auto_does_without():
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    assert runtime.device("auto").type == "cpu"
+    with pytest.raises(ValueError, match="expected a CUDA device, found none"):
+        runtime.device("cuda")
