@@ -155,6 +155,14 @@ class LocalFeatureAggregation(nn.Module):
         return _aggregate_on_gpu(graph, weight, bias, features)
 
 
+def _initialise(module: nn.Module, slope: float) -> None:
+    """He et al.'s start for LeakyReLU: torch's default shrinks the signal layer by layer, and pretraining stalls."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_uniform_(layer.weight, a=slope, nonlinearity="leaky_relu")
+            nn.init.zeros_(layer.bias)
+
+
 def _mlp(inner: nn.Linear, features: Tensor) -> Tensor:
     return functional.leaky_relu(inner(features), SLOPE, inplace=True)
 
@@ -196,6 +204,7 @@ class DescriptorNetwork(nn.Module):
         self.blocks = nn.ModuleList(Block(width, geometry) for _ in range(blocks))
         self.hidden = nn.Linear(width, width)
         self.output = nn.Linear(width, width)
+        _initialise(self, SLOPE)
 
     @property
     def hops(self) -> int:
@@ -224,6 +233,7 @@ class Decoder(nn.Module):
             nn.LeakyReLU(DECODER_SLOPE),
             nn.Linear(DECODER_WIDTH, 3 * points),
         )
+        _initialise(self, DECODER_SLOPE)
 
     def forward(self, features: Tensor) -> Tensor:
         """Points (q, m, 3), scaled and centred, of the descriptors `features` (q, d)."""
