@@ -1,4 +1,4 @@
-# make run    set up, then compute everything that is missing
+# make run    set up, then compute everything that is missing, Table 1 first
 # make test   set up, then linters and tests
 # make .venv  set up alone
 
@@ -11,7 +11,7 @@ STAMP := .venv/complete
 GPUS := $(if $(wildcard /dev/nvidia0),1,$(shell nproc 2>/dev/null || echo 1))
 
 run: $(STAMP)
-	snakemake --cores all --resources gpu=$(GPUS)
+	snakemake --cores all --resources gpu=$(GPUS) --prioritize table1
 
 test: $(STAMP) lint
 	python -m pytest
