@@ -43,7 +43,7 @@ class Detector:
         threads : CPU threads
         """
         runtime.set_threads(threads)
-        return cls(load_pair(Path(teacher), Path(student), runtime.device(device)))
+        return cls(load_pair(Path(teacher), Path(student), runtime.device(device, alone=False)))
 
     def map(self, scan: np.ndarray) -> np.ndarray:
         """Anomaly score of every pixel.

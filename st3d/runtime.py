@@ -10,9 +10,10 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from st3d import __version__
 
@@ -23,17 +24,45 @@ log = logging.getLogger("st3d")
 
 FORMAT = 1  # raised whenever an artefact's layout changes
 Device = Literal["auto", "cpu", "cuda"]
+_held: list[IO[str]] = []  # locks that last as long as the process
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, quota used up, file larger than allowed
 
 
-def device(choice: Device) -> "torch.device":
-    """The device that `choice` names; `auto` is the GPU if there is one."""
+def device(choice: Device, *, alone: bool = True) -> "torch.device":
+    """The device that `choice` names; `auto` is a GPU if there is one, `alone` waits until no other job has it."""
     import torch
 
     if choice == "cuda" and not torch.cuda.is_available():
         raise ValueError("device: expected a CUDA device, found none; set runtime.device to auto or cpu")
-    use_gpu = choice == "cuda" or (choice == "auto" and torch.cuda.is_available())
-    return torch.device("cuda" if use_gpu else "cpu")
+    if choice == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    if not alone:
+        return torch.device("cuda")
+    return torch.device("cuda", free_gpu(torch.cuda.device_count(), Path(tempfile.gettempdir())))
+
+
+def free_gpu(count: int, folder: Path) -> int:
+    """Lock one of `count` GPUs, waiting while all are taken, and give its number.
+
+    Snakemake counts GPU jobs but does not hand out GPUs, and two runs in two folders do not know of each other.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    names = visible.split(",") if visible else [str(number) for number in range(count)]
+    waiting = False
+    while True:
+        for number, name in enumerate(names[:count]):
+            file = (folder / f"st3d-{os.getuid()}-gpu-{name.strip().replace('/', '-')}.lock").open("w")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+                continue
+            _held.append(file)  # closed, and so unlocked, by the end of the process
+            return number
+        if not waiting:
+            log.info("all %d GPUs are at work for others; waiting for one", count)
+        waiting = True
+        time.sleep(1)
 
 
 def set_threads(count: int) -> None:
@@ -153,15 +182,16 @@ class PeakMemory:
 
         self._cuda = torch.cuda if device.type == "cuda" else None
         if self._cuda:
-            self._cuda.reset_peak_memory_stats()
-            self._before = self._cuda.memory_allocated()
+            self._device = device
+            self._cuda.reset_peak_memory_stats(device)
+            self._before = self._cuda.memory_allocated(device)
         else:
             Path("/proc/self/clear_refs").write_text("5")  # Linux: forget the peak so far
             self._before = self._resident("VmRSS")
 
     def grown_gb(self) -> float:
         """Growth at the peak, in GB (1e9 bytes)."""
-        peak = self._cuda.max_memory_allocated() if self._cuda else self._resident("VmHWM")
+        peak = self._cuda.max_memory_allocated(self._device) if self._cuda else self._resident("VmHWM")
         return (peak - self._before) / 1e9
 
     @staticmethod

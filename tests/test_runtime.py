@@ -52,6 +52,28 @@ def test_a_lock_is_waited_for_and_ends_with_its_process(tmp_path, caplog):
         assert time.monotonic() - started < 10
 
 
+def take_gpu(folder, queue):
+    queue.put(runtime.free_gpu(2, folder))
+    time.sleep(60)
+
+
+def test_each_process_gets_a_gpu_of_its_own_and_the_next_one_waits(tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    processes = [context.Process(target=take_gpu, args=(tmp_path, queue)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    try:
+        first = {queue.get(timeout=20), queue.get(timeout=20)}
+        assert first == {0, 1}
+        time.sleep(1.5)
+        assert queue.empty()
+    finally:
+        for process in processes:
+            process.kill()
+
+
 def test_equal_settings_have_equal_digests_in_any_order():
     assert (
         runtime.digest({"a": 1, "b": [2]}) == runtime.digest({"b": [2], "a": 1}) != runtime.digest({"a": 2, "b": [2]})
