@@ -9,18 +9,18 @@ fail() {
 }
 
 suits() {
-    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2> /dev/null
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2> /dev/null
 }
 
 if ! suits .venv/bin/python; then
     python=
-    for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
+    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
         if suits "$candidate"; then
             python=$candidate
             break
         fi
     done
-    [ -n "$python" ] || fail "expected Python 3.11 to 3.14, found $(${PYTHON:-python3} --version 2>&1 || true); install one, or say: make PYTHON=/path/to/python3.12"
+    [ -n "$python" ] || fail "expected Python 3.11 to 3.13, found $(${PYTHON:-python3} --version 2>&1 || true); install one, or say: make PYTHON=/path/to/python3.12"
     "$python" -c 'import ensurepip, venv' 2> /dev/null || fail "$python has no venv; install it (Debian, Ubuntu: apt-get install python3-venv)"
     rm -rf .venv
     "$python" -m venv .venv
