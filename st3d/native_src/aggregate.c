@@ -20,8 +20,6 @@ typedef int32_t i4 __attribute__((vector_size(16)));
 
 enum { GEOMETRY = 4, ABSOLUTE = 10, MOST_NEIGHBOURS = 1024 };
 
-#define INLINE static inline __attribute__((always_inline))
-
 /* G(p, q) of every edge of point i: p - q and its length; with absolute coordinates p and q follow. */
 INLINE void edges(const float *points, const int32_t *near, int64_t k, int64_t i, int g, float *G, float *sum)
 {

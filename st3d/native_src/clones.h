@@ -7,4 +7,6 @@
 #else
 #define CLONES
 #endif
+
+#define INLINE static inline __attribute__((always_inline))
 #endif

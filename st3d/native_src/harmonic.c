@@ -15,16 +15,7 @@
 #include <string.h>
 
 #include "clones.h"
-
-#ifdef __GNUC__
-#ifndef __clang__
-#pragma GCC optimize("fp-contract=off") /* the same bits whatever instructions the machine has */
-#else
-#pragma clang fp contract(off)
-#endif
-#endif
-
-#define INLINE static inline __attribute__((always_inline))
+#include "exact.h" /* the same bits whatever instructions the machine has */
 
 enum { MOST_LEVELS = 64, GRIDS = 5, COUPLINGS = 4, LANES = 16 };
 
@@ -288,18 +279,14 @@ int st3d_harmonic(const float *values, const uint8_t *known, int64_t h, int64_t 
     double *vectors = NULL;
     float *row = malloc(sizeof(float) * 5 * (size_t)(w + 4));
     if (!row || allocate(level, h, w, 1)) failed = 1;
-    if (!failed) vectors = calloc((size_t)(level->size * 4), sizeof(double));
-    if (!vectors) failed = 1;
+    if (!failed && !(vectors = calloc((size_t)(level->size * 4), sizeof(double)))) failed = 1;
     if (!failed) equations(level, values, known, middle, 1 / range, vectors + level->size + w + 3);
     for (levels = 1; !failed; levels++) {
         Level *f = level + levels - 1;
         if (f->h == 1 && f->w == 1) break;
         failed = allocate(f + 1, (f->h + 1) / 2, (f->w + 1) / 2, 0);
         if (!failed) coarsen(f, f + 1, row);
-        if (levels == 1) { /* the pixels' couplings are implied */
-            free(f->couplings);
-            f->couplings = NULL;
-        }
+        if (levels == 1) free(f->couplings), f->couplings = NULL; /* the pixels' couplings are implied */
     }
     if (!failed) failed = 2 * solve(level, levels, vectors, row + 1, tolerance, most);
     for (int64_t p = 0; !failed && p < h * w; p++) {
@@ -307,11 +294,7 @@ int st3d_harmonic(const float *values, const uint8_t *known, int64_t h, int64_t 
         float filled = (float)(found < low ? low : found > high ? high : found);
         out[p] = known[p] ? values[p] : filled;
     }
-    for (int i = 0; i < MOST_LEVELS; i++) {
-        free(level[i].grids);
-        free(level[i].couplings);
-    }
-    free(vectors);
-    free(row);
+    for (int i = 0; i < MOST_LEVELS; i++) free(level[i].grids), free(level[i].couplings);
+    free(vectors), free(row);
     return failed;
 }

@@ -12,14 +12,7 @@
 #include <string.h>
 
 #include "clones.h"
-
-#ifdef __GNUC__
-#ifndef __clang__
-#pragma GCC optimize("fp-contract=off") /* a fused multiply-add would break the agreement with plain float64 */
-#else
-#pragma clang fp contract(off)
-#endif
-#endif
+#include "exact.h" /* a fused multiply-add would break the agreement with plain float64 */
 
 enum { BUCKET = 64, GROUP = 16 };
 
