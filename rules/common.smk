@@ -48,6 +48,8 @@ def limit_resource(name, default):
 
 limit_resource("gpu", 1)
 
+TRAINING_MB = int(3000 + 1000 * config["runtime"]["cache_gb"])
+
 # Rules' `python` is the one that runs snakemake, so that .venv/bin/snakemake works without activating .venv.
 if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
     on_path = f'export PATH="{Path(sys.executable).parent}:$PATH"; '

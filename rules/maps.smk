@@ -22,7 +22,7 @@ rule maps:
         gpu=1,
     params:
         folder=folder_of,
-        settings=settings("graph", "network", "runtime"),
+        settings=settings("graph", "network", "runtime.device", "runtime.threads"),
         code=fingerprint("maps"),
     shell:
         "python -m st3d maps --teacher {input.teacher} --student {input.student} --test {input.test}"

@@ -45,7 +45,7 @@ rule cost:
         runtime=60,
         gpu=1,
     params:
-        settings=settings("graph", "network", "cost", "runtime"),
+        settings=settings("graph", "network", "cost", "runtime.device", "runtime.threads"),
         code=fingerprint("cost"),
     shell:
         "python -m st3d cost --train {input.train} --scale {input.scale} --output {output} {params.settings}"

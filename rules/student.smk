@@ -19,7 +19,7 @@ rule student:
         "../envs/st3d.yaml"
     threads: config["runtime"]["threads"]
     resources:
-        mem_mb=int(3000 + 1000 * config["student"]["feature_cache_gb"]),
+        mem_mb=TRAINING_MB,
         runtime=1440,
         gpu=1,
     params:

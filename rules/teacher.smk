@@ -18,7 +18,7 @@ rule teacher:
         "../envs/st3d.yaml"
     threads: config["runtime"]["threads"]
     resources:
-        mem_mb=4000,
+        mem_mb=TRAINING_MB,
         runtime=2880,
         gpu=1,
     params:

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
+from st3d.optimizer import Adam
 from st3d.runtime import FORMAT, atomic, digest, sha256
 
 log = logging.getLogger("st3d")
@@ -83,7 +83,7 @@ class Progress:
     """
 
     def __init__(
-        self, path: Path, run: str, network: nn.Module, trained: nn.Module, optimizer: Optimizer, epochs: int
+        self, path: Path, run: str, network: nn.Module, trained: nn.Module, optimizer: Adam, epochs: int
     ) -> None:
         self._path, self._run, self._network, self._trained = path, run, network, trained
         self._optimizer, self._epochs = optimizer, epochs

@@ -9,8 +9,10 @@ import torch
 
 from st3d import runtime
 from st3d.inputs import Inputs
-from st3d.models import Pair, squared_error, standardised
+from st3d.losses import regression
+from st3d.models import Pair, standardised
 from st3d.network import Coordinates, DescriptorNetwork
+from st3d.optimizer import Adam
 
 log = logging.getLogger("st3d")
 
@@ -56,24 +58,24 @@ def cost(
     mean, std = torch.zeros(width, device=where), torch.ones(width, device=where)
     pair = Pair(teacher, student, mean, std, runtime.read_json(scale)["scale"], points, neighbours, 0)
     with Inputs(train, points, neighbours, pair.scale, where) as scans:
-        cloud = scans.tensors(0)
+        graph = scans.graph(0)
 
     memory = runtime.PeakMemory(where)
     seconds = []
     for _ in range(repeats + 1):  # the first is the warm-up
         _synchronise(where)
         started = time.perf_counter()
-        pair.scores(*cloud)
+        pair.scores(graph)
         _synchronise(where)
         seconds.append(time.perf_counter() - started)
     inference_memory = memory.grown_gb()
 
-    optimizer = torch.optim.Adam(student.parameters())
+    optimizer = Adam(student.parameters(), learning_rate=0.001, weight_decay=0.00001)
     for _ in range(2):  # the second step holds the optimizer's state too
         with torch.no_grad():
-            target = standardised(teacher(*cloud), mean, std)
+            target = standardised(teacher.describe(graph), mean, std)
         optimizer.zero_grad()
-        squared_error(student(*cloud), target).mean().backward()
+        regression(student.describe(graph), target).backward()
         optimizer.step()
     training_memory = memory.grown_gb()
 
@@ -82,7 +84,7 @@ def cost(
         "inference_memory_gb": inference_memory,
         "training_memory_gb": training_memory,
         "device": _name(where, threads),
-        "points": len(cloud[0]),
+        "points": len(graph.points),
     }
     log.info("%s", result)
     runtime.write_json(output, runtime.provenance(settings, code) | result)

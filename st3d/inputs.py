@@ -1,14 +1,17 @@
-"""The clouds of a split as the network takes them: scaled points and neighbours, one cloud at a time."""
+"""The clouds of a split as the network takes them: graphs of scaled points, on the device."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from st3d.aggregation import Graph
 from st3d.shards import Cloud, clouds
+
+T = TypeVar("T")
 
 
 class Inputs:
@@ -20,12 +23,24 @@ class Inputs:
     points : n, points to take of each cloud
     neighbours : k
     scale : mean neighbour distance, in the points' unit; coordinates are divided by it
-    device : where the tensors go
+    device : where the graphs go
+    cache_gb : if all graphs fit into this memory (GB), each is read once and stays on the device
     """
 
-    def __init__(self, paths: Sequence[Path], points: int, neighbours: int, scale: float, device: torch.device) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        points: int,
+        neighbours: int,
+        scale: float,
+        device: torch.device,
+        cache_gb: float = 0,
+    ) -> None:
         self._clouds = clouds(paths, points, neighbours)
         self._scale, self._device = scale, device
+        self._kept: dict[int, Graph] = {}
+        # float32 coordinates, int32 neighbours and the reversed graph
+        self._keep = len(self._clouds) * points * (12 + 8 * neighbours + 8) <= cache_gb * 1e9
         if not len(self._clouds):
             self._clouds.__exit__()
             raise ValueError(f"{paths[0]}: expected at least one cloud, found none")
@@ -43,25 +58,36 @@ class Inputs:
         """Cloud `index` as it is stored, cut to n points and k neighbours."""
         return self._clouds[index]
 
-    def tensors(self, index: int, rotation: np.ndarray | None = None) -> tuple[Tensor, Tensor]:
-        """Scaled points (n, 3) float32 and neighbours (n, k) int32; turned by the matrix (3, 3) if one is given."""
+    def graph(self, index: int) -> Graph:
+        """Cloud `index`, scaled."""
+        if index in self._kept:
+            return self._kept[index]
         cloud = self._clouds[index]
         assert cloud.neighbours is not None  # the shard checked it
-        return scaled(cloud.points, cloud.neighbours, self._scale, self._device, rotation)
+        graph = scaled(cloud.points, cloud.neighbours, self._scale, self._device)
+        if self._keep:
+            self._kept[index] = graph
+        return graph
 
 
-def scaled(
-    points: np.ndarray,
-    neighbours: np.ndarray,
-    scale: float,
-    device: torch.device,
-    rotation: np.ndarray | None = None,
-) -> tuple[Tensor, Tensor]:
-    """The network's input of one cloud: points / scale (n, 3) float32, neighbours (n, k) int32."""
-    points_scaled = points.astype(np.float64) / scale
-    if rotation is not None:
-        points_scaled = points_scaled @ rotation.T
-    return (
-        torch.from_numpy(points_scaled.astype(np.float32)).to(device),
-        torch.from_numpy(neighbours.astype(np.int32)).to(device),
-    )
+def scaled(points: np.ndarray, neighbours: np.ndarray, scale: float, device: torch.device) -> Graph:
+    """The network's input of one cloud: points / scale (n, 3) with neighbours (n, k)."""
+    points_scaled = torch.from_numpy((points.astype(np.float64) / scale).astype(np.float32))
+    return Graph(points_scaled.to(device), torch.from_numpy(neighbours.astype(np.int32)).to(device))
+
+
+def ahead(calls: Iterable[Callable[[], T]], device: torch.device) -> Iterator[T]:
+    """The results of `calls` in their order; before a GPU, each is made while the one before it is used."""
+    if device.type == "cpu":  # a second thread would only take the core from the first
+        for call in calls:
+            yield call()
+        return
+    with ThreadPoolExecutor(1) as reader:
+        waiting = None
+        for call in calls:
+            following = reader.submit(call)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = following
+        if waiting is not None:
+            yield waiting.result()

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from st3d.aggregation import Graph
 from st3d.checkpoints import load, load_weights
 from st3d.harmonic import fill
 from st3d.network import DescriptorNetwork
@@ -44,13 +45,10 @@ class Pair:
     thin_seed: int
 
     @torch.no_grad()
-    def scores(self, points: Tensor, neighbours: Tensor) -> Tensor:
-        """Regression error per point (n,): ||f_S - (f_T - mean) / std||, the anomaly score (section 3.3).
-
-        points : (n, 3) scaled; neighbours : (n, k)
-        """
-        target = standardised(self.teacher(points, neighbours), self.mean, self.std)
-        return squared_error(self.student(points, neighbours), target).sqrt()
+    def scores(self, graph: Graph) -> Tensor:
+        """Regression error per point (n,): ||f_S - (f_T - mean) / std||, the anomaly score (section 3.3)."""
+        target = standardised(self.teacher.describe(graph), self.mean, self.std)
+        return squared_error(self.student.describe(graph), target).sqrt()
 
 
 def standardised(features: Tensor, mean: Tensor, std: Tensor) -> Tensor:

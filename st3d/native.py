@@ -30,6 +30,11 @@ def set_threads(count: int) -> None:
     _threads, _pool = count, ThreadPoolExecutor(count) if count > 1 else None
 
 
+def threads() -> int:
+    """How many threads kernels use."""
+    return _threads
+
+
 def address(array: np.ndarray, dtype: type) -> ctypes.c_void_p:
     """The address of a C-contiguous array of `dtype`; the array must outlive the call."""
     assert array.flags.c_contiguous and array.dtype == dtype, (array.dtype, dtype, array.strides)

@@ -1,11 +1,12 @@
 """Point clouds: thinning, neighbourhoods, receptive fields. Letters: n points, k neighbours, r field points."""
 
 import ctypes
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
+from st3d import native
 from st3d.native import address, library
 
 
@@ -94,7 +95,11 @@ def neighbours(points: NDArray, k: int) -> NDArray[np.int64]:
     points = _checked(points, "neighbours")
     if not 1 <= k < len(points):
         raise ValueError(f"neighbours: expected k in [1, {len(points)}), found {k}")
-    found = cKDTree(points).query(points, k + 1)[1]
+    from scipy.spatial import cKDTree  # 0.3 s, which a job that searches nothing need not spend
+
+    tree = cKDTree(points)
+    found = np.empty((len(points), k + 1), np.int64)
+    found[tree.indices] = tree.query(points[tree.indices], k + 1, workers=native.threads())[1]  # leaf by leaf: in cache
     # Among points at one place the search may list the point itself anywhere, or (more than k of them) not at all.
     own = found == np.arange(len(points))[:, None]
     own[~own.any(axis=1), -1] = True
@@ -136,20 +141,44 @@ def receptive_field(neighbours: NDArray, index: int, hops: int) -> NDArray[np.in
     >>> receptive_field(np.array([[1], [2], [3], [2]]), index=0, hops=2)
     array([0, 1, 2])
     """
-    count = len(neighbours)
-    if not 0 <= index < count:
-        raise ValueError(f"receptive_field: expected index in [0, {count}), found {index}")
+    if not 0 <= index < len(neighbours):
+        raise ValueError(f"receptive_field: expected index in [0, {len(neighbours)}), found {index}")
     if hops < 0:
         raise ValueError(f"receptive_field: expected hops of 0 or more, found {hops}")
-    inside = np.zeros(count, bool)
-    inside[index] = True
-    frontier = np.array([index])
-    for _ in range(hops):
-        reached = np.zeros(count, bool)
-        reached[neighbours[frontier].ravel()] = True
-        reached &= ~inside
-        inside |= reached
-        frontier = np.flatnonzero(reached)
-        if not len(frontier):
-            break
-    return np.flatnonzero(inside)
+    reached = within_hops(np.ascontiguousarray(neighbours, np.int32), np.array([index]), hops, len(neighbours))
+    return np.sort(reached.order).astype(np.int64)
+
+
+class Hops(NamedTuple):
+    """What lies within some hops of some points.
+
+    order : (r,) int32, the points reached, the nearest in hops first
+    counts : (hops + 1,) int64, counts[h] is how many lie within h hops
+    place : (n,) int32, where a point stands in `order`; -1 if it was not reached
+    """
+
+    order: NDArray[np.int32]
+    counts: NDArray[np.int64]
+    place: NDArray[np.int32]
+
+
+def within_hops(neighbours: NDArray[np.int32], at: NDArray[np.int64], hops: int, n: int) -> Hops:
+    """Breadth-first search along `neighbours` (rows, k) among n points, from the distinct ones `at` (q,).
+
+    Points from number `rows` on have no neighbours given and must be `hops` away or not reached.
+    """
+    order = np.empty(n, np.int32)
+    place, counts = np.full(n, -1, np.int32), np.empty(hops + 1, np.int64)
+    twice = library.st3d_within_hops(
+        address(neighbours, np.int32),
+        ctypes.c_int64(neighbours.shape[1]),
+        address(np.ascontiguousarray(at, np.int64), np.int64),
+        ctypes.c_int64(len(at)),
+        ctypes.c_int64(hops),
+        address(place, np.int32),
+        address(order, np.int32),
+        address(counts, np.int64),
+    )
+    if twice:
+        raise ValueError(f"within_hops: expected distinct points, found one twice among {len(at)}")
+    return Hops(order[: counts[hops]], counts, place)

@@ -167,11 +167,11 @@ def locked(path: Path) -> Iterator[None]:
         yield  # the kernel drops the lock when the process ends, however it ends
 
 
-def steps(items: Iterable[Any], what: str) -> Iterable[Any]:
-    """`items` with a progress bar where somebody watches a terminal."""
+def steps(items: Iterable[Any], what: str, total: int | None = None) -> Iterable[Any]:
+    """`items`, `total` of them, with a progress bar where somebody watches a terminal."""
     from tqdm import tqdm
 
-    return tqdm(items, desc=what, leave=False, disable=None)
+    return tqdm(items, desc=what, total=total, leave=False, disable=None)
 
 
 class PeakMemory:

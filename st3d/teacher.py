@@ -2,6 +2,10 @@
 
 import logging
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
@@ -10,11 +14,12 @@ import torch
 from torch import Tensor
 
 from st3d import runtime
+from st3d.aggregation import Graph
 from st3d.checkpoints import Progress, finished, run_hash, save
-from st3d.inputs import Inputs
-from st3d.losses import chamfer
+from st3d.inputs import Inputs, ahead
+from st3d.losses import chamfer_of_sets
 from st3d.network import Coordinates, Decoder, DescriptorNetwork
-from st3d.points import receptive_field
+from st3d.optimizer import Adam
 
 log = logging.getLogger("st3d")
 TRAINING, VALIDATION = 0, 1  # random streams
@@ -41,6 +46,7 @@ def teacher(
     seed: int,
     device: runtime.Device,
     threads: int,
+    cache_gb: float,
     code: str,
 ) -> None:
     """Pretrain the teacher to rebuild each point's surroundings from its descriptor.
@@ -66,9 +72,11 @@ def teacher(
     seed : of the initial weights and of all draws
     device : auto, cpu or cuda
     threads : CPU threads; they are part of the run, since they change the order of sums
+    cache_gb : memory that may hold the scenes' graphs, GB; 0 reads them anew in each epoch
     code : fingerprint of the code, kept with the model
     """
-    settings = {key: value for key, value in locals().items() if not isinstance(value, list | Path)} | {"code": ""}
+    settings = {key: value for key, value in locals().items() if not isinstance(value, list | Path)}
+    del settings["code"], settings["cache_gb"]
     runtime.set_threads(threads)
     where = runtime.device(device)
     run = run_hash(settings | {"device": where.type}, [*train, *validation, scale], code)
@@ -78,7 +86,7 @@ def teacher(
 
     with (
         runtime.locked(teacher.with_suffix(".lock")),
-        Inputs(train, points, neighbours, s, where) as scenes,
+        Inputs(train, points, neighbours, s, where, cache_gb) as scenes,
         Inputs(validation, points, neighbours, s, where) as held_out,
     ):
         if finished(teacher, "teacher", run) and curve.exists():
@@ -88,34 +96,28 @@ def teacher(
         network = DescriptorNetwork(width, blocks, coordinates).to(where)
         decoder = Decoder(width, decoded_points).to(where)
         both = torch.nn.ModuleDict({"network": network, "decoder": decoder})
-        optimizer = torch.optim.Adam(both.parameters(), lr=learning_rate, weight_decay=weight_decay)
+        optimizer = Adam(both.parameters(), learning_rate, weight_decay)
 
+        def draw(clouds: Inputs, stream: list[int], index: int) -> Task:
+            return draw_task(clouds.graph(index), network.hops, receptive_fields, np.random.default_rng(stream))
+
+        # the same points after every epoch, so that epochs compare
+        held_out_tasks = [draw(held_out, [seed, VALIDATION, index], index) for index in range(len(held_out))]
         checkpoint = teacher.with_suffix(".checkpoint")
         passes = epochs if weights == "trained" else 0
         progress = Progress(checkpoint, run, network, both, optimizer, passes)
         for epoch in progress.epochs_left():
             started, losses = time.monotonic(), []
-            for index in runtime.steps(
-                np.random.default_rng([seed, TRAINING, epoch]).permutation(len(scenes)), f"epoch {epoch}"
-            ):
-                rng = np.random.default_rng([seed, TRAINING, epoch, index])
+            order = np.random.default_rng([seed, TRAINING, epoch]).permutation(len(scenes))
+            drawn = ahead((partial(draw, scenes, [seed, TRAINING, epoch, index], index) for index in order), where)
+            for task in runtime.steps(drawn, f"epoch {epoch}", len(order)):
                 optimizer.zero_grad()
-                loss = reconstruction_loss(network, decoder, *scenes.tensors(index), receptive_fields, rng)
+                loss = reconstruction_loss(network, decoder, task)
                 loss.backward()
                 optimizer.step()
                 losses.append(loss.detach())
             with torch.no_grad():
-                held_losses = [
-                    # the same points after every epoch, so that epochs compare
-                    reconstruction_loss(
-                        network,
-                        decoder,
-                        *held_out.tensors(index),
-                        receptive_fields,
-                        np.random.default_rng([seed, VALIDATION, index]),
-                    )
-                    for index in range(len(held_out))
-                ]
+                held_losses = [reconstruction_loss(network, decoder, task) for task in held_out_tasks]
             progress.end_epoch(losses, held_losses, time.monotonic() - started)
 
         runtime.write_csv(curve, progress.history, ["epoch", "train", "validation"])
@@ -123,20 +125,29 @@ def teacher(
         checkpoint.unlink(missing_ok=True)
 
 
-def reconstruction_loss(
-    network: DescriptorNetwork,
-    decoder: Decoder,
-    points: Tensor,
-    neighbours: Tensor,
-    fields: int,
-    rng: np.random.Generator,
-) -> Tensor:
-    """Mean Chamfer distance between decoded points and receptive field minus its mean, over `fields` drawn points."""
-    near = neighbours.cpu().numpy()
-    drawn = rng.choice(len(points), size=min(fields, len(points)), replace=False)
-    decoded = decoder(network(points, neighbours)[torch.from_numpy(drawn).to(points.device)])  # (fields, m, 3)
-    total = torch.zeros((), device=points.device)
-    for index, reconstruction in zip(drawn, decoded, strict=True):
-        field = points[torch.from_numpy(receptive_field(near, int(index), network.hops)).to(points.device)]
-        total = total + chamfer(reconstruction, field - field.mean(dim=0))
-    return total / len(drawn)
+@dataclass(frozen=True)
+class Task:
+    """What one step rebuilds: random points' receptive fields, centred.
+
+    graph : the part of a scene that the points' descriptors depend on
+    fields : (r, 3) the receptive fields minus their means, one after the other
+    offsets : where each begins, and r
+    """
+
+    graph: Graph
+    fields: Tensor
+    offsets: Sequence[int]
+
+
+def draw_task(graph: Graph, hops: int, count: int, rng: np.random.Generator) -> Task:
+    """Draw `count` points of a scene's graph whose receptive fields, `hops` deep, are to be rebuilt."""
+    drawn = rng.choice(len(graph.points), size=min(count, len(graph.points)), replace=False)
+    part = graph.around(drawn, hops)
+    fields = [part.field(index, hops) for index in range(len(drawn))]
+    offsets = [0, *accumulate(len(field) for field in fields)]
+    return Task(part, torch.cat([field - field.mean(dim=0) for field in fields]), offsets)
+
+
+def reconstruction_loss(network: DescriptorNetwork, decoder: Decoder, task: Task) -> Tensor:
+    """Mean Chamfer distance between what is decoded and the receptive fields."""
+    return chamfer_of_sets(decoder(network.describe(task.graph)), task.fields, task.offsets).mean()

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from st3d.losses import chamfer
+from st3d.losses import _nearest_on_cpu, _nearest_on_gpu, chamfer, chamfer_of_sets, regression
 
 
 def naive(first, second):
@@ -39,3 +39,39 @@ def test_a_nearest_point_far_from_the_origin_is_still_the_nearest():
 def test_an_empty_set_is_refused():
     with pytest.raises(ValueError, match=r"expected points of shape \(1 or more, 3\), found \(0, 3\)"):
         chamfer(torch.zeros(0, 3), torch.zeros(1, 3))
+
+
+@given(
+    st.integers(1, 5), st.integers(1, 40), st.lists(st.integers(1, 90), min_size=5, max_size=5), st.integers(0, 10**6)
+)
+@settings(deadline=None)
+def test_pairs_of_sets_give_each_pairs_own_distance_and_gradient(q, m, sizes, seed):
+    generator = torch.Generator().manual_seed(seed)
+    first = torch.randint(-3, 4, (q, m, 3), generator=generator).float().requires_grad_()  # many ties
+    second = [torch.randn(size, 3, generator=generator) for size in sizes[:q]]
+    offsets = [0]
+    for points in second:
+        offsets.append(offsets[-1] + len(points))
+    found = chamfer_of_sets(first, torch.cat(second), offsets)
+    alone = torch.stack([chamfer(a, b) for a, b in zip(first, second, strict=True)])
+    expected = torch.stack([nearest_by_torch(a, b) for a, b in zip(first.double(), second, strict=True)])
+    assert torch.equal(found, alone) and torch.allclose(found.double(), expected, rtol=1e-5)
+    gradients = [torch.autograd.grad(each.sum(), first)[0] for each in (found, alone)]
+    assert torch.allclose(*gradients, atol=1e-6)
+
+
+def nearest_by_torch(first, second):
+    distance = torch.cdist(first, second.double(), compute_mode="donot_use_mm_for_euclid_dist")
+    return sum(distance.amin(dim=side).square().mean() for side in (0, 1))
+
+
+def test_the_gpus_search_finds_what_the_cpus_does():
+    first, second = torch.randn(3, 40, 3), torch.randn(90, 3)
+    for ours, judge in zip(*(search(first, second, [0, 20, 21, 90]) for search in (_nearest_on_gpu, _nearest_on_cpu))):
+        assert torch.equal(ours, judge)
+
+
+def test_the_regression_loss_is_the_mean_squared_distance_of_points():
+    features, target = torch.randn(7, 5), torch.randn(7, 5)
+    expected = ((features - target) ** 2).sum(dim=1).mean()
+    assert regression(features, target).item() == pytest.approx(expected.item(), rel=1e-6)

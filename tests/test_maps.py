@@ -61,10 +61,10 @@ def test_a_map_holds_the_regression_error_at_scored_pixels_and_fills_the_rest(pa
     cpu = torch.device("cpu")
     trained = load_pair(**pair, device=cpu)
     with Inputs([test_shard], 150, 6, trained.scale, cpu) as scans, torch.no_grad():
-        points, near = scans.tensors(1)
+        graph = scans.graph(1)
         cloud = scans.cloud(1)
-        target = (trained.teacher(points, near) - trained.mean) / trained.std
-        expected = torch.linalg.vector_norm(trained.student(points, near) - target, dim=1).numpy()
+        target = (trained.teacher.describe(graph) - trained.mean) / trained.std
+        expected = torch.linalg.vector_norm(trained.student.describe(graph) - target, dim=1).numpy()
     found = read_map(tmp_path / "maps/test/hole/001.tiff")
     assert found.shape == SIZE and found.dtype == np.float32
     assert np.allclose(found.flat[cloud.pixel], expected, rtol=1e-5)

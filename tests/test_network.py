@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from st3d import native
-from st3d.network import Decoder, DescriptorNetwork, Graph, _aggregate_on_gpu
+from st3d.aggregation import Graph
+from st3d.network import Decoder, DescriptorNetwork
 from st3d.points import neighbours, receptive_field
 
 
@@ -55,17 +56,51 @@ def test_descriptors_and_gradients_are_those_of_plain_torch_in_float64(width, k,
         assert (ours_p.grad - judge_p.grad).norm() <= 1e-3 * judge_p.grad.norm() + 1e-6, name
 
 
-@pytest.mark.parametrize("coordinates", ["relative", "absolute"])
-def test_the_gpu_path_computes_what_the_cpu_path_does(rng, coordinates):
-    points, near = cloud(rng, 100, 7)
-    layer = network(32, 1, coordinates).blocks[0].first.geometry
-    features = torch.randn(100, 8, requires_grad=True)
-    ours = network(32, 1, coordinates).blocks[0].first(Graph(points, near), features)
-    torch_only = _aggregate_on_gpu(Graph(points, near), layer.weight.t(), layer.bias, features)
-    assert (ours - torch_only).abs().max() < 1e-5
-    towards = torch.randn_like(ours)
-    ours_gradient, gpu_gradient = (torch.autograd.grad((x * towards).sum(), features)[0] for x in (ours, torch_only))
-    assert (ours_gradient - gpu_gradient).abs().max() < 1e-5
+@given(
+    st.integers(1, 6),
+    st.integers(1, 20),
+    st.integers(1, 3),
+    st.sampled_from(["relative", "absolute"]),
+    st.integers(0, 10**6),
+)
+@settings(max_examples=25, deadline=None)
+def test_a_graph_around_some_points_gives_their_descriptors_and_gradients(k, q, blocks, coordinates, seed):
+    rng = np.random.default_rng(seed)
+    points, near = cloud(rng, 200, k)
+    at = rng.choice(200, q, replace=False)
+    whole, part = (network(32, blocks, coordinates, seed) for _ in range(2))
+    towards = torch.from_numpy(rng.normal(size=(q, 32)).astype(np.float32))
+
+    expected = whole(points, near)[at]
+    found = part.describe(Graph(points, near).around(at, part.hops))
+    (found * towards).sum().backward()
+    (expected * towards).sum().backward()
+
+    assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
+    for (name, ours), judge in zip(part.named_parameters(), whole.parameters(), strict=True):
+        assert (ours.grad - judge.grad).norm() <= 1e-4 * judge.grad.norm() + 1e-6, name
+
+
+def test_a_graph_around_some_points_holds_their_receptive_fields_and_no_more(rng):
+    points, near = cloud(rng, 500, 4)
+    part = Graph(points, near).around(np.array([3, 77, 250]), 4)
+    fields = [receptive_field(near.numpy(), index, 4) for index in (3, 77, 250)]
+    for number, field in enumerate(fields):
+        assert sorted(part.field(number, 4).tolist()) == sorted(points[field].tolist())
+    everything = points[sorted(set(np.concatenate(fields).tolist()))]
+    assert len(everything) < 400 and sorted(part.points.tolist()) == sorted(everything.tolist())
+
+
+def test_a_point_given_twice_is_refused(rng):
+    with pytest.raises(ValueError, match="expected distinct points"):
+        Graph(*cloud(rng, 20, 3)).around(np.array([4, 4]), 2)
+
+
+def test_a_turned_graph_is_that_of_the_turned_points(rng):
+    points, near = cloud(rng, 80, 6)
+    turn = Rotation.random(rng=rng).as_matrix()
+    turned = torch.from_numpy((points.double().numpy() @ turn.T).astype(np.float32))
+    assert torch.equal(network(32).describe(Graph(points, near).turned(turn)), network(32)(turned, near))
 
 
 def test_results_and_gradients_have_the_same_bits_for_any_number_of_kernel_threads(rng):

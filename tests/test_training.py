@@ -19,7 +19,7 @@ from st3d.teacher import teacher
 CPU = torch.device("cpu")
 MODEL = {"width": 16, "blocks": 2, "coordinates": "relative"}
 GRAPH = {"points": 150, "neighbours": 6}
-MACHINE = {"device": "cpu", "threads": 1, "code": "test"}
+MACHINE = {"device": "cpu", "threads": 1, "cache_gb": 1.0, "code": "test"}
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def train_teacher(scenes, folder, **changed):
 
 def train_student(scenes, teacher_path, folder, **changed):
     settings = {"epochs": 3, "learning_rate": 1e-3, "weight_decay": 1e-5, "seed": 8, "rotation": "none"}
-    settings |= {"feature_cache_gb": 1.0, "thin_seed": 4} | MODEL | GRAPH | MACHINE | changed
+    settings |= {"thin_seed": 4} | MODEL | GRAPH | MACHINE | changed
     student(**scenes, teacher=teacher_path, student=folder / "student.pt", curve=folder / "student.csv", **settings)
     return folder / "student.pt"
 
@@ -85,9 +85,9 @@ def test_a_student_learns_to_match_the_teacher(scenes, tmp_path):
 def test_feature_statistics_are_those_of_all_points_of_all_scans_in_float64(scenes, tmp_path):
     frozen = load_teacher(train_teacher(scenes, tmp_path), CPU)
     with Inputs(scenes["train"], 150, 6, 0.1, CPU) as scans:
-        clouds = [scans.tensors(index) for index in range(5)]
-        mean, std = feature_statistics(frozen, iter(clouds))
-        everything = torch.cat([frozen(*cloud).double() for cloud in clouds])  # (5 * 150, d)
+        graphs = [scans.graph(index) for index in range(5)]
+        mean, std = feature_statistics(frozen, iter(graphs))
+        everything = torch.cat([frozen.describe(graph).double() for graph in graphs])  # (5 * 150, d)
     assert mean.shape == std.shape == (16,)
     assert torch.allclose(mean.double(), everything.mean(dim=0), rtol=1e-6, atol=1e-7)
     assert torch.allclose(std.double(), everything.std(dim=0, correction=0), rtol=1e-5)
@@ -96,8 +96,7 @@ def test_feature_statistics_are_those_of_all_points_of_all_scans_in_float64(scen
 def test_keeping_the_teachers_features_changes_no_bit(scenes, tmp_path):
     path = train_teacher(scenes, tmp_path)
     weights = [
-        load(train_student(scenes, path, tmp_path / str(gb), feature_cache_gb=gb), "student")["weights"]
-        for gb in (0.0, 1.0)
+        load(train_student(scenes, path, tmp_path / str(gb), cache_gb=gb), "student")["weights"] for gb in (0.0, 1.0)
     ]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 

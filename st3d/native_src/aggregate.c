@@ -44,7 +44,7 @@ INLINE void edges(const float *points, const int32_t *near, int64_t k, int64_t i
         return v;                                                                                                      \
     }                                                                                                                  \
     INLINE void forward##T(const float *G, const float *sum, const int32_t *near, int64_t k, int g, const float *W,    \
-                           const float *b, const float *h, int64_t c, float slope, float *out)                         \
+                           const float *b, const float *h, int64_t stride, int64_t c, float slope, float *out)         \
     {                                                                                                                  \
         f##T w[ABSOLUTE], bias = load##T(b), absolute = {0}, mean = {0}, linear;                                       \
         for (int j = 0; j < g; j++) w[j] = load##T(W + j * c);                                                         \
@@ -52,7 +52,7 @@ INLINE void edges(const float *points, const int32_t *near, int64_t k, int64_t i
             f##T x = bias;                                                                                             \
             for (int j = 0; j < g; j++) x += G[e * g + j] * w[j];                                                      \
             absolute += (f##T)((i##T)x & 0x7fffffff);                                                                  \
-            mean += load##T(h + (int64_t)near[e] * c);                                                                 \
+            mean += load##T(h + (int64_t)near[e] * stride);                                                            \
         }                                                                                                              \
         linear = bias * (float)k;                                                                                      \
         for (int j = 0; j < g; j++) linear += sum[j] * w[j];                                                           \
@@ -115,14 +115,14 @@ TILE(4)
     } while (0)
 
 INLINE void forward_range(const float *points, const int32_t *neighbours, int64_t k, int g, const float *W,
-                          const float *b, const float *h, int64_t c, float slope, float *out, int64_t start,
-                          int64_t stop)
+                          const float *b, const float *h, int64_t stride, int64_t c, float slope, float *out,
+                          int64_t start, int64_t stop)
 {
     float G[MOST_NEIGHBOURS * ABSOLUTE], sum[ABSOLUTE];
     for (int64_t i = start; i < stop; i++) {
         const int32_t *near = neighbours + i * k;
         edges(points, near, k, i, g, G, sum);
-#define FORWARD(T) forward##T(G, sum, near, k, g, W + t, b + t, h + t, c, slope, out + i * 2 * c + t)
+#define FORWARD(T) forward##T(G, sum, near, k, g, W + t, b + t, h + t, stride, c, slope, out + i * 2 * c + t)
         EACH_TILE(c, FORWARD);
     }
 }
@@ -147,13 +147,14 @@ INLINE void backward_range(const float *points, const int32_t *neighbours, int64
     }
 }
 
-/* points (n, 3), neighbours (n, k), W (g, c), b (c,), h (n, c) -> out (n, 2 c), rows [start, stop). g is 4 or 10. */
+/* points (n, 3), neighbours (n, k), W (g, c), b (c,), h (n, c) -> out (n, 2 c), rows [start, stop). g is 4 or 10.
+ * `stride` is from one point's features to the next's: c, or 0 where one row stands for all points. */
 CLONES void st3d_aggregate(const float *points, const int32_t *neighbours, int64_t k, int64_t g, const float *W,
-                           const float *b, const float *h, int64_t c, float slope, float *out, int64_t start,
-                           int64_t stop)
+                           const float *b, const float *h, int64_t stride, int64_t c, float slope, float *out,
+                           int64_t start, int64_t stop)
 {
-    if (g == GEOMETRY) forward_range(points, neighbours, k, GEOMETRY, W, b, h, c, slope, out, start, stop);
-    else forward_range(points, neighbours, k, ABSOLUTE, W, b, h, c, slope, out, start, stop);
+    if (g == GEOMETRY) forward_range(points, neighbours, k, GEOMETRY, W, b, h, stride, c, slope, out, start, stop);
+    else forward_range(points, neighbours, k, ABSOLUTE, W, b, h, stride, c, slope, out, start, stop);
 }
 
 /* Adds the rows [start, stop) of the gradient (n, 2 c) to `into` (g + 1, c): of W, and last of b. */
@@ -165,13 +166,15 @@ CLONES void st3d_aggregate_weights(const float *points, const int32_t *neighbour
     else backward_range(points, neighbours, k, ABSOLUTE, W, b, c, slope, gradient, into, start, stop);
 }
 
-/* The gradient of the features, rows [start, stop): gradient (n, 2 c) gathered over the reversed graph, no atomics. */
-CLONES void st3d_aggregate_features(const int64_t *offsets, const int32_t *sources, int64_t k, const float *gradient,
-                                    int64_t c, float *into, int64_t start, int64_t stop)
+/* The gradient of the features, rows [start, stop): gradient (rows, 2 c) gathered over the reversed graph, no atomics.
+ * Sources beyond `rows` have no gradient; they come last. */
+CLONES void st3d_aggregate_features(const int64_t *offsets, const int32_t *sources, int64_t rows, int64_t k,
+                                    const float *gradient, int64_t c, float *into, int64_t start, int64_t stop)
 {
     for (int64_t i = start; i < stop; i++) {
         const int32_t *from = sources + offsets[i];
-        const int64_t count = offsets[i + 1] - offsets[i];
+        int64_t count = offsets[i + 1] - offsets[i];
+        while (count && from[count - 1] >= rows) count--;
 #define GATHER(T) gather##T(from, count, gradient + c + t, 2 * c, k, into + i * c + t)
         EACH_TILE(c, GATHER);
     }

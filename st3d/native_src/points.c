@@ -189,16 +189,3 @@ end:
     free(order), free(sizes), free(index), free(xyz), free(squared), free(boxes), free(group);
     return failed;
 }
-
-/* The reversed graph in compressed rows: for each point, in rising order, the points that have it as a neighbour.
- * neighbours: (n, k) int32; offsets: (n + 1,) int64; sources: (n * k,) int32. */
-void st3d_reverse(const int32_t *neighbours, int64_t n, int64_t k, int64_t *offsets, int32_t *sources)
-{
-    memset(offsets, 0, sizeof(int64_t) * (size_t)(n + 1));
-    for (int64_t e = 0; e < n * k; e++) offsets[neighbours[e] + 1]++;
-    for (int64_t i = 0; i < n; i++) offsets[i + 1] += offsets[i];
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t e = i * k; e < (i + 1) * k; e++) sources[offsets[neighbours[e]]++] = (int32_t)i;
-    memmove(offsets + 1, offsets, sizeof(int64_t) * (size_t)n);
-    offsets[0] = 0;
-}
