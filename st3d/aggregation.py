@@ -47,6 +47,7 @@ class Graph:
 
     def _set(self, points: Tensor, neighbours: Tensor, counts: Sequence[int]) -> None:
         self.points, self.neighbours, self._counts = points, neighbours, counts
+        self._on_host = neighbours.cpu().numpy()  # no copy if it is there already
         self._reverse: tuple[Tensor, Tensor] | None = None
 
     def needed(self, hops: int) -> int:
@@ -59,7 +60,7 @@ class Graph:
         Its points come by their distance in edges, `at` first: each aggregation then works on a shorter prefix, and
         the descriptors of a graph around `at` are those of these q points alone.
         """
-        near = self.neighbours.cpu().numpy()
+        near = self._on_host
         reached = within_hops(near, at, hops, len(self.points))
         rows = int(reached.counts[hops - 1])  # nobody asks for the neighbours of the outermost points
         renumbered = np.empty((rows, near.shape[1]), np.int32)
@@ -79,8 +80,7 @@ class Graph:
 
     def field(self, index: int, hops: int) -> Tensor:
         """Points (r, 3) that lie within `hops` edges of point `index`."""
-        near = self.neighbours.cpu().numpy()
-        order = within_hops(near, np.array([index]), hops, len(self.points)).order
+        order = within_hops(self._on_host, np.array([index]), hops, len(self.points)).order
         return self.points[torch.from_numpy(np.sort(order)).to(self.points.device)]
 
     def turned(self, rotation: NDArray[np.float64]) -> Self:
@@ -97,7 +97,7 @@ class Graph:
             (rows, k), n = self.neighbours.shape, len(self.points)
             offsets, sources = np.empty(n + 1, np.int64), np.empty(rows * k, np.int32)
             library.st3d_reverse(
-                address(self.neighbours.cpu().numpy(), np.int32),
+                address(self._on_host, np.int32),
                 *(ctypes.c_int64(size) for size in (rows, k, n)),
                 address(offsets, np.int64),
                 address(sources, np.int32),
@@ -123,11 +123,11 @@ def aggregate(graph: Graph, hops: int, weight: Tensor, bias: Tensor, features: T
     -------
     (graph.needed(hops), 2 c); differentiable in weight, bias and features
     """
-    kernel = _OnCpu if features.device.type == "cpu" else _OnGpu
+    kernel = _AggregationOnCpu if features.device.type == "cpu" else _AggregationOnGpu
     return kernel.apply(graph, graph.needed(hops), weight, bias, features, slope)
 
 
-class _OnCpu(torch.autograd.Function):
+class _AggregationOnCpu(torch.autograd.Function):
     """st3d/native_src/aggregate.c."""
 
     @staticmethod
@@ -208,7 +208,7 @@ def _to_features(ctx: Any, gradient: Tensor) -> Tensor | None:
     return result
 
 
-class _OnGpu(torch.autograd.Function):
+class _AggregationOnGpu(torch.autograd.Function):
     """st3d/aggregation_triton.py."""
 
     @staticmethod

@@ -69,7 +69,7 @@ class Detector:
             raise ValueError(f"scan: expected at least {pair.neighbours + 1} valid points, found {len(points)}")
         device = pair.mean.device
         near = neighbours(points, pair.neighbours)
-        scores = pair.scores(scaled(points, near, pair.scale, device)).cpu().numpy()
+        scores = pair.scores(scaled(points, near, pair.scale, device))
         return score_map(scores, pixel, scan.shape[:2])
 
 

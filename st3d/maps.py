@@ -58,7 +58,7 @@ def maps(
             cloud = scans.cloud(index)
             if cloud.sample is None or cloud.size is None or cloud.pixel is None:
                 raise ValueError(f"{test[0]}: expected scans, found clouds without pixels")
-            scores = pair.scores(scans.graph(index)).cpu().numpy()
+            scores = pair.scores(scans.graph(index))
             filled = score_map(scores, cloud.pixel, cloud.size)
             write_map(folder / f"{cloud.sample}.tiff", filled)
             height, width = filled.shape

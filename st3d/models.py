@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from st3d import harmonic, harmonic_torch
 from st3d.aggregation import Graph
 from st3d.checkpoints import load, load_weights
-from st3d.harmonic import fill
 from st3d.network import DescriptorNetwork
 
 
@@ -78,9 +78,12 @@ def load_pair(teacher: Path, student: Path, device: torch.device, model: Mapping
     )
 
 
-def score_map(scores: np.ndarray, pixel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def score_map(scores: Tensor, pixel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Scores (n,) at `pixel` (n,) of an image of `size` (h, w), filled harmonically: (h, w) float32 (section 3.3)."""
-    values, known = np.zeros(size, np.float32), np.zeros(size, bool)
-    values.flat[pixel] = scores
-    known.flat[pixel] = True
-    return fill(values, known)
+    place = torch.from_numpy(pixel.astype(np.int64)).to(scores.device)
+    values, known = torch.zeros(size, device=scores.device), torch.zeros(size, dtype=torch.bool, device=scores.device)
+    values.view(-1)[place] = scores
+    known.view(-1)[place] = True
+    if scores.device.type == "cpu":
+        return harmonic.fill(values.numpy(), known.numpy())
+    return harmonic_torch.fill(values, known).cpu().numpy()

@@ -16,6 +16,8 @@ if _spec is None or _spec.origin is None:
     raise ImportError("st3d's C kernels are not built: run `make .venv`, or `pip install -e .` in the repository")
 library = ctypes.CDLL(_spec.origin)
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+
 _threads = 1
 _pool: ThreadPoolExecutor | None = None
 
@@ -28,6 +30,14 @@ def set_threads(count: int) -> None:
     if _pool is not None:
         _pool.shutdown()
     _threads, _pool = count, ThreadPoolExecutor(count) if count > 1 else None
+
+
+def keep_memory() -> None:
+    """Let freed memory stay with the process: a training step would fetch the same pages from the system each time."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def threads() -> int:

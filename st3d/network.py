@@ -8,9 +8,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from st3d.aggregation import Graph, aggregate
+from st3d.dense import dense
 
 Coordinates = Literal["relative", "absolute"]
 SLOPE = 0.2  # of the network's LeakyReLU
@@ -38,8 +38,8 @@ def _initialise(module: nn.Module, slope: float) -> None:
             nn.init.zeros_(layer.bias)
 
 
-def _mlp(inner: nn.Linear, features: Tensor) -> Tensor:
-    return functional.leaky_relu(inner(features), SLOPE, inplace=True)
+def _mlp(layer: nn.Linear, features: Tensor) -> Tensor:
+    return dense(features, layer.weight, layer.bias, SLOPE)
 
 
 class Block(nn.Module):
@@ -98,7 +98,7 @@ class DescriptorNetwork(nn.Module):
         features = torch.zeros(1, self.width, device=graph.points.device)  # one row stands for all points
         for number, block in enumerate(self.blocks, 1):
             features = block(graph, self.hops - AGGREGATIONS_PER_BLOCK * number, features)
-        return self.output(_mlp(self.hidden, features))
+        return dense(_mlp(self.hidden, features), self.output.weight, self.output.bias, slope=1)
 
 
 class Decoder(nn.Module):

@@ -74,6 +74,7 @@ def set_threads(count: int) -> None:
     # cuBLAS is deterministic only with a fixed workspace; it reads this when it starts
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     native.set_threads(count)
+    native.keep_memory()
     torch.set_num_threads(count)
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # every kernel writes all that it allocates

@@ -125,5 +125,5 @@ def test_a_student_that_is_not_there_is_named(pair, dataset, tmp_path, capsys):
 
 
 def test_scores_are_placed_at_their_pixels():
-    filled = score_map(np.array([1.0, 3.0]), np.array([0, 2], np.uint32), (1, 3))
+    filled = score_map(torch.tensor([1.0, 3.0]), np.array([0, 2], np.uint32), (1, 3))
     assert filled.tolist() == [[1.0, 2.0, 3.0]]

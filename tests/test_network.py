@@ -180,3 +180,24 @@ def test_the_decoder_makes_m_points_of_each_descriptor():
     assert decoder(features).shape == (4, 10, 3)
     assert torch.allclose(decoder(features).double(), expected, atol=1e-5)
     assert [layer.out_features for layer in layers if hasattr(layer, "out_features")] == [128, 128, 30]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("coordinates", ["relative", "absolute"])
+def test_descriptors_and_gradients_on_a_gpu_are_those_of_float64_and_repeat_bit_for_bit(rng, coordinates):
+    points, near = cloud(rng, 2000, 16)
+    judge = network(64, 4, coordinates).double()
+    towards = torch.from_numpy(rng.normal(size=(2000, 64)))
+    expected = naive.descriptors_by_torch(judge, points.double(), near)
+    (expected * towards).sum().backward()
+    runs = []
+    for _ in range(2):
+        ours = network(64, 4, coordinates).cuda()
+        found = ours(points.cuda(), near.cuda())
+        (found * towards.float().cuda()).sum().backward()
+        runs.append([found.detach()] + [p.grad for p in ours.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*runs, strict=True))
+    judged = [expected.detach()] + [p.grad for p in judge.parameters()]
+    for ours, judge_ in zip(runs[0], judged, strict=True):
+        assert (ours.cpu() - judge_).norm() <= 1e-4 * judge_.norm() + 1e-6

@@ -2,7 +2,7 @@
  *
  * Forward, per point: the mean over its neighbours of LeakyReLU(W G + b), and the mean of the neighbours' features.
  * With a = (1 + s) / 2 and h = (1 - s) / 2 for the slope s, LeakyReLU(x) = a x + h |x|: the linear part is summed
- * once per point, only |x| per edge. Backward recomputes x per edge; sign(x) replaces |x|.
+ * once per point, only |x| per edge. Backward recomputes x per edge; x > 0 ? 1 : -1 replaces |x|.
  * A tile is 16, 8 or 4 channels, held in registers over all k edges.
  */
 #include <math.h>
@@ -74,7 +74,7 @@ INLINE void edges(const float *points, const int32_t *near, int64_t k, int64_t i
         for (int64_t e = 0; e < k; e++) {                                                                              \
             f##T x = bias;                                                                                             \
             for (int j = 0; j < g; j++) x += G[e * g + j] * w[j];                                                      \
-            f##T one = (f##T)(((i##T)x & INT32_MIN) | 0x3f800000);                                                     \
+            f##T one = (f##T)(((x > 0) & INT32_MIN) ^ (i##T){0} ^ (int32_t)0xbf800000); /* -1 at 0, as torch has it */ \
             const float *edge = G + e * g + from;                                                                      \
             s0 += edge[0] * one;                                                                                       \
             if (from + 1 < to) s1 += edge[1] * one;                                                                    \

@@ -4,6 +4,7 @@
 #define ST3D_CLONES_H
 #if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
 #define CLONES __attribute__((target_clones("avx512f", "fma", "default")))
+#define ST3D_X86
 #else
 #define CLONES
 #endif

@@ -1,0 +1,89 @@
+"""Whole stages at the paper's sizes: a scene, a scan to its shard, a scan to its map. No twins."""
+
+import contextlib
+import io
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import tifffile
+import torch
+
+from benchmarks.measure import THREADS, Call, Row, alternating
+from st3d import runtime
+from st3d.detector import Detector
+from st3d.furniture import furniture
+from st3d.graph import graph
+from st3d.models import Pair
+from st3d.network import DescriptorNetwork
+from st3d.points import mean_neighbour_distance
+from st3d.scans import read_scan, thin_scan
+from st3d.scenes import scenes
+from st3d.thin import thin
+
+N, K, D, REPEATS = 64_000, 32, 64, 3
+
+
+def rows() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        runtime.set_threads(1)
+        seconds = alternating({"ours": scene(folder)}, REPEATS)["ours"]
+        yield Row(
+            "scene synthesis", f"10 meshes, dense, thinned to n {N:,}, graph k {K}", seconds, "<= 8 s on one core",
+            floor_bytes=4 * N * 24 + N * (12 + 2 * K), threads=1,
+        )  # fmt: skip
+        write_scan(folder / "part" / "train/good/xyz/000.tiff", 800)
+        seconds = alternating({"ours": scan_to_shard(folder)}, REPEATS)["ours"]
+        yield Row(
+            "scan to shard", f"800 x 800: read, thin to n {N:,}, graph k {K}, write", seconds, "<= 5 s on one core",
+            floor_bytes=800 * 800 * 12 + N * (12 + 2 * K), threads=1,
+        )  # fmt: skip
+        runtime.set_threads(THREADS)
+        write_scan(folder / "small.tiff", 400)
+        seconds = alternating({"ours": inspection(folder / "small.tiff")}, REPEATS)["ours"]
+        yield Row(
+            "inspect, after start-up", f"400 x 400 scan to its map, n {N:,} k {K} d {D}", seconds, "< 4 s",
+            floor_bytes=400 * 400 * 12,
+        )  # fmt: skip
+
+
+def write_scan(path: Path, side: int) -> None:
+    """A bumpy plate, every pixel valid, in metres."""
+    y, x = np.mgrid[:side, :side] / side
+    height = 0.4 + 0.004 * np.sin(25 * x) * np.cos(18 * y) + np.random.default_rng(0).normal(0, 1e-5, (side, side))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(path, np.stack([0.1 * x, 0.1 * y, height], axis=2).astype(np.float32))
+
+
+def scene(folder: Path) -> Call:
+    with contextlib.redirect_stderr(io.StringIO()):
+        furniture(output=folder / "furniture", training=4, test=1, seed=1, code="")
+    settings = {"split": "train", "part": 0, "parts": 1, "clouds": 1, "objects": 10, "half_width": 3.0, "points": N}
+    settings |= {"dense_factor": 4.0, "held_out": 0.1, "seed": 1, "code": ""}
+
+    def call() -> None:
+        scenes(meshes=[folder / "furniture"], output=folder / "scene.h5", **settings)
+        graph(input=folder / "scene.h5", points=N, neighbours=K, output=folder / "scene_graph.h5", code="")
+
+    return call
+
+
+def scan_to_shard(folder: Path) -> Call:
+    settings = {"category": "part", "split": "train", "part": 0, "parts": 1, "points": N, "least": K + 1}
+    settings |= {"invalid": "refuse", "seed": 1, "code": ""}
+
+    def call() -> None:
+        thin(dataset=folder, output=folder / "thin.h5", **settings)
+        graph(input=folder / "thin.h5", points=N, neighbours=K, output=folder / "graph.h5", code="")
+
+    return call
+
+
+def inspection(path: Path) -> Call:
+    """Random weights cost what trained ones do."""
+    networks = [DescriptorNetwork(D).requires_grad_(False) for _ in range(2)]
+    scale = mean_neighbour_distance(thin_scan(read_scan(path), N, 0)[0], K)
+    detector = Detector(Pair(*networks, torch.zeros(D), torch.ones(D), scale, N, K, 0))
+    return lambda: detector.map(read_scan(path))

@@ -1,0 +1,81 @@
+"""A dense layer with LeakyReLU: one pass over the rows forward, one backward.
+
+Letters: n rows, i inputs, o outputs.
+"""
+
+import ctypes
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from st3d.native import address, in_ranges, library
+
+PANEL = 16  # columns that the C kernel sums side by side
+BLOCK = 1024  # rows per call of a C kernel: the grain of threads and of partial sums, so part of the result's bits
+
+
+def dense(x: Tensor, weight: Tensor, bias: Tensor, slope: float) -> Tensor:
+    """LeakyReLU(x W' + b), differentiable in all three.
+
+    Parameters
+    ----------
+    x : (n, i) float32; on the CPU i is a multiple of 16
+    weight : (o, i)
+    bias : (o,)
+    slope : of the LeakyReLU; 1 leaves the layer linear
+
+    Returns
+    -------
+    (n, o)
+    """
+    if x.device.type == "cpu":
+        return _DenseOnCpu.apply(x, weight, bias, slope)
+    y = functional.linear(x, weight, bias)
+    return y if slope == 1 else functional.leaky_relu(y, slope, inplace=True)
+
+
+class _DenseOnCpu(torch.autograd.Function):
+    """st3d/native_src/dense.c."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, slope: float) -> Tensor:
+        x = x.contiguous()
+        n, o = len(x), len(weight)
+        y = torch.empty(n, o)
+        panels = functional.pad(weight, (0, 0, 0, -o % PANEL)).view(-1, PANEL, x.shape[1]).transpose(1, 2).contiguous()
+        arguments = (
+            *(address(each.detach().numpy(), np.float32) for each in (x, panels, bias)),
+            *(ctypes.c_int64(size) for size in (x.shape[1], o)),
+            ctypes.c_float(slope),
+            address(y.numpy(), np.float32),
+        )
+        in_ranges(lambda a, b: library.st3d_dense(*arguments, ctypes.c_int64(a), ctypes.c_int64(b)), n, BLOCK)
+        ctx.save_for_backward(x, weight, y)
+        ctx.slope = slope
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:
+        x, weight, y = ctx.saved_tensors
+        gradient = gradient.contiguous()
+        (n, i), o = x.shape, len(weight)
+        to_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
+        panels = weight.view(o, -1, PANEL).transpose(0, 1).contiguous()
+        sums = np.zeros((-(-n // BLOCK), o * i + o), np.float32)  # one sum per block: equal for any threads
+
+        def rows(start: int, stop: int) -> None:
+            library.st3d_dense_backward(
+                *(address(each.detach().numpy(), np.float32) for each in (x, panels, y, gradient)),
+                *(ctypes.c_int64(size) for size in (i, o)),
+                ctypes.c_float(ctx.slope),
+                None if to_x is None else address(to_x.numpy(), np.float32),
+                address(sums[start // BLOCK], np.float32),
+                *(ctypes.c_int64(start), ctypes.c_int64(stop)),
+            )
+
+        in_ranges(rows, n, BLOCK)
+        total = torch.from_numpy(sums.sum(axis=0, dtype=np.float64).astype(np.float32))
+        return to_x, total[: o * i].view(o, i), total[o * i :], None
