@@ -15,8 +15,9 @@ _spec = find_spec("st3d._native")
 if _spec is None or _spec.origin is None:
     raise ImportError("st3d's C kernels are not built: run `make .venv`, or `pip install -e .` in the repository")
 library = ctypes.CDLL(_spec.origin)
+_system = ctypes.CDLL(None)
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 _threads = 1
 _pool: ThreadPoolExecutor | None = None
@@ -34,10 +35,15 @@ def set_threads(count: int) -> None:
 
 def keep_memory() -> None:
     """Let freed memory stay with the process: a training step would fetch the same pages from the system each time."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
-        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    if hasattr(_system, "mallopt"):
+        _system.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
+        _system.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def release_memory() -> None:
+    """Give freed memory back to the system."""
+    if hasattr(_system, "malloc_trim"):
+        _system.malloc_trim(0)
 
 
 def threads() -> int:

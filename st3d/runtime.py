@@ -181,12 +181,15 @@ class PeakMemory:
     def __init__(self, device: "torch.device") -> None:
         import torch
 
+        from st3d import native
+
         self._cuda = torch.cuda if device.type == "cuda" else None
         if self._cuda:
             self._device = device
             self._cuda.reset_peak_memory_stats(device)
             self._before = self._cuda.memory_allocated(device)
         else:
+            native.release_memory()  # what an earlier computation left would hide what this one takes
             Path("/proc/self/clear_refs").write_text("5")  # Linux: forget the peak so far
             self._before = self._resident("VmRSS")
 
