@@ -1,11 +1,13 @@
 # make run    set up, then compute everything that is missing, Table 1 first
 # make test   set up, then linters and tests
+# make bench  every kernel beside its plain twin: results/benchmarks.csv, docs/performance.md (ten minutes or so)
+# make triton the GPU kernels in Triton's interpreter, which needs no GPU
 # make .venv  set up alone
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 STAMP := .venv/complete
 
-.PHONY: run test lint
+.PHONY: run test lint bench triton
 
 # Jobs that would use a GPU run one at a time on one GPU. Without a GPU they are CPU jobs of one thread, one a core.
 GPUS := $(if $(wildcard /dev/nvidia0),1,$(shell nproc 2>/dev/null || echo 1))
@@ -15,6 +17,13 @@ run: $(STAMP)
 
 test: $(STAMP) lint
 	python -m pytest
+
+bench: $(STAMP)
+	python -m benchmarks
+
+triton: $(STAMP)
+	python -m pip install --quiet --editable '.[triton]' --no-build-isolation
+	python -m pytest tests/test_aggregation_triton.py
 
 lint: $(STAMP)
 	ruff check .

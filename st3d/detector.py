@@ -9,7 +9,8 @@ import numpy as np
 
 from st3d import runtime
 from st3d.inputs import scaled
-from st3d.models import Pair, load_pair, score_map
+from st3d.maps import score_map
+from st3d.models import Pair, load_pair
 from st3d.pictures import save_picture
 from st3d.points import neighbours
 from st3d.scans import read_scan, thin_scan, write_map

@@ -81,7 +81,7 @@ def _kernels(modules: frozenset[str], package: Path) -> set[Path]:
     found = set()
     for source in (package / "native_src").glob("*.c"):
         code = c_tokens(source.read_text())
-        if named & set(re.findall(r"\b(st3d_\w+) ?\(", code)):
+        if named & set(re.findall(r"\bst3d_\w+", code)):
             found.add(source)
             headers = re.findall(r'#include "([^"]+)"', source.read_text())
             found |= {source.parent / header for header in headers if (source.parent / header).exists()}

@@ -3,9 +3,13 @@
 import logging
 from pathlib import Path
 
-from st3d import runtime
+import numpy as np
+import torch
+from torch import Tensor
+
+from st3d import harmonic, harmonic_torch, runtime
 from st3d.inputs import Inputs
-from st3d.models import load_pair, score_map
+from st3d.models import load_pair
 from st3d.network import Coordinates
 from st3d.scans import write_map
 
@@ -65,3 +69,14 @@ def maps(
             row = {"sample": cloud.sample, "height": height, "width": width, "points": len(cloud.points)}
             rows.append(row | {"score": repr(float(filled.max()))})
     runtime.write_csv(manifest, rows, ["sample", "height", "width", "points", "score"])
+
+
+def score_map(scores: Tensor, pixel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Scores (n,) at `pixel` (n,) of an image of `size` (h, w), filled harmonically: (h, w) float32 (section 3.3)."""
+    place = torch.from_numpy(pixel.astype(np.int64)).to(scores.device)
+    values, known = torch.zeros(size, device=scores.device), torch.zeros(size, dtype=torch.bool, device=scores.device)
+    values.view(-1)[place] = scores
+    known.view(-1)[place] = True
+    if scores.device.type == "cpu":
+        return harmonic.fill(values.numpy(), known.numpy())
+    return harmonic_torch.fill(values, known).cpu().numpy()

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from st3d import harmonic, harmonic_torch
 from st3d.aggregation import Graph
 from st3d.checkpoints import load, load_weights
 from st3d.network import DescriptorNetwork
@@ -76,14 +74,3 @@ def load_pair(teacher: Path, student: Path, device: torch.device, model: Mapping
         content["std"].to(device),
         **{key: content[key] for key in ("scale", "points", "neighbours", "thin_seed")},
     )
-
-
-def score_map(scores: Tensor, pixel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scores (n,) at `pixel` (n,) of an image of `size` (h, w), filled harmonically: (h, w) float32 (section 3.3)."""
-    place = torch.from_numpy(pixel.astype(np.int64)).to(scores.device)
-    values, known = torch.zeros(size, device=scores.device), torch.zeros(size, dtype=torch.bool, device=scores.device)
-    values.view(-1)[place] = scores
-    known.view(-1)[place] = True
-    if scores.device.type == "cpu":
-        return harmonic.fill(values.numpy(), known.numpy())
-    return harmonic_torch.fill(values, known).cpu().numpy()

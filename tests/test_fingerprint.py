@@ -1,6 +1,8 @@
+import shutil
+
 import pytest
 
-from st3d.fingerprint import c_tokens, fingerprint, imports
+from st3d.fingerprint import PACKAGE, c_tokens, fingerprint, imports
 
 NETWORK = '''
 """A network."""
@@ -87,3 +89,19 @@ def test_comments_in_c_end_and_strings_stay():
 
 def test_the_real_stages_have_fingerprints_of_their_own():
     assert fingerprint("teacher") != fingerprint("student") != fingerprint("scenes")
+
+
+CALLS = {"pro": "pro.c", "points": "hops.c", "aggregation": "aggregate.c", "dense": "dense.c", "losses": "nearest.c"}
+
+
+@pytest.mark.parametrize("module", CALLS)
+def test_a_change_in_a_kernels_source_changes_its_callers_fingerprint(tmp_path, module):
+    # the fingerprints of two folders, since one folder's syntax is read once
+    copies = [
+        shutil.copytree(PACKAGE, tmp_path / name / "st3d", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+        for name in ("as it is", "changed")
+    ]
+    path = copies[1] / "native_src" / CALLS[module]
+    path.write_text(path.read_text() + "\nint another;\n")
+    as_it_is, changed = (fingerprint(module, package=copy) for copy in copies)
+    assert as_it_is == fingerprint(module) != changed

@@ -11,8 +11,8 @@ from st3d.__main__ import main
 from st3d.detector import Detector
 from st3d.graph import graph
 from st3d.inputs import Inputs
-from st3d.maps import maps
-from st3d.models import load_pair, score_map
+from st3d.maps import maps, score_map
+from st3d.models import load_pair
 from st3d.scans import read_map
 from st3d.thin import thin
 
