@@ -7,6 +7,7 @@ from reference_network import descriptors_by_torch
 
 from benchmarks.measure import Call, Row, alternating, peak_mb, surface
 from st3d.aggregation import Graph
+from st3d.inputs import scaled
 from st3d.losses import regression
 from st3d.network import DescriptorNetwork
 from st3d.optimizer import Adam
@@ -18,7 +19,7 @@ TWIN = "plain PyTorch with (n, k, c) tensors"
 
 def graph(n: int, k: int) -> Graph:
     points = surface(n)
-    result = Graph(torch.from_numpy(points), torch.from_numpy(neighbours(points, k)))
+    result = scaled(points, neighbours(points, k), 1.0, torch.device("cpu"))
     result.reverse()  # once per cloud, as in training
     return result
 

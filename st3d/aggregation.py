@@ -26,6 +26,7 @@ class Graph:
     ----------
     points : (n, 3) float tensor, scaled
     neighbours : (n, k) integer tensor on the same device
+    rows : (n,) where each point of the cloud stands in the graph; left out: where it stands in the cloud
 
     Raises
     ------
@@ -33,8 +34,9 @@ class Graph:
         If the shapes do not fit each other or an index lies outside the cloud.
     """
 
-    def __init__(self, points: Tensor, neighbours: Tensor) -> None:
+    def __init__(self, points: Tensor, neighbours: Tensor, rows: NDArray[np.int64] | None = None) -> None:
         n = len(points)
+        self.rows = np.arange(n) if rows is None else rows
         if points.ndim != 2 or points.shape[1] != 3:
             raise ValueError(f"network: expected points of shape (n, 3), found {tuple(points.shape)}")
         if neighbours.ndim != 2 or len(neighbours) != n or not 1 <= neighbours.shape[1] <= MOST_NEIGHBOURS:
@@ -74,6 +76,7 @@ class Graph:
         )
         device = self.points.device
         part = object.__new__(type(self))  # its indices need no check
+        part.rows = np.arange(len(at))
         points = self.points[torch.from_numpy(reached.order).to(device)]
         part._set(points, torch.from_numpy(renumbered).to(device), reached.counts.tolist())
         return part
@@ -86,6 +89,7 @@ class Graph:
     def turned(self, rotation: NDArray[np.float64]) -> Self:
         """The same graph of the points turned by the matrix `rotation` (3, 3)."""
         other = object.__new__(type(self))
+        other.rows = self.rows
         turned = self.points.double() @ torch.from_numpy(rotation.T.copy()).to(self.points.device)
         other._set(turned.float(), self.neighbours, self._counts)
         other._reverse = self.reverse()

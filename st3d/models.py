@@ -44,9 +44,10 @@ class Pair:
 
     @torch.no_grad()
     def scores(self, graph: Graph) -> Tensor:
-        """Regression error per point (n,): ||f_S - (f_T - mean) / std||, the anomaly score (section 3.3)."""
+        """Regression error per point of the cloud (n,): ||f_S - (f_T - mean) / std||, the score (section 3.3)."""
         target = standardised(self.teacher.describe(graph), self.mean, self.std)
-        return squared_error(self.student.describe(graph), target).sqrt()
+        error = squared_error(self.student.describe(graph), target).sqrt()
+        return error[torch.from_numpy(graph.rows).to(error.device)]
 
 
 def standardised(features: Tensor, mean: Tensor, std: Tensor) -> Tensor:

@@ -94,7 +94,7 @@ class DescriptorNetwork(nn.Module):
         return self.describe(Graph(points, neighbours))
 
     def describe(self, graph: Graph) -> Tensor:
-        """Descriptors (n, d) of all points of `graph`, or (q, d) of the q points that it is `around`."""
+        """Descriptors (n, d) of the rows of `graph`, or (q, d) of the q points that it is `around`."""
         features = torch.zeros(1, self.width, device=graph.points.device)  # one row stands for all points
         for number, block in enumerate(self.blocks, 1):
             features = block(graph, self.hops - AGGREGATIONS_PER_BLOCK * number, features)

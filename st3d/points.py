@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from st3d import native
 from st3d.native import address, library
 
+CURVE_BITS = 16  # of each axis in the curve's code
+
 
 def _checked(points: NDArray, name: str) -> NDArray[np.float64]:
     """`points` as contiguous float64, (n, 3), finite."""
@@ -110,6 +112,25 @@ def neighbour_distance(points: NDArray, near: NDArray) -> NDArray[np.float64]:
     """(n, k) distances of each point to its neighbours `near` (n, k), in the points' unit, float64."""
     points = np.asarray(points, np.float64)
     return np.linalg.norm(points[:, None] - points[near], axis=2)
+
+
+def curve_order(points: NDArray) -> NDArray[np.int64]:
+    """The points' indices (n,) along a Z-curve: near in space is then mostly near in memory; `points` (n, 3), finite.
+
+    Examples
+    --------
+    >>> curve_order(np.array([[0.0, 0, 0], [9, 9, 9], [1, 0, 0], [8, 9, 9]]))
+    array([0, 2, 3, 1])
+    """
+    points = _checked(points, "curve_order")
+    low = points.min(axis=0)
+    side = np.ptp(points, axis=0).max() or 1.0
+    cell = ((points - low) * (2**CURVE_BITS - 1) / side).astype(np.int64)  # (n, 3)
+    code = np.zeros(len(points), np.int64)
+    for bit in range(CURVE_BITS):
+        for axis in range(3):
+            code |= (cell[:, axis] >> bit & 1) << (3 * bit + axis)
+    return np.argsort(code, kind="stable")
 
 
 def mean_neighbour_distance(points: NDArray, k: int) -> float:

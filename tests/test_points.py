@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from st3d.points import farthest_points, mean_neighbour_distance, neighbours, receptive_field
+from st3d.points import curve_order, farthest_points, mean_neighbour_distance, neighbours, receptive_field
 
 # few distinct values, so that equal distances and equal points are common
 LATTICE = arrays(np.float64, st.tuples(st.integers(2, 150), st.just(3)), elements=st.integers(-2, 2).map(float))
@@ -93,3 +93,16 @@ def test_a_receptive_field_holds_its_centre_and_grows_with_the_hops(rng):
 def test_a_receptive_field_outside_the_cloud_is_refused():
     with pytest.raises(ValueError, match=r"expected index in \[0, 3\), found 3"):
         receptive_field(np.zeros((3, 1), int), 3, 1)
+
+
+@given(LATTICE)
+@settings(deadline=None)
+def test_a_curves_order_holds_every_point_once(points):
+    assert sorted(curve_order(points)) == list(range(len(points)))
+
+
+def test_points_that_follow_a_curve_lie_near_their_neighbours(rng):
+    points = rng.random((4000, 3)) * [5, 3, 0.2]
+    order = curve_order(points)
+    along, before = (np.linalg.norm(np.diff(each, axis=0), axis=1).mean() for each in (points[order], points))
+    assert along < before / 10
