@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from st3d.native import address, in_ranges, library
+from st3d.native import address, in_blocks, in_ranges, library
 from st3d.points import within_hops
 
 MOST_NEIGHBOURS = 1024  # the C kernels keep a point's edges on the stack
@@ -161,16 +161,14 @@ class _AggregationOnCpu(torch.autograd.Function):
         (g, c), rows = weight.shape, len(gradient)
         gradient = gradient.contiguous()
         sums = np.zeros((-(-rows // BLOCK), g + 1, c), np.float32)  # one sum per block: equal for any threads
-        edges, above = _edges(graph, weight, bias), address(gradient.numpy(), np.float32)
+        above = address(gradient.numpy(), np.float32)
+        arguments = (*_edges(graph, weight, bias), ctypes.c_int64(c), ctypes.c_float(ctx.slope), above)
 
         def weights(start: int, stop: int) -> None:
-            library.st3d_aggregate_weights(
-                *(*edges, ctypes.c_int64(c), ctypes.c_float(ctx.slope), above),
-                address(sums[start // BLOCK], np.float32),
-                *(ctypes.c_int64(start), ctypes.c_int64(stop)),
-            )
+            into = address(sums[start // BLOCK], np.float32)
+            library.st3d_aggregate_weights(*arguments, into, ctypes.c_int64(start), ctypes.c_int64(stop))
 
-        in_ranges(weights, rows, BLOCK)
+        in_blocks(weights, rows, BLOCK)
         total = torch.from_numpy(sums.sum(axis=0, dtype=np.float64).astype(np.float32))
         return None, None, total[:g], total[g], _to_features(ctx, gradient), None
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from st3d.native import address, in_ranges, library
+from st3d.native import address, in_blocks, in_ranges, library
 
 PANEL = 16  # columns that the C kernel sums side by side
 BLOCK = 1024  # rows per call of a C kernel: the grain of threads and of partial sums, so part of the result's bits
@@ -66,16 +66,17 @@ class _DenseOnCpu(torch.autograd.Function):
         panels = weight.view(o, -1, PANEL).transpose(0, 1).contiguous()
         sums = np.zeros((-(-n // BLOCK), o * i + o), np.float32)  # one sum per block: equal for any threads
 
-        def rows(start: int, stop: int) -> None:
-            library.st3d_dense_backward(
-                *(address(each.detach().numpy(), np.float32) for each in (x, panels, y, gradient)),
-                *(ctypes.c_int64(size) for size in (i, o)),
-                ctypes.c_float(ctx.slope),
-                None if to_x is None else address(to_x.numpy(), np.float32),
-                address(sums[start // BLOCK], np.float32),
-                *(ctypes.c_int64(start), ctypes.c_int64(stop)),
-            )
+        arguments = (
+            *(address(each.detach().numpy(), np.float32) for each in (x, panels, y, gradient)),
+            *(ctypes.c_int64(size) for size in (i, o)),
+            ctypes.c_float(ctx.slope),
+            None if to_x is None else address(to_x.numpy(), np.float32),
+        )
 
-        in_ranges(rows, n, BLOCK)
+        def rows(start: int, stop: int) -> None:
+            into = address(sums[start // BLOCK], np.float32)
+            library.st3d_dense_backward(*arguments, into, ctypes.c_int64(start), ctypes.c_int64(stop))
+
+        in_blocks(rows, n, BLOCK)
         total = torch.from_numpy(sums.sum(axis=0, dtype=np.float64).astype(np.float32))
         return to_x, total[: o * i].view(o, i), total[o * i :], None

@@ -6,6 +6,7 @@ bits for any number of threads.
 """
 
 import ctypes
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
@@ -57,8 +58,19 @@ def address(array: np.ndarray, dtype: type) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
 
 
-def in_ranges(call, total: int, block: int) -> None:
-    """Run `call(start, stop)` over [0, total) cut at multiples of `block`, on the kernel threads."""
+def in_ranges(call: Callable[[int, int], object], total: int, block: int) -> None:
+    """Run `call(start, stop)` over [0, total) on the kernel threads; with several, cut at multiples of `block`.
+
+    For kernels whose result does not depend on the cuts; `in_blocks` is for those that sum.
+    """
+    if _pool is None:
+        call(0, total)
+    else:
+        in_blocks(call, total, block)
+
+
+def in_blocks(call: Callable[[int, int], object], total: int, block: int) -> None:
+    """Run `call(start, stop)` over [0, total), cut at every multiple of `block`, on the kernel threads."""
     starts = range(0, total, block)
     if _pool is None:
         for start in starts:

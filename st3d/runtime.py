@@ -76,7 +76,9 @@ def set_threads(count: int) -> None:
     native.set_threads(count)
     native.keep_memory()
     torch.set_num_threads(count)
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode(
+        "error"
+    )  # use_deterministic_algorithms is the same, but imports a compiler, 1.5 s
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # every kernel writes all that it allocates
 
 

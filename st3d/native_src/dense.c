@@ -52,7 +52,9 @@ INLINE void forward(const float *X, const float *panels, const float *b, int64_t
                     lanes x = sum[r] + bias, low = x * slope;
                     signs positive = x > 0;
                     x = (lanes)(((signs)x & positive) | ((signs)low & ~positive));
-                    if (i + r < end) memcpy(Y + (i + r) * out + t, &x, sizeof(float) * (size_t)width);
+                    if (i + r >= end) continue;
+                    if (width == PANEL) memcpy(Y + (i + r) * out + t, &x, sizeof x);
+                    else memcpy(Y + (i + r) * out + t, &x, sizeof(float) * (size_t)width);
                 }
             }
         }
