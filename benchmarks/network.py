@@ -35,10 +35,12 @@ def step(n: int = N, k: int = K, d: int = D) -> Call:
     cloud, network, target = graph(n, k), DescriptorNetwork(d, BLOCKS), torch.zeros(n, d)
     optimizer = Adam(network.parameters(), 1e-3, 1e-5)
 
-    def call() -> None:
+    def call() -> float:
         optimizer.zero_grad()
-        regression(network.describe(cloud), target).backward()
+        loss = regression(network.describe(cloud), target)
+        loss.backward()
         optimizer.step()
+        return loss.item()
 
     return call
 
@@ -54,10 +56,12 @@ def plain_step(n: int = N, k: int = K, d: int = D) -> Call:
     near = cloud.neighbours.long()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, weight_decay=1e-5)
 
-    def call() -> None:
+    def call() -> float:
         optimizer.zero_grad()
-        (descriptors_by_torch(network, cloud.points, near) - target).square().sum(dim=1).mean().backward()
+        loss = (descriptors_by_torch(network, cloud.points, near) - target).square().sum(dim=1).mean()
+        loss.backward()
         optimizer.step()
+        return loss.item()
 
     return call
 

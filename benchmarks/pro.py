@@ -14,7 +14,8 @@ LIMIT = 0.3
 
 def one_argsort(maps, masks):
     """The algorithm of MVTec's second evaluation code."""
-    found, false = np.zeros((len(maps), SIDE, SIDE)), np.zeros((len(maps), SIDE, SIDE), np.uint32)
+    shape = (len(maps), *maps[0].shape)
+    found, false = np.zeros(shape), np.zeros(shape, np.uint32)
     components = 0
     for index, mask in enumerate(masks):
         labels, count = label(mask, np.ones((3, 3), int))

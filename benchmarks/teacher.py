@@ -16,27 +16,31 @@ from st3d.teacher import draw_task, reconstruction_loss
 FIELDS, DECODED = 16, 1024
 
 
-def ours() -> Call:
-    cloud, network, decoder = graph(N, K), DescriptorNetwork(D, BLOCKS), Decoder(D, DECODED)
+def ours(n: int = N, k: int = K) -> Call:
+    """A step as the stage makes it; returns the loss."""
+    cloud, network, decoder = graph(n, k), DescriptorNetwork(D, BLOCKS), Decoder(D, DECODED)
     optimizer = Adam([*network.parameters(), *decoder.parameters()], 1e-3, 1e-6)
 
-    def call() -> None:
+    def call() -> float:
         optimizer.zero_grad()
         task = draw_task(cloud, network.hops, FIELDS, np.random.default_rng(0))
-        reconstruction_loss(network, decoder, task).backward()
+        loss = reconstruction_loss(network, decoder, task)
+        loss.backward()
         optimizer.step()
+        return loss.item()
 
     return call
 
 
-def plain() -> Call:
-    cloud, network, decoder = graph(N, K), DescriptorNetwork(D, BLOCKS), Decoder(D, DECODED)
+def plain(n: int = N, k: int = K) -> Call:
+    """The same without any of st3d's kernels; returns the loss."""
+    cloud, network, decoder = graph(n, k), DescriptorNetwork(D, BLOCKS), Decoder(D, DECODED)
     near, points = cloud.neighbours.long(), cloud.points
     optimizer = torch.optim.Adam([*network.parameters(), *decoder.parameters()], lr=1e-3, weight_decay=1e-6)
 
-    def call() -> None:
+    def call() -> float:
         optimizer.zero_grad()
-        drawn = np.random.default_rng(0).choice(N, FIELDS, replace=False)
+        drawn = cloud.rows[np.random.default_rng(0).choice(n, FIELDS, replace=False)]
         decoded = decoder(descriptors_by_torch(network, points, near)[torch.from_numpy(drawn)])
         loss = torch.zeros(())
         for index, first in zip(drawn, decoded, strict=True):
@@ -45,6 +49,7 @@ def plain() -> Call:
             loss = loss + sum(distance.amin(dim=side).square().mean() for side in (0, 1))
         (loss / FIELDS).backward()
         optimizer.step()
+        return loss.item() / FIELDS
 
     return call
 
