@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: all, or some of network, teacher, points, harmonic, pro, scans, growth.
+"""`python -m benchmarks [NAME ...]`: all, or some of network, teacher, points, harmonic, pro, scans, gpu, growth.
 
 Writes results/benchmarks.csv and results/growth.csv (the rows that were run replace earlier ones), and draws from them
 docs/performance.md's tables and docs/growth.png.
@@ -14,11 +14,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from benchmarks.measure import ROOT, THREADS, machine_rates
 from st3d import runtime
 
-NAMES = ("network", "teacher", "points", "harmonic", "pro", "scans")
+NAMES = ("network", "teacher", "points", "harmonic", "pro", "scans", "gpu")
 RESULTS, PAGE, PLOT = ROOT / "results", ROOT / "docs/performance.md", ROOT / "docs/growth.png"
 
 
@@ -27,17 +28,15 @@ def main(names: list[str]) -> None:
     if unknown := set(chosen) - {*NAMES, "growth"}:
         raise SystemExit(f"benchmarks: expected names among {', '.join(NAMES)}, growth; found {', '.join(unknown)}")
     RESULTS.mkdir(exist_ok=True)
-    rows = []
+    page = PAGE.read_text()
     for name in chosen:
         if name != "growth":
             runtime.set_threads(THREADS)
-            for row in importlib.import_module(f"benchmarks.{name}").rows():
-                rows.append(row.as_dict())
-                logging.info("%s", rows[-1])
-    kernels = merged(RESULTS / "benchmarks.csv", pd.DataFrame(rows), ["kernel", "size"])
-    page = PAGE.read_text()
-    if len(kernels):
-        page = replaced(page, "kernels", f"{machine()}\n\n{readable(kernels)}")
+            rows = [row.as_dict() for row in importlib.import_module(f"benchmarks.{name}").rows()]
+            for row in rows:
+                logging.info("%s", row)
+            kernels = merged(RESULTS / "benchmarks.csv", pd.DataFrame(rows), ["kernel", "size"])
+            page = replaced(page, "kernels", f"{machine()}\n\n{readable(kernels)}")
     if "growth" in chosen:
         from benchmarks import growth
 
@@ -69,10 +68,11 @@ def machine() -> str:
     found = re.search(r"model name\s*: (.+)", text)
     model = found[1] if found else platform.machine()
     bandwidth, rate = machine_rates()
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none at hand, none measured"
     return (
         f"{datetime.date.today()}, {model}, {THREADS} cores, Python {platform.python_version()},"
         f" torch {version('torch').partition('+')[0]}; a copy moves {bandwidth / 1e9:.0f} GB/s,"
-        f" a float32 matrix product makes {rate / 1e9:.0f} GFLOP/s. GPU: none at hand, none measured."
+        f" a float32 matrix product makes {rate / 1e9:.0f} GFLOP/s. GPU: {gpu}."
     )
 
 

@@ -23,10 +23,10 @@ rule student:
         runtime=1440,
         gpu=1,
     params:
-        settings=settings("graph", "network", "student", "runtime"),
+        settings=settings("graph", "network", "student", "runtime.device", "runtime.threads"),
         thin_seed=lambda wildcards: study.variants[wildcards.variant]["thin"]["seed"],
         code=fingerprint("student"),
     shell:
         "python -m st3d student --teacher {input.teacher} --train {input.train} --validation {input.validation}"
         " --scale {input.scale} --student {output.student} --curve {output.curve} {params.settings}"
-        " --thin-seed {params.thin_seed} --code {params.code} 2> {log}"
+        " --thin-seed {params.thin_seed} --cache-gb {config[runtime][cache_gb]} --code {params.code} 2> {log}"

@@ -22,9 +22,9 @@ rule teacher:
         runtime=2880,
         gpu=1,
     params:
-        settings=settings("graph", "network", "teacher", "runtime"),
+        settings=settings("graph", "network", "teacher", "runtime.device", "runtime.threads"),
         code=fingerprint("teacher"),
     shell:
         "python -m st3d teacher --train {input.train} --validation {input.validation} --scale {input.scale}"
         " --teacher {output.teacher} --curve {output.curve} {params.settings}"
-        " --code {params.code} 2> {log}"
+        " --cache-gb {config[runtime][cache_gb]} --code {params.code} 2> {log}"

@@ -73,7 +73,11 @@ def main(arguments: list[str] | None = None) -> int:
         if arguments and not stage and not arguments[0].startswith("-"):
             raise ValueError(f"{arguments[0]}: no such stage; these are: {', '.join(STAGES)}")
         command_line(stage)(arguments, exit_on_error=False, print_error=False, result_action="return_value")
-    except (ValueError, OSError, cyclopts.CycloptsError) as error:
+    except Exception as error:
+        # torch's OutOfMemoryError goes by its name: most commands import no torch
+        expected = isinstance(error, ValueError | OSError | MemoryError | cyclopts.CycloptsError)
+        if not expected and type(error).__name__ != "OutOfMemoryError":
+            raise
         if os.environ.get("ST3D_TRACEBACK"):
             traceback.print_exc()
         message = " ".join(str(error).split()) or type(error).__name__

@@ -45,11 +45,11 @@ class Graph:
             )
         if n and not 0 <= int(neighbours.min()) <= int(neighbours.max()) < n:
             raise ValueError(f"network: expected neighbours in [0, {n}), found an index outside")
-        self._set(points.detach().to(torch.float32).contiguous(), neighbours.to(torch.int32).contiguous(), ())
+        near = neighbours.to(torch.int32).contiguous()
+        self._set(points.detach().to(torch.float32).contiguous(), near, near.cpu().numpy(), ())
 
-    def _set(self, points: Tensor, neighbours: Tensor, counts: Sequence[int]) -> None:
-        self.points, self.neighbours, self._counts = points, neighbours, counts
-        self._on_host = neighbours.cpu().numpy()  # no copy if it is there already
+    def _set(self, points: Tensor, neighbours: Tensor, on_host: NDArray[np.int32], counts: Sequence[int]) -> None:
+        self.points, self.neighbours, self._on_host, self._counts = points, neighbours, on_host, counts
         self._reverse: tuple[Tensor, Tensor] | None = None
 
     def needed(self, hops: int) -> int:
@@ -78,7 +78,7 @@ class Graph:
         part = object.__new__(type(self))  # its indices need no check
         part.rows = np.arange(len(at))
         points = self.points[torch.from_numpy(reached.order).to(device)]
-        part._set(points, torch.from_numpy(renumbered).to(device), reached.counts.tolist())
+        part._set(points, torch.from_numpy(renumbered).to(device), renumbered, reached.counts.tolist())
         return part
 
     def field(self, index: int, hops: int) -> Tensor:
@@ -91,7 +91,7 @@ class Graph:
         other = object.__new__(type(self))
         other.rows = self.rows
         turned = self.points.double() @ torch.from_numpy(rotation.T.copy()).to(self.points.device)
-        other._set(turned.float(), self.neighbours, self._counts)
+        other._set(turned.float(), self.neighbours, self._on_host, self._counts)
         other._reverse = self.reverse()
         return other
 

@@ -56,10 +56,10 @@ def fill(values: NDArray, known: NDArray) -> NDArray[np.float32]:
         raise ValueError("fill: expected finite values at known pixels, found NaN or infinity")
     if low == high or given.size == known.size:
         return np.where(known, values, low)
-    filled = np.empty_like(values)
+    filled, known = np.empty_like(values), np.ascontiguousarray(known)
     failed = library.st3d_harmonic(
         address(values, np.float32),
-        address(np.ascontiguousarray(known), np.bool_),
+        address(known, np.bool_),
         *(ctypes.c_int64(side) for side in values.shape),
         ctypes.c_float(low),
         ctypes.c_float(high),

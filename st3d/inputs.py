@@ -15,6 +15,27 @@ from st3d.shards import Cloud, clouds
 T = TypeVar("T")
 
 
+class Memory:
+    """What a training job may keep from one epoch to the next.
+
+    Parameters
+    ----------
+    gb : memory (GB, 1e9 bytes) to fill
+    device : where it is; of a GPU no more than four fifths of what is free is taken
+    """
+
+    def __init__(self, gb: float, device: torch.device) -> None:
+        self._left = gb * 1e9
+        if device.type == "cuda":
+            self._left = min(self._left, 0.8 * torch.cuda.mem_get_info(device)[0])
+
+    def take(self, size: int) -> bool:
+        """Whether `size` more bytes fit; if so, they are taken."""
+        fits = size <= self._left
+        self._left -= size if fits else 0
+        return fits
+
+
 class Inputs:
     """All clouds of the parts of one split, in sample order; a context manager.
 
@@ -25,7 +46,7 @@ class Inputs:
     neighbours : k
     scale : mean neighbour distance, in the points' unit; coordinates are divided by it
     device : where the graphs go
-    cache_gb : if all graphs fit into this memory (GB), each is read once and stays on the device
+    memory : if all graphs fit into it, each is read once and stays on the device
     """
 
     def __init__(
@@ -35,13 +56,14 @@ class Inputs:
         neighbours: int,
         scale: float,
         device: torch.device,
-        cache_gb: float = 0,
+        memory: Memory | None = None,
     ) -> None:
         self._clouds = clouds(paths, points, neighbours)
         self._scale, self._device = scale, device
         self._kept: dict[int, Graph] = {}
         # float32 coordinates, int32 neighbours and the reversed graph
-        self._keep = len(self._clouds) * points * (12 + 8 * neighbours + 8) <= cache_gb * 1e9
+        size = len(self._clouds) * points * (12 + 8 * neighbours + 8)
+        self._keep = memory is not None and memory.take(size)
         if not len(self._clouds):
             self._clouds.__exit__()
             raise ValueError(f"{paths[0]}: expected at least one cloud, found none")
@@ -63,12 +85,15 @@ class Inputs:
         """Cloud `index`, scaled."""
         if index in self._kept:
             return self._kept[index]
-        cloud = self._clouds[index]
-        assert cloud.neighbours is not None  # the shard checked it
-        graph = scaled(cloud.points, cloud.neighbours, self._scale, self._device)
+        graph = self.scaled(self._clouds[index])
         if self._keep:
             self._kept[index] = graph
         return graph
+
+    def scaled(self, cloud: Cloud) -> Graph:
+        """The graph of one of the clouds."""
+        assert cloud.neighbours is not None  # the shard checked it
+        return scaled(cloud.points, cloud.neighbours, self._scale, self._device)
 
 
 def scaled(points: np.ndarray, neighbours: np.ndarray, scale: float, device: torch.device) -> Graph:
@@ -76,6 +101,8 @@ def scaled(points: np.ndarray, neighbours: np.ndarray, scale: float, device: tor
 
     Its rows follow a curve through space: what an aggregation gathers is then mostly in the processor's cache.
     """
+    if neighbours.size and int(neighbours.max()) >= len(points):
+        raise ValueError(f"neighbours: expected indices below {len(points)}, found {int(neighbours.max())}")
     order = curve_order(points)
     rows = np.empty_like(order)
     rows[order] = np.arange(len(order))

@@ -76,20 +76,12 @@ def _nearest_on_cpu(first: Tensor, second: Tensor, offsets: Sequence[int]) -> tu
     """For each point the nearest of its set's partner: rows of `second` (q * m,), rows of the flat `first` (r,)."""
     q, m, _ = first.shape
     to_second, to_first = np.empty(q * m, np.int64), np.empty(len(second), np.int64)
-    first, second = first.contiguous(), second.contiguous()
+    # detached here: kernel threads do not know of torch.no_grad
+    sets, partners = (each.detach().contiguous().numpy() for each in (first, second))
     starts = np.array(offsets, np.int64)
-
-    def search(start: int, stop: int) -> None:
-        library.st3d_nearest(
-            address(first.numpy(), np.float32),
-            ctypes.c_int64(m),
-            address(second.numpy(), np.float32),
-            address(starts, np.int64),
-            *(ctypes.c_int64(start), ctypes.c_int64(stop)),
-            *(address(found, np.int64) for found in (to_second, to_first)),
-        )
-
-    in_ranges(search, q, 1)
+    given = (address(sets, np.float32), ctypes.c_int64(m), address(partners, np.float32), address(starts, np.int64))
+    found = (address(to_second, np.int64), address(to_first, np.int64))
+    in_ranges(lambda a, b: library.st3d_nearest(*given, ctypes.c_int64(a), ctypes.c_int64(b), *found), q, 1)
     return torch.from_numpy(to_second), torch.from_numpy(to_first)
 
 

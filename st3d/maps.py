@@ -1,6 +1,7 @@
 """Stage `maps`: an anomaly score for every pixel of a category's test scans."""
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,12 @@ import torch
 from torch import Tensor
 
 from st3d import harmonic, harmonic_torch, runtime
-from st3d.inputs import Inputs
+from st3d.aggregation import Graph
+from st3d.inputs import Inputs, ahead
 from st3d.models import load_pair
 from st3d.network import Coordinates
 from st3d.scans import write_map
+from st3d.shards import Cloud
 
 log = logging.getLogger("st3d")
 
@@ -58,11 +61,16 @@ def maps(
         runtime.replaced_folder(output / "test") as folder,
         Inputs(test, points, neighbours, pair.scale, where) as scans,
     ):
-        for index in runtime.steps(range(len(scans)), "scans"):
+
+        def read(index: int) -> tuple[Cloud, Graph]:
             cloud = scans.cloud(index)
+            return cloud, scans.scaled(cloud)
+
+        clouds = ahead((partial(read, index) for index in range(len(scans))), where)
+        for cloud, graph in runtime.steps(clouds, "scans", len(scans)):
             if cloud.sample is None or cloud.size is None or cloud.pixel is None:
                 raise ValueError(f"{test[0]}: expected scans, found clouds without pixels")
-            scores = pair.scores(scans.graph(index))
+            scores = pair.scores(graph)
             filled = score_map(scores, cloud.pixel, cloud.size)
             write_map(folder / f"{cloud.sample}.tiff", filled)
             height, width = filled.shape
@@ -79,4 +87,6 @@ def score_map(scores: Tensor, pixel: np.ndarray, size: tuple[int, int]) -> np.nd
     known.view(-1)[place] = True
     if scores.device.type == "cpu":
         return harmonic.fill(values.numpy(), known.numpy())
+    if not bool(torch.isfinite(scores).all()):
+        raise ValueError("fill: expected finite values at known pixels, found NaN or infinity")
     return harmonic_torch.fill(values, known).cpu().numpy()

@@ -17,6 +17,7 @@ SLOPE = 0.2  # of the network's LeakyReLU
 DECODER_SLOPE = 0.05
 DECODER_WIDTH = 128
 AGGREGATIONS_PER_BLOCK = 2
+MOST_WIDTH = 4096  # the C kernels keep rows of this length on the stack
 
 
 class LocalFeatureAggregation(nn.Module):
@@ -75,6 +76,8 @@ class DescriptorNetwork(nn.Module):
         super().__init__()
         if width < 16 or width % 16:
             raise ValueError(f"network: expected a width that is a multiple of 16, found {width}")
+        if width > MOST_WIDTH:
+            raise ValueError(f"network: expected a width of at most {MOST_WIDTH}, found {width}")
         if blocks < 1:
             raise ValueError(f"network: expected at least one block, found {blocks}")
         geometry = 4 if coordinates == "relative" else 10

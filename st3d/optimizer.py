@@ -20,13 +20,13 @@ class Adam:
 
     Parameters
     ----------
-    parameters : float32, all on one device; they must not be moved afterwards
+    parameters : float32, all on one device; afterwards neither they nor their `grad` may be replaced
     learning_rate : step size
     weight_decay : L2 penalty, added to the gradient
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], learning_rate: float, weight_decay: float) -> None:
-        parameters = list(parameters)
+        self._parameters = parameters = list(parameters)
         self._learning_rate, self._weight_decay, self._steps = learning_rate, weight_decay, 0
         with torch.no_grad():
             self._values = torch.cat([parameter.reshape(-1) for parameter in parameters])
@@ -45,6 +45,8 @@ class Adam:
     @torch.no_grad()
     def step(self) -> None:
         """Move the parameters by their gradients."""
+        last = self._parameters[-1].grad  # a module's own zero_grad would have dropped it
+        assert last is not None and last.untyped_storage().data_ptr() == self._gradient.untyped_storage().data_ptr()
         self._steps += 1
         gradient = self._gradient.add(self._values, alpha=self._weight_decay)
         self._mean.lerp_(gradient, 1 - FIRST_DECAY)

@@ -188,12 +188,13 @@ def within_hops(neighbours: NDArray[np.int32], at: NDArray[np.int64], hops: int,
 
     Points from number `rows` on have no neighbours given and must be `hops` away or not reached.
     """
+    at = np.ascontiguousarray(at, np.int64)
     order = np.empty(n, np.int32)
     place, counts = np.full(n, -1, np.int32), np.empty(hops + 1, np.int64)
     twice = library.st3d_within_hops(
         address(neighbours, np.int32),
         ctypes.c_int64(neighbours.shape[1]),
-        address(np.ascontiguousarray(at, np.int64), np.int64),
+        address(at, np.int64),
         ctypes.c_int64(len(at)),
         ctypes.c_int64(hops),
         address(place, np.int32),

@@ -14,7 +14,7 @@ from torch import Tensor
 from st3d import runtime
 from st3d.aggregation import Graph
 from st3d.checkpoints import Progress, finished, run_hash, save
-from st3d.inputs import Inputs, ahead
+from st3d.inputs import Inputs, Memory, ahead
 from st3d.losses import regression
 from st3d.models import load_teacher, standardised
 from st3d.network import Coordinates, DescriptorNetwork
@@ -73,7 +73,7 @@ def student(
     thin_seed : seed that the scans were thinned with; kept for the detector
     device : auto, cpu or cuda
     threads : CPU threads; they are part of the run, since they change the order of sums
-    cache_gb : memory that may hold the scans' graphs and, each if they fit, the teacher's descriptors of them, GB
+    cache_gb : memory that may hold the scans' graphs and, if they fit too, the teacher's descriptors of them, GB
     code : fingerprint of the code, kept with the model
     """
     settings = {key: value for key, value in locals().items() if not isinstance(value, list | Path)}
@@ -84,10 +84,11 @@ def student(
     made = runtime.provenance(settings, code) | {"kind": "student", "run": run}
     s = runtime.read_json(scale)["scale"]
 
+    memory = Memory(cache_gb, where)
     with (
         runtime.locked(student.with_suffix(".lock")),
-        Inputs(train, points, neighbours, s, where, cache_gb) as scans,
-        Inputs(validation, points, neighbours, s, where, cache_gb) as held_out,
+        Inputs(train, points, neighbours, s, where, memory) as scans,
+        Inputs(validation, points, neighbours, s, where, memory) as held_out,
     ):
         if finished(student, "student", run) and curve.exists():
             log.info("%s is already there", student)
@@ -100,13 +101,14 @@ def student(
 
         def scan(clouds: Inputs, stream: int, epoch: int, index: int) -> tuple[int, Graph]:
             graph = clouds.graph(index)
+            graph.reverse()  # here, where it can be done ahead
             if rotation == "none":
                 return index, graph
             return index, graph.turned(random_rotation([seed, stream, epoch, index]))
 
         first = (partial(scan, scans, TRAINING, 0, index) for index in range(len(scans)))
         mean, std = feature_statistics(frozen, (graph for _, graph in ahead(first, where)))
-        keep = rotation == "none" and (len(scans) + len(held_out)) * points * frozen.width * 4 <= cache_gb * 1e9
+        keep = rotation == "none" and memory.take((len(scans) + len(held_out)) * points * frozen.width * 4)
         train_target, held_target = (targets(frozen, mean, std, keep) for _ in range(2))
 
         checkpoint = student.with_suffix(".checkpoint")
@@ -124,7 +126,8 @@ def student(
                 losses.append(loss.detach())
             with torch.no_grad():
                 held_losses = []
-                for index, graph in (scan(held_out, VALIDATION, 0, index) for index in range(len(held_out))):
+                first = (partial(scan, held_out, VALIDATION, 0, index) for index in range(len(held_out)))
+                for index, graph in ahead(first, where):
                     held_losses.append(regression(network.describe(graph), held_target(index, graph)))
             progress.end_epoch(losses, held_losses, time.monotonic() - started)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from st3d import runtime
 from st3d.aggregation import Graph
 from st3d.checkpoints import Progress, finished, run_hash, save
-from st3d.inputs import Inputs, ahead
+from st3d.inputs import Inputs, Memory, ahead
 from st3d.losses import chamfer_of_sets
 from st3d.network import Coordinates, Decoder, DescriptorNetwork
 from st3d.optimizer import Adam
@@ -84,9 +84,10 @@ def teacher(
     model = {"width": width, "blocks": blocks, "coordinates": coordinates}
     s = runtime.read_json(scale)["scale"]
 
+    memory = Memory(cache_gb, where)
     with (
         runtime.locked(teacher.with_suffix(".lock")),
-        Inputs(train, points, neighbours, s, where, cache_gb) as scenes,
+        Inputs(train, points, neighbours, s, where, memory) as scenes,
         Inputs(validation, points, neighbours, s, where) as held_out,
     ):
         if finished(teacher, "teacher", run) and curve.exists():
@@ -143,6 +144,7 @@ def draw_task(graph: Graph, hops: int, count: int, rng: np.random.Generator) -> 
     """Draw `count` points of a scene's graph whose receptive fields, `hops` deep, are to be rebuilt."""
     drawn = rng.choice(len(graph.points), size=min(count, len(graph.points)), replace=False)
     part = graph.around(graph.rows[drawn], hops)
+    part.reverse()  # here, where it can be done ahead
     fields = [part.field(index, hops) for index in range(len(drawn))]
     offsets = [0, *accumulate(len(field) for field in fields)]
     return Task(part, torch.cat([field - field.mean(dim=0) for field in fields]), offsets)

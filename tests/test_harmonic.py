@@ -84,3 +84,10 @@ def test_the_scale_of_the_values_changes_nothing_but_the_scale(rng):
 def test_what_cannot_be_filled_is_refused(values, known, message):
     with pytest.raises(ValueError, match=message):
         fill(values, known)
+
+
+def test_arrays_of_any_order_in_memory_are_filled_alike(rng):
+    values, known = rng.random((40, 60)).astype(np.float32), rng.random((40, 60)) < 0.05
+    turned = fill(np.asfortranarray(values), np.asfortranarray(known))
+    assert np.array_equal(turned, fill(values, known))
+    assert np.allclose(fill(values.T, known.T).T, turned, atol=1e-6)

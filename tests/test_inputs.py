@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from st3d.inputs import Inputs, ahead, scaled
+from st3d.inputs import Inputs, Memory, ahead, scaled
 from st3d.network import DescriptorNetwork
 from st3d.points import neighbours
 from st3d.shards import Cloud, write_shard
@@ -33,9 +33,9 @@ def test_the_order_in_memory_changes_no_points_descriptor(cloud):
 def test_graphs_are_kept_only_if_all_of_them_fit(cloud, tmp_path):
     points, near = cloud
     write_shard(tmp_path / "train_0.h5", [Cloud(points, near.astype(np.uint16))] * 3, settings={}, code="")
-    with Inputs([tmp_path / "train_0.h5"], 300, 6, 1.0, CPU, cache_gb=1.0) as kept:
+    with Inputs([tmp_path / "train_0.h5"], 300, 6, 1.0, CPU, Memory(1.0, CPU)) as kept:
         assert kept.graph(1) is kept.graph(1)
-    with Inputs([tmp_path / "train_0.h5"], 300, 6, 1.0, CPU, cache_gb=1e-6) as read:
+    with Inputs([tmp_path / "train_0.h5"], 300, 6, 1.0, CPU, Memory(1e-6, CPU)) as read:
         assert read.graph(1) is not read.graph(1)
         assert torch.equal(read.graph(1).points, kept.graph(1).points)
 
@@ -59,3 +59,14 @@ def test_before_a_gpu_the_next_is_made_while_one_is_used():
 def test_a_fault_in_what_is_made_ahead_reaches_the_user_of_the_results():
     with pytest.raises(ZeroDivisionError):
         list(ahead(iter([partial(int, 1), lambda: 1 // 0]), torch.device("cuda")))
+
+
+def test_memory_is_granted_once():
+    memory = Memory(1e-6, CPU)
+    assert memory.take(600) and not memory.take(600) and memory.take(400) and not memory.take(1)
+
+
+def test_an_index_beyond_the_cloud_is_refused(cloud):
+    points, near = cloud
+    with pytest.raises(ValueError, match="expected indices below 300, found 300"):
+        scaled(points, np.where(near == 7, 300, near), 1.0, CPU)

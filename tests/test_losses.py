@@ -3,6 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from st3d import native
 from st3d.losses import _nearest_on_cpu, _nearest_on_gpu, chamfer, chamfer_of_sets, regression
 
 
@@ -75,3 +76,14 @@ def test_the_regression_loss_is_the_mean_squared_distance_of_points():
     features, target = torch.randn(7, 5), torch.randn(7, 5)
     expected = ((features - target) ** 2).sum(dim=1).mean()
     assert regression(features, target).item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_chamfer_is_the_same_for_any_number_of_threads():
+    first, second = torch.randn(5, 30, 3, requires_grad=True), torch.randn(100, 3)
+    found = []
+    for threads in (1, 2):
+        native.set_threads(threads)
+        distance = chamfer_of_sets(first * 1, second, [0, 10, 30, 60, 80, 100])
+        found.append((distance, torch.autograd.grad(distance.sum(), first)[0]))
+    native.set_threads(1)
+    assert torch.equal(found[0][0], found[1][0]) and torch.equal(found[0][1], found[1][1])

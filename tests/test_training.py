@@ -193,3 +193,22 @@ def test_a_student_is_not_taken_for_a_teacher(scenes, tmp_path):
     path = train_student(scenes, train_teacher(scenes, tmp_path), tmp_path)
     with pytest.raises(ValueError, match="expected a teacher of st3d, found student"):
         load_teacher(path, CPU)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_training_on_a_gpu_ends_with_the_same_bytes_twice(scenes, tmp_path):
+    runs = []
+    for name in ("first", "second"):
+        path = train_teacher(scenes, tmp_path / name, device="cuda")
+        runs.append((path.read_bytes(), train_student(scenes, path, tmp_path / name, device="cuda").read_bytes()))
+    assert runs[0] == runs[1]
+
+
+def test_threads_of_a_kernel_change_no_bit_of_a_teachers_first_step(scenes, tmp_path):
+    losses = [
+        (train_teacher(scenes, tmp_path / str(threads), epochs=1, threads=threads).parent / "loss.csv").read_text()
+        for threads in (1, 2)
+    ]
+    runtime.set_threads(1)
+    assert losses[0] == losses[1]
