@@ -18,7 +18,6 @@ from st3d import native, runtime
 
 ROOT = Path(__file__).parent.parent
 THREADS = os.cpu_count() or 1
-sys.path.insert(0, str(ROOT / "tests"))  # the twins
 
 Call = Callable[[], object]
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import torch
 from reference_network import descriptors_by_torch
 
-from benchmarks.measure import Call, Row, alternating, peak_mb, surface
+from benchmarks.measure import THREADS, Call, Row, alternating, peak_mb, surface
+from st3d import runtime
 from st3d.aggregation import Graph
 from st3d.inputs import scaled
 from st3d.losses import regression
@@ -18,10 +19,19 @@ TWIN = "plain PyTorch with (n, k, c) tensors"
 
 
 def graph(n: int, k: int) -> Graph:
+    """As a stage makes it."""
+    runtime.set_threads(THREADS)
     points = surface(n)
     result = scaled(points, neighbours(points, k), 1.0, torch.device("cpu"))
     result.reverse()  # once per cloud, as in training
     return result
+
+
+def plain_graph(n: int, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Points and neighbours in the order that they are stored in."""
+    runtime.set_threads(THREADS)
+    points = surface(n)
+    return torch.from_numpy(points), torch.from_numpy(neighbours(points, k))
 
 
 def forward(n: int = N, k: int = K, d: int = D) -> Call:
@@ -46,19 +56,17 @@ def step(n: int = N, k: int = K, d: int = D) -> Call:
 
 
 def plain_forward(n: int = N, k: int = K, d: int = D) -> Call:
-    cloud, network = graph(n, k), DescriptorNetwork(d, BLOCKS)
-    near = cloud.neighbours.long()
-    return torch.no_grad()(lambda: descriptors_by_torch(network, cloud.points, near))
+    (points, near), network = plain_graph(n, k), DescriptorNetwork(d, BLOCKS)
+    return torch.no_grad()(lambda: descriptors_by_torch(network, points, near))
 
 
 def plain_step(n: int = N, k: int = K, d: int = D) -> Call:
-    cloud, network, target = graph(n, k), DescriptorNetwork(d, BLOCKS), torch.zeros(n, d)
-    near = cloud.neighbours.long()
+    (points, near), network, target = plain_graph(n, k), DescriptorNetwork(d, BLOCKS), torch.zeros(n, d)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, weight_decay=1e-5)
 
     def call() -> float:
         optimizer.zero_grad()
-        loss = (descriptors_by_torch(network, cloud.points, near) - target).square().sum(dim=1).mean()
+        loss = (descriptors_by_torch(network, points, near) - target).square().sum(dim=1).mean()
         loss.backward()
         optimizer.step()
         return loss.item()

@@ -6,12 +6,10 @@ import sys
 
 import torch
 
-from benchmarks.measure import THREADS
 from st3d import runtime
 
 if __name__ == "__main__":
     module, function, *numbers = sys.argv[1:]
-    runtime.set_threads(THREADS)
     call = getattr(importlib.import_module(module), function)(*map(int, numbers))
     memory = runtime.PeakMemory(torch.device("cpu"))
     call()

@@ -8,7 +8,7 @@ from reference_network import descriptors_by_torch
 from reference_points import receptive_field
 
 from benchmarks.measure import Call, Row, alternating, peak_mb
-from benchmarks.network import BLOCKS, D, K, N, graph
+from benchmarks.network import BLOCKS, D, K, N, graph, plain_graph
 from st3d.network import Decoder, DescriptorNetwork
 from st3d.optimizer import Adam
 from st3d.teacher import draw_task, reconstruction_loss
@@ -34,17 +34,17 @@ def ours(n: int = N, k: int = K) -> Call:
 
 def plain(n: int = N, k: int = K) -> Call:
     """The same without any of st3d's kernels; returns the loss."""
-    cloud, network, decoder = graph(n, k), DescriptorNetwork(D, BLOCKS), Decoder(D, DECODED)
-    near, points = cloud.neighbours.long(), cloud.points
+    (points, near), network, decoder = plain_graph(n, k), DescriptorNetwork(D, BLOCKS), Decoder(D, DECODED)
+    search = near.numpy()
     optimizer = torch.optim.Adam([*network.parameters(), *decoder.parameters()], lr=1e-3, weight_decay=1e-6)
 
     def call() -> float:
         optimizer.zero_grad()
-        drawn = cloud.rows[np.random.default_rng(0).choice(n, FIELDS, replace=False)]
+        drawn = np.random.default_rng(0).choice(n, FIELDS, replace=False)
         decoded = decoder(descriptors_by_torch(network, points, near)[torch.from_numpy(drawn)])
         loss = torch.zeros(())
         for index, first in zip(drawn, decoded, strict=True):
-            field = points[torch.from_numpy(receptive_field(cloud.neighbours.numpy(), index, network.hops))]
+            field = points[torch.from_numpy(receptive_field(search, index, network.hops))]
             distance = torch.cdist(first, field - field.mean(dim=0), compute_mode="donot_use_mm_for_euclid_dist")
             loss = loss + sum(distance.amin(dim=side).square().mean() for side in (0, 1))
         (loss / FIELDS).backward()

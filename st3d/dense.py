@@ -29,12 +29,17 @@ def dense(x: Tensor, weight: Tensor, bias: Tensor, slope: float) -> Tensor:
 
     Returns
     -------
-    (n, o)
+    (n, o); on the CPU its values may be changed in place, the gradients do not read them
     """
     if x.device.type == "cpu":
         return _DenseOnCpu.apply(x, weight, bias, slope)
     y = functional.linear(x, weight, bias)
     return y if slope == 1 else functional.leaky_relu(y, slope, inplace=True)
+
+
+def add(y: Tensor, other: Tensor) -> Tensor:
+    """y + other, for a y (n, o) that `dense` has made and nobody else reads; on the CPU it takes no memory."""
+    return y.add_(other) if y.device.type == "cpu" else y + other
 
 
 class _DenseOnCpu(torch.autograd.Function):
@@ -45,21 +50,23 @@ class _DenseOnCpu(torch.autograd.Function):
         x = x.contiguous()
         n, o = len(x), len(weight)
         y = torch.empty(n, o)
+        positive = torch.empty(n, o, dtype=torch.int8) if slope != 1 and any(ctx.needs_input_grad) else None
         panels = functional.pad(weight, (0, 0, 0, -o % PANEL)).view(-1, PANEL, x.shape[1]).transpose(1, 2).contiguous()
         arguments = (
             *(address(each.detach().numpy(), np.float32) for each in (x, panels, bias)),
             *(ctypes.c_int64(size) for size in (x.shape[1], o)),
             ctypes.c_float(slope),
             address(y.numpy(), np.float32),
+            None if positive is None else address(positive.numpy(), np.int8),
         )
         in_ranges(lambda a, b: library.st3d_dense(*arguments, ctypes.c_int64(a), ctypes.c_int64(b)), n, BLOCK)
-        ctx.save_for_backward(x, weight, y)
+        ctx.save_for_backward(x, weight, positive)
         ctx.slope = slope
         return y
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:
-        x, weight, y = ctx.saved_tensors
+        x, weight, positive = ctx.saved_tensors
         gradient = gradient.contiguous()
         (n, i), o = x.shape, len(weight)
         to_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
@@ -67,7 +74,9 @@ class _DenseOnCpu(torch.autograd.Function):
         sums = np.zeros((-(-n // BLOCK), o * i + o), np.float32)  # one sum per block: equal for any threads
 
         arguments = (
-            *(address(each.detach().numpy(), np.float32) for each in (x, panels, y, gradient)),
+            *(address(each.detach().numpy(), np.float32) for each in (x, panels)),
+            None if positive is None else address(positive.numpy(), np.int8),
+            address(gradient.numpy(), np.float32),
             *(ctypes.c_int64(size) for size in (i, o)),
             ctypes.c_float(ctx.slope),
             None if to_x is None else address(to_x.numpy(), np.float32),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from st3d.aggregation import Graph, aggregate
-from st3d.dense import dense
+from st3d.dense import add, dense
 
 Coordinates = Literal["relative", "absolute"]
 SLOPE = 0.2  # of the network's LeakyReLU
@@ -56,10 +56,10 @@ class Block(nn.Module):
 
     def forward(self, graph: Graph, hops: int, features: Tensor) -> Tensor:
         inner = self.first(graph, hops + 1, _mlp(self.reduce, features))
-        inner = self.second(graph, hops, inner)  # (graph.needed(hops), d)
-        if len(features) > len(inner):
-            features = features[: len(inner)]
-        return _mlp(self.expand, inner) + _mlp(self.shortcut, features)
+        out = _mlp(self.expand, self.second(graph, hops, inner))  # (graph.needed(hops), d)
+        if len(features) > len(out):
+            features = features[: len(out)]
+        return add(out, _mlp(self.shortcut, features))
 
 
 class DescriptorNetwork(nn.Module):

@@ -1,5 +1,6 @@
 /* A dense layer with LeakyReLU, forward and backward in one pass over the rows each. Row-major float32.
- * Letters: X (n, in), W (out, in), b (out,), Y = LeakyReLU(X W' + b) (n, out), G the gradient of Y.
+ * Letters: X (n, in), W (out, in), b (out,), Y = LeakyReLU(X W' + b) (n, out), G the gradient of Y. Of Y the backward
+ * pass needs only where it is positive: a byte a number.
  *
  * All three products are one kernel: R rows of A times a panel of 16 columns, summed in registers. `in` is a multiple
  * of 16; out is any: W comes padded to whole panels.
@@ -13,6 +14,7 @@ enum { PANEL = 16, CHUNK = 128 };
 
 typedef float lanes __attribute__((vector_size(4 * PANEL)));
 typedef int32_t signs __attribute__((vector_size(4 * PANEL)));
+typedef int8_t bytes __attribute__((vector_size(PANEL)));
 
 INLINE lanes load(const float *from)
 {
@@ -36,7 +38,7 @@ INLINE void product(const float *A, int64_t row, int64_t step, int64_t count, co
 }
 
 INLINE void forward(const float *X, const float *panels, const float *b, int64_t in, int64_t out, float slope, float *Y,
-                    int64_t start, int64_t stop, int R)
+                    int8_t *positive, int64_t start, int64_t stop, int R)
 {
     for (int64_t chunk = start; chunk < stop; chunk += CHUNK) {
         const int64_t end = chunk + CHUNK < stop ? chunk + CHUNK : stop;
@@ -50,11 +52,18 @@ INLINE void forward(const float *X, const float *panels, const float *b, int64_t
 #pragma GCC unroll 8
                 for (int r = 0; r < R; r++) {
                     lanes x = sum[r] + bias, low = x * slope;
-                    signs positive = x > 0;
-                    x = (lanes)(((signs)x & positive) | ((signs)low & ~positive));
+                    signs above = x > 0;
+                    bytes kept = __builtin_convertvector(above, bytes);
+                    const int64_t at = (i + r) * out + t;
+                    x = (lanes)(((signs)x & above) | ((signs)low & ~above));
                     if (i + r >= end) continue;
-                    if (width == PANEL) memcpy(Y + (i + r) * out + t, &x, sizeof x);
-                    else memcpy(Y + (i + r) * out + t, &x, sizeof(float) * (size_t)width);
+                    if (width == PANEL) { /* a copy of fixed size is one store */
+                        memcpy(Y + at, &x, sizeof x);
+                        if (positive) memcpy(positive + at, &kept, sizeof kept);
+                    } else {
+                        memcpy(Y + at, &x, sizeof(float) * (size_t)width);
+                        if (positive) memcpy(positive + at, &kept, (size_t)width);
+                    }
                 }
             }
         }
@@ -62,25 +71,25 @@ INLINE void forward(const float *X, const float *panels, const float *b, int64_t
 }
 
 /* The gradient before the LeakyReLU, of `count` rows, into `into`; its column sums are added to `sums`. */
-INLINE void unfold(const float *G, const float *Y, int64_t count, int64_t out, float slope, float *restrict into,
-                   float *restrict sums)
+INLINE void unfold(const float *G, const int8_t *positive, int64_t count, int64_t out, float slope,
+                   float *restrict into, float *restrict sums)
 {
     for (int64_t i = 0; i < count; i++)
         for (int64_t o = 0; o < out; o++) {
             float g = G[i * out + o];
-            g *= Y[i * out + o] > 0 ? 1 : slope;
+            g *= positive && !positive[i * out + o] ? slope : 1;
             into[i * out + o] = g;
             sums[o] += g;
         }
 }
 
-INLINE void backward(const float *X, const float *panels, const float *Y, const float *G, int64_t in, int64_t out,
-                     float slope, float *to_X, float *sums, int64_t start, int64_t stop, int R)
+INLINE void backward(const float *X, const float *panels, const int8_t *positive, const float *G, int64_t in,
+                     int64_t out, float slope, float *to_X, float *sums, int64_t start, int64_t stop, int R)
 {
     float g[CHUNK * out], panel[CHUNK * PANEL];
     for (int64_t chunk = start; chunk < stop; chunk += CHUNK) {
         const int64_t count = chunk + CHUNK < stop ? CHUNK : stop - chunk;
-        unfold(G + chunk * out, Y + chunk * out, count, out, slope, g, sums + out * in);
+        unfold(G + chunk * out, positive ? positive + chunk * out : NULL, count, out, slope, g, sums + out * in);
         for (int64_t t = 0; t < in; t += PANEL) {
             if (to_X)
                 for (int64_t i = 0; i < count; i += R) {
@@ -107,13 +116,13 @@ INLINE void backward(const float *X, const float *panels, const float *Y, const 
 }
 
 /* R: as many sums as fit into the registers, 32 of 16 floats with AVX-512, 16 of 8 with AVX2. */
-#define FORWARD(R) forward(X, panels, b, in, out, slope, Y, start, stop, R)
-#define BACKWARD(R) backward(X, panels, Y, G, in, out, slope, to_X, sums, start, stop, R)
+#define FORWARD(R) forward(X, panels, b, in, out, slope, Y, positive, start, stop, R)
+#define BACKWARD(R) backward(X, panels, positive, G, in, out, slope, to_X, sums, start, stop, R)
 #define FORWARD_PARAMETERS                                                                                             \
     const float *X, const float *panels, const float *b, int64_t in, int64_t out, float slope, float *Y,               \
-        int64_t start, int64_t stop
+        int8_t *positive, int64_t start, int64_t stop
 #define BACKWARD_PARAMETERS                                                                                            \
-    const float *X, const float *panels, const float *Y, const float *G, int64_t in, int64_t out, float slope,         \
+    const float *X, const float *panels, const int8_t *positive, const float *G, int64_t in, int64_t out, float slope, \
         float *to_X, float *sums, int64_t start, int64_t stop
 
 #ifdef ST3D_X86
@@ -123,12 +132,13 @@ __attribute__((target("fma"))) static void forward_256(FORWARD_PARAMETERS) { FOR
 __attribute__((target("fma"))) static void backward_256(BACKWARD_PARAMETERS) { BACKWARD(6); }
 #endif
 
-/* Rows [start, stop) of Y. panels: W' as (ceil(out / 16), in, 16), zeros behind the last column. */
+/* Rows [start, stop) of Y, and where it is positive (-1, else 0; not wanted: NULL). panels: W' as (ceil(out / 16), in,
+ * 16), zeros behind the last column. */
 void st3d_dense(FORWARD_PARAMETERS)
 {
 #ifdef ST3D_X86
-    if (__builtin_cpu_supports("avx512f")) return forward_512(X, panels, b, in, out, slope, Y, start, stop);
-    if (__builtin_cpu_supports("fma")) return forward_256(X, panels, b, in, out, slope, Y, start, stop);
+    if (__builtin_cpu_supports("avx512f")) return forward_512(X, panels, b, in, out, slope, Y, positive, start, stop);
+    if (__builtin_cpu_supports("fma")) return forward_256(X, panels, b, in, out, slope, Y, positive, start, stop);
 #endif
     FORWARD(6);
 }
@@ -138,8 +148,10 @@ void st3d_dense(FORWARD_PARAMETERS)
 void st3d_dense_backward(BACKWARD_PARAMETERS)
 {
 #ifdef ST3D_X86
-    if (__builtin_cpu_supports("avx512f")) return backward_512(X, panels, Y, G, in, out, slope, to_X, sums, start, stop);
-    if (__builtin_cpu_supports("fma")) return backward_256(X, panels, Y, G, in, out, slope, to_X, sums, start, stop);
+    if (__builtin_cpu_supports("avx512f"))
+        return backward_512(X, panels, positive, G, in, out, slope, to_X, sums, start, stop);
+    if (__builtin_cpu_supports("fma"))
+        return backward_256(X, panels, positive, G, in, out, slope, to_X, sums, start, stop);
 #endif
     BACKWARD(6);
 }
