@@ -4,6 +4,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from st3d.__main__ import STAGES, main
 
 
@@ -44,3 +46,26 @@ def test_a_stage_ends_soon_after_the_workflow_that_started_it():
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     assert child.wait(timeout=5) == 1
+
+
+class OutOfMemoryError(RuntimeError):
+    """By the name that torch's has."""
+
+
+@pytest.mark.parametrize("fault", [MemoryError("no memory for 9 points"), OutOfMemoryError("CUDA out of memory")])
+def test_running_out_of_memory_is_one_line(capfd, monkeypatch, fault):
+    def command_line(stage):
+        raise fault
+
+    monkeypatch.setattr("st3d.__main__.command_line", command_line)
+    assert main(["scale"]) == 1
+    assert capfd.readouterr().err == f"st3d scale: {fault}\n"
+
+
+def test_a_fault_of_our_own_keeps_its_traceback(monkeypatch):
+    def command_line(stage):
+        raise KeyError("a bug")
+
+    monkeypatch.setattr("st3d.__main__.command_line", command_line)
+    with pytest.raises(KeyError):
+        main(["scale"])
