@@ -68,9 +68,12 @@ def alternating(calls: dict[str, Call], repeats: int) -> dict[str, float]:
     return {name: median(each) for name, each in seconds.items()}
 
 
-def peak_mb(function: Callable[..., Call], *arguments: int) -> float:
-    """Growth of memory at its peak, in MB, during the call that `function(*arguments)` prepares, in a new process."""
-    command = [sys.executable, "-m", "benchmarks.peak", function.__module__, function.__name__, *map(str, arguments)]
+def peak_mb(function: Callable[..., Call], *small: int) -> float:
+    """Growth of memory at its peak, in MB, during the call that `function()` prepares, in a new process.
+
+    `function(*small)`, if sizes are given, is prepared and called before: the start of libraries does not count.
+    """
+    command = [sys.executable, "-m", "benchmarks.peak", function.__module__, function.__name__, *map(str, small)]
     found = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(found.stdout.splitlines()[-1])
 

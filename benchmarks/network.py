@@ -97,7 +97,7 @@ def rows() -> Iterator[Row]:
         bounds,
         strict=True,
     ):
-        memory, twin_memory = peak_mb(ours), peak_mb(twin)
+        memory, twin_memory = (peak_mb(each, 2000, 8, D) for each in (ours, twin))
         seconds = alternating({"ours": ours(), "twin": twin()}, 3)
         yield Row(
             name,

@@ -72,8 +72,8 @@ def rows() -> Iterator[Row]:
         "15 x faster",
         "PyTorch on the whole cloud, search with sets, cdist",
         seconds["twin"],
-        peak_mb(ours),
-        peak_mb(plain),
+        peak_mb(ours, 3000, 8),
+        peak_mb(plain, 3000, 8),
         size,
         count + searches,
     )

@@ -32,7 +32,7 @@ def dense(x: Tensor, weight: Tensor, bias: Tensor, slope: float) -> Tensor:
     (n, o); on the CPU its values may be changed in place, the gradients do not read them
     """
     if x.device.type == "cpu":
-        return _DenseOnCpu.apply(x, weight, bias, slope)
+        return _DenseOnCpu.apply(x, weight, bias, slope, torch.is_grad_enabled())
     y = functional.linear(x, weight, bias)
     return y if slope == 1 else functional.leaky_relu(y, slope, inplace=True)
 
@@ -46,11 +46,11 @@ class _DenseOnCpu(torch.autograd.Function):
     """st3d/native_src/dense.c."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, slope: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, slope: float, trains: bool) -> Tensor:
         x = x.contiguous()
         n, o = len(x), len(weight)
         y = torch.empty(n, o)
-        positive = torch.empty(n, o, dtype=torch.int8) if slope != 1 and any(ctx.needs_input_grad) else None
+        positive = torch.empty(n, o, dtype=torch.int8) if trains and slope != 1 else None
         panels = functional.pad(weight, (0, 0, 0, -o % PANEL)).view(-1, PANEL, x.shape[1]).transpose(1, 2).contiguous()
         arguments = (
             *(address(each.detach().numpy(), np.float32) for each in (x, panels, bias)),
@@ -65,7 +65,7 @@ class _DenseOnCpu(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
         x, weight, positive = ctx.saved_tensors
         gradient = gradient.contiguous()
         (n, i), o = x.shape, len(weight)
@@ -88,4 +88,4 @@ class _DenseOnCpu(torch.autograd.Function):
 
         in_blocks(rows, n, BLOCK)
         total = torch.from_numpy(sums.sum(axis=0, dtype=np.float64).astype(np.float32))
-        return to_x, total[: o * i].view(o, i), total[o * i :], None
+        return to_x, total[: o * i].view(o, i), total[o * i :], None, None

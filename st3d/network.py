@@ -55,8 +55,9 @@ class Block(nn.Module):
         self.shortcut = nn.Linear(width, width)
 
     def forward(self, graph: Graph, hops: int, features: Tensor) -> Tensor:
-        inner = self.first(graph, hops + 1, _mlp(self.reduce, features))
-        out = _mlp(self.expand, self.second(graph, hops, inner))  # (graph.needed(hops), d)
+        inner = self.second(graph, hops, self.first(graph, hops + 1, _mlp(self.reduce, features)))
+        out = _mlp(self.expand, inner)  # (graph.needed(hops), d)
+        del inner  # only its gradient, if one is asked for, keeps it alive
         if len(features) > len(out):
             features = features[: len(out)]
         return add(out, _mlp(self.shortcut, features))
