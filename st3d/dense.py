@@ -17,8 +17,8 @@ PANEL = 16  # columns that the C kernel sums side by side
 BLOCK = 1024  # rows per call of a C kernel: the grain of threads and of partial sums, so part of the result's bits
 
 
-def dense(x: Tensor, weight: Tensor, bias: Tensor, slope: float) -> Tensor:
-    """LeakyReLU(x W' + b), differentiable in all three.
+def dense(x: Tensor, weight: Tensor, bias: Tensor, slope: float, onto: Tensor | None = None) -> Tensor:
+    """LeakyReLU(x W' + b), differentiable in all three, by itself or added to `onto`.
 
     Parameters
     ----------
@@ -26,46 +26,51 @@ def dense(x: Tensor, weight: Tensor, bias: Tensor, slope: float) -> Tensor:
     weight : (o, i)
     bias : (o,)
     slope : of the LeakyReLU; 1 leaves the layer linear
+    onto : another layer's result (n, o), or (any, o) for an x of one row, which nobody reads afterwards: on the CPU
+        the sum takes its memory
 
     Returns
     -------
-    (n, o); on the CPU its values may be changed in place, the gradients do not read them
+    (n, o), or the shape of `onto`
     """
     if x.device.type == "cpu":
-        return _DenseOnCpu.apply(x, weight, bias, slope, torch.is_grad_enabled())
+        if onto is not None and len(onto) != len(x):
+            return onto.add_(dense(x, weight, bias, slope))  # gradients need of a result its signs alone
+        return _DenseOnCpu.apply(x, weight, bias, slope, torch.is_grad_enabled(), onto)
     y = functional.linear(x, weight, bias)
-    return y if slope == 1 else functional.leaky_relu(y, slope, inplace=True)
-
-
-def add(y: Tensor, other: Tensor) -> Tensor:
-    """y + other, for a y (n, o) that `dense` has made and nobody else reads; on the CPU it takes no memory."""
-    return y.add_(other) if y.device.type == "cpu" else y + other
+    y = y if slope == 1 else functional.leaky_relu(y, slope, inplace=True)
+    return y if onto is None else onto + y
 
 
 class _DenseOnCpu(torch.autograd.Function):
     """st3d/native_src/dense.c."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, slope: float, trains: bool) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, slope: float, trains: bool, onto: Tensor | None
+    ) -> Tensor:
         x = x.contiguous()
         n, o = len(x), len(weight)
-        y = torch.empty(n, o)
+        y = torch.empty(n, o) if onto is None else onto
+        if onto is not None:
+            ctx.mark_dirty(onto)
         positive = torch.empty(n, o, dtype=torch.int8) if trains and slope != 1 else None
         panels = functional.pad(weight, (0, 0, 0, -o % PANEL)).view(-1, PANEL, x.shape[1]).transpose(1, 2).contiguous()
         arguments = (
             *(address(each.detach().numpy(), np.float32) for each in (x, panels, bias)),
             *(ctypes.c_int64(size) for size in (x.shape[1], o)),
             ctypes.c_float(slope),
-            address(y.numpy(), np.float32),
+            address(y.detach().numpy(), np.float32),
             None if positive is None else address(positive.numpy(), np.int8),
+            ctypes.c_int(onto is not None),
         )
         in_ranges(lambda a, b: library.st3d_dense(*arguments, ctypes.c_int64(a), ctypes.c_int64(b)), n, BLOCK)
         ctx.save_for_backward(x, weight, positive)
-        ctx.slope = slope
+        ctx.slope, ctx.adds = slope, onto is not None
         return y
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None, Tensor | None]:
         x, weight, positive = ctx.saved_tensors
         gradient = gradient.contiguous()
         (n, i), o = x.shape, len(weight)
@@ -88,4 +93,4 @@ class _DenseOnCpu(torch.autograd.Function):
 
         in_blocks(rows, n, BLOCK)
         total = torch.from_numpy(sums.sum(axis=0, dtype=np.float64).astype(np.float32))
-        return to_x, total[: o * i].view(o, i), total[o * i :], None, None
+        return to_x, total[: o * i].view(o, i), total[o * i :], None, None, gradient if ctx.adds else None

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from st3d.aggregation import Graph, aggregate
-from st3d.dense import add, dense
+from st3d.dense import dense
 
 Coordinates = Literal["relative", "absolute"]
 SLOPE = 0.2  # of the network's LeakyReLU
@@ -39,8 +39,8 @@ def _initialise(module: nn.Module, slope: float) -> None:
             nn.init.zeros_(layer.bias)
 
 
-def _mlp(layer: nn.Linear, features: Tensor) -> Tensor:
-    return dense(features, layer.weight, layer.bias, SLOPE)
+def _mlp(layer: nn.Linear, features: Tensor, onto: Tensor | None = None) -> Tensor:
+    return dense(features, layer.weight, layer.bias, SLOPE, onto)
 
 
 class Block(nn.Module):
@@ -60,7 +60,7 @@ class Block(nn.Module):
         del inner  # only its gradient, if one is asked for, keeps it alive
         if len(features) > len(out):
             features = features[: len(out)]
-        return add(out, _mlp(self.shortcut, features))
+        return _mlp(self.shortcut, features, onto=out)
 
 
 class DescriptorNetwork(nn.Module):

@@ -50,3 +50,18 @@ def test_a_gradient_that_is_asked_for_alone_is_the_same(wanted):
     together = torch.autograd.grad(dense(*given, 0.2), given, towards)
     alone = torch.autograd.grad(dense(*given, 0.2), given[wanted], towards)[0]
     assert torch.equal(alone, together[wanted])
+
+
+@given(st.integers(1, 200), st.integers(1, 40), st.booleans(), st.integers(0, 10**6))
+@settings(max_examples=40, deadline=None)
+def test_a_layer_added_onto_another_gives_the_sum_and_each_its_gradients(n, o, one_row, seed):
+    first, towards = layer(n, 32, o, seed)
+    second, _ = layer(1 if one_row else n, 48, o, seed + 1)
+    doubles = [each.detach().double().requires_grad_() for each in first + second]
+    found = dense(*second, 0.2, onto=dense(*first, 0.2))
+    expected = sum(leaky_relu(linear(*part), 0.2) for part in (doubles[:3], doubles[3:]))
+    assert (found - expected).abs().max() < 1e-5 * expected.abs().max() + 1e-6
+    ours = torch.autograd.grad(found, first + second, towards)
+    judged = torch.autograd.grad(expected, doubles, towards.double())
+    for our, judge in zip(ours, judged, strict=True):
+        assert (our - judge).norm() <= 1e-4 * judge.norm() + 1e-5

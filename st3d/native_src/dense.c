@@ -38,7 +38,7 @@ INLINE void product(const float *A, int64_t row, int64_t step, int64_t count, co
 }
 
 INLINE void forward(const float *X, const float *panels, const float *b, int64_t in, int64_t out, float slope, float *Y,
-                    int8_t *positive, int64_t start, int64_t stop, int R)
+                    int8_t *positive, int add, int64_t start, int64_t stop, int R)
 {
     for (int64_t chunk = start; chunk < stop; chunk += CHUNK) {
         const int64_t end = chunk + CHUNK < stop ? chunk + CHUNK : stop;
@@ -57,6 +57,12 @@ INLINE void forward(const float *X, const float *panels, const float *b, int64_t
                     const int64_t at = (i + r) * out + t;
                     x = (lanes)(((signs)x & above) | ((signs)low & ~above));
                     if (i + r >= end) continue;
+                    if (add) {
+                        lanes before = {0};
+                        if (width == PANEL) memcpy(&before, Y + at, sizeof before);
+                        else memcpy(&before, Y + at, sizeof(float) * (size_t)width);
+                        x += before;
+                    }
                     if (width == PANEL) { /* a copy of fixed size is one store */
                         memcpy(Y + at, &x, sizeof x);
                         if (positive) memcpy(positive + at, &kept, sizeof kept);
@@ -116,11 +122,11 @@ INLINE void backward(const float *X, const float *panels, const int8_t *positive
 }
 
 /* R: as many sums as fit into the registers, 32 of 16 floats with AVX-512, 16 of 8 with AVX2. */
-#define FORWARD(R) forward(X, panels, b, in, out, slope, Y, positive, start, stop, R)
+#define FORWARD(R) forward(X, panels, b, in, out, slope, Y, positive, add, start, stop, R)
 #define BACKWARD(R) backward(X, panels, positive, G, in, out, slope, to_X, sums, start, stop, R)
 #define FORWARD_PARAMETERS                                                                                             \
     const float *X, const float *panels, const float *b, int64_t in, int64_t out, float slope, float *Y,               \
-        int8_t *positive, int64_t start, int64_t stop
+        int8_t *positive, int add, int64_t start, int64_t stop
 #define BACKWARD_PARAMETERS                                                                                            \
     const float *X, const float *panels, const int8_t *positive, const float *G, int64_t in, int64_t out, float slope, \
         float *to_X, float *sums, int64_t start, int64_t stop
@@ -132,13 +138,15 @@ __attribute__((target("fma"))) static void forward_256(FORWARD_PARAMETERS) { FOR
 __attribute__((target("fma"))) static void backward_256(BACKWARD_PARAMETERS) { BACKWARD(6); }
 #endif
 
-/* Rows [start, stop) of Y, and where it is positive (-1, else 0; not wanted: NULL). panels: W' as (ceil(out / 16), in,
- * 16), zeros behind the last column. */
+/* Rows [start, stop) of Y, or added to what Y holds, and where the layer's result is positive (-1, else 0; not wanted:
+ * NULL). panels: W' as (ceil(out / 16), in, 16), zeros behind the last column. */
 void st3d_dense(FORWARD_PARAMETERS)
 {
 #ifdef ST3D_X86
-    if (__builtin_cpu_supports("avx512f")) return forward_512(X, panels, b, in, out, slope, Y, positive, start, stop);
-    if (__builtin_cpu_supports("fma")) return forward_256(X, panels, b, in, out, slope, Y, positive, start, stop);
+    if (__builtin_cpu_supports("avx512f"))
+        return forward_512(X, panels, b, in, out, slope, Y, positive, add, start, stop);
+    if (__builtin_cpu_supports("fma"))
+        return forward_256(X, panels, b, in, out, slope, Y, positive, add, start, stop);
 #endif
     FORWARD(6);
 }
