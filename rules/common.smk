@@ -48,6 +48,8 @@ def limit_resource(name, default):
 
 limit_resource("gpu", 1)
 
+# Of a training job; as a resource, since a change of it changes no result and so reruns nothing. Text, or it would be a limit.
+CACHE_GB = str(config["runtime"]["cache_gb"])
 TRAINING_MB = int(3000 + 1000 * config["runtime"]["cache_gb"])
 
 # Rules' `python` is the one that runs snakemake, so that .venv/bin/snakemake works without activating .venv.

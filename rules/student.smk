@@ -20,6 +20,7 @@ rule student:
     threads: config["runtime"]["threads"]
     resources:
         mem_mb=TRAINING_MB,
+        cache_gb=CACHE_GB,
         runtime=1440,
         gpu=1,
     params:
@@ -29,4 +30,4 @@ rule student:
     shell:
         "python -m st3d student --teacher {input.teacher} --train {input.train} --validation {input.validation}"
         " --scale {input.scale} --student {output.student} --curve {output.curve} {params.settings}"
-        " --thin-seed {params.thin_seed} --cache-gb {config[runtime][cache_gb]} --code {params.code} 2> {log}"
+        " --thin-seed {params.thin_seed} --cache-gb {resources.cache_gb} --code {params.code} 2> {log}"

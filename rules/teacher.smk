@@ -19,6 +19,7 @@ rule teacher:
     threads: config["runtime"]["threads"]
     resources:
         mem_mb=TRAINING_MB,
+        cache_gb=CACHE_GB,
         runtime=2880,
         gpu=1,
     params:
@@ -27,4 +28,4 @@ rule teacher:
     shell:
         "python -m st3d teacher --train {input.train} --validation {input.validation} --scale {input.scale}"
         " --teacher {output.teacher} --curve {output.curve} {params.settings}"
-        " --cache-gb {config[runtime][cache_gb]} --code {params.code} 2> {log}"
+        " --cache-gb {resources.cache_gb} --code {params.code} 2> {log}"
