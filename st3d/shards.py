@@ -7,9 +7,7 @@ sums; equal clouds give equal bytes.
 """
 
 import contextlib
-import io
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -17,10 +15,9 @@ from typing import Any, Self
 import h5py
 import numpy as np
 
-from st3d.runtime import FORMAT, atomic, provenance
+from st3d.hdf5 import File, column, dataset, names, new_file
 
 _ROWS = 4096  # points in one chunk: a prefix of a cloud is read without the rest, and a chunk stays under 1 MB
-_REMAKE = "delete it and run the same command again to remake it"
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ def write_shard(path: Path, clouds: Iterable[Cloud], *, settings: Mapping[str, A
     settings : the stage's flags; they go with `code`, the version and the format into the attributes
     code : fingerprint of the stage's source
     """
-    with atomic(path) as temporary, _hdf5_on_disk(temporary) as (file, check):
+    with new_file(path, settings, code) as (file, check):
         sizes: list[tuple[int, int]] = []
         samples: list[str] = []
         counts: list[int] = []
@@ -66,48 +63,22 @@ def write_shard(path: Path, clouds: Iterable[Cloud], *, settings: Mapping[str, A
         if not counts:  # a part may be empty, where a split has fewer items than parts
             _append(file, "points", -1, np.empty((0, 3), np.float32))
         assert len(sizes) in (0, len(counts)) and len(samples) in (0, len(counts)), path
-        _column(file, "count", np.array(counts, np.uint32))
+        column(file, "count", np.array(counts, np.uint32))
         if sizes:
-            _column(file, "size", np.array(sizes, np.uint32))
+            column(file, "size", np.array(sizes, np.uint32))
         if samples:
-            names = [sample.encode() for sample in samples]
-            _column(file, "sample", np.array(names, dtype=h5py.string_dtype("utf-8", max(map(len, names)))))
-        made = provenance(settings, code) | ({"seed": settings["seed"]} if "seed" in settings else {})
-        made["settings"] = json.dumps(made["settings"], sort_keys=True, default=str)
-        for key, value in sorted(made.items()):
-            # text of fixed length: HDF5 keeps other text in a heap without sums, where damage can hang a reader
-            file.attrs[key] = np.bytes_(value.encode() or b"\0") if isinstance(value, str) else value
+            column(file, "sample", names(samples))
 
 
-class Shard:
+class Shard(File):
     """An open shard; a context manager. `attributes` says how it was made."""
 
     def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-        if not self.path.is_file():
-            raise ValueError(f"{path}: expected a shard, found no such file")
-        try:
-            self._file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise self._bad("a whole HDF5 file", f"a cut or foreign one ({_short(error)})") from None
-        try:
-            self.attributes = self._checked()
-            self._count = self._read("count", slice(None))
-        except BaseException:
-            self.close()
-            raise
+        super().__init__(path, "a shard", {"points", "count"})
+        self._count = self.guarded(lambda: self.read("count", slice(None)))
 
     def __len__(self) -> int:
         return len(self._count)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._file.close()
 
     def cloud(self, index: int, points: int | None = None, neighbours: int | None = None) -> Cloud:
         """Cloud `index`, cut to its first `points` points and nearest `neighbours` neighbours.
@@ -117,52 +88,26 @@ class Shard:
         count = int(self._count[index])
         n = count if points is None else min(points, count)
         near = None
-        if neighbours != 0 and "neighbours" in self._file:
+        if neighbours != 0 and "neighbours" in self.file:
             near = self._neighbours(index, n, count, neighbours)
         elif neighbours:
-            raise self._bad(f"{neighbours} neighbours a point", "none")
-        pixel = self._read("pixel", np.s_[index, :n]) if "pixel" in self._file else None
+            raise self.bad(f"{neighbours} neighbours a point", "none")
+        pixel = self.read("pixel", np.s_[index, :n]) if "pixel" in self.file else None
         size = None
-        if "size" in self._file:
-            height, width = self._read("size", index)
+        if "size" in self.file:
+            height, width = self.read("size", index)
             size = int(height), int(width)
-        sample = self._read("sample", index).decode() if "sample" in self._file else None
-        return Cloud(self._read("points", np.s_[index, :n]), near, pixel, size, sample)
+        sample = self.read("sample", index).decode() if "sample" in self.file else None
+        return Cloud(self.read("points", np.s_[index, :n]), near, pixel, size, sample)
 
     def _neighbours(self, index: int, n: int, count: int, wanted: int | None) -> np.ndarray:
-        stored = self._file["neighbours"].shape[2]
+        stored = self.file["neighbours"].shape[2]
         k = stored if wanted is None else wanted
         if k > stored:
-            raise self._bad(f"{k} neighbours a point or more", f"{stored}")
+            raise self.bad(f"{k} neighbours a point or more", f"{stored}")
         if n < count:  # a shorter prefix has other neighbours
-            raise self._bad(f"neighbours among the first {n} points", f"neighbours among {count}")
-        return self._read("neighbours", np.s_[index, :n, :k])
-
-    def _read(self, name: str, place: Any) -> Any:
-        try:
-            return self._file[name][place]
-        except OSError as error:
-            raise self._bad(f"whole data in '{name}'", f"damaged data ({_short(error)})") from None
-
-    def _checked(self) -> dict[str, Any]:
-        """The attributes, once all that every reader relies on is there."""
-        try:
-            attributes = {key: np.asarray(value).item() for key, value in self._file.attrs.items()}
-            attributes = {key: v.decode() if isinstance(v, bytes) else v for key, v in attributes.items()}
-            missing = {"format", "settings", "code"} - set(attributes) | {"points", "count"} - set(self._file)
-            if missing:
-                raise self._bad("a shard of st3d", f"an HDF5 file without {', '.join(sorted(missing))}")
-            if attributes["format"] != FORMAT:
-                raise self._bad(f"format {FORMAT}", f"format {attributes['format']}")
-            lengths = {name: self._file[name].shape[0] for name in self._file}
-            if len(set(lengths.values())) > 1:
-                raise self._bad("all fields of one length", f"{lengths}")
-            return attributes | {"settings": json.loads(attributes["settings"])}
-        except (OSError, RuntimeError, KeyError, AttributeError, TypeError, json.JSONDecodeError) as error:
-            raise self._bad("a shard of st3d", f"a damaged or foreign file ({_short(error)})") from None
-
-    def _bad(self, expected: str, found: str) -> ValueError:
-        return ValueError(f"{self.path}: expected {expected}, found {found}; {_REMAKE}")
+            raise self.bad(f"neighbours among the first {n} points", f"neighbours among {count}")
+        return self.read("neighbours", np.s_[index, :n, :k])
 
 
 def read_shard(path: Path) -> Shard:
@@ -220,66 +165,14 @@ def clouds(paths: Sequence[Path], points: int | None = None, neighbours: int | N
     return Clouds(paths, points, neighbours)
 
 
-class _Disk(io.FileIO):
-    """A file that keeps its first error to itself: HDF5 2.0 crashes at exit when a write has failed under it."""
-
-    failure: OSError | None = None
-
-    def write(self, data: Any, /) -> int:
-        view = memoryview(data).cast("B")
-        done = 0
-        try:
-            while done < len(view) and self.failure is None:
-                done += super().write(view[done:])
-        except OSError as error:
-            self.failure = error
-        return len(view)
-
-    def truncate(self, size: int | None = None, /) -> int:
-        try:
-            return super().truncate(size)
-        except OSError as error:
-            self.failure = self.failure or error
-            return size or 0
-
-    def check(self) -> None:
-        if self.failure is not None:
-            raise self.failure
-
-
-@contextlib.contextmanager
-def _hdf5_on_disk(path: Path) -> Iterator[tuple[h5py.File, Any]]:
-    """A new HDF5 file, and a function that raises if the disk has refused anything so far."""
-    with _Disk(path, "w+") as disk:
-        # this layout sums its own headers too, and stays the same when the library moves on
-        with h5py.File(disk, "w", libver=("v110", "v110")) as file:
-            yield file, disk.check
-        disk.check()
-
-
 def _append(file: h5py.File, name: str, index: int, values: np.ndarray) -> None:
     """Put `values` (count, ...) at `index` of a dataset that grows as needed."""
     if name not in file:
         assert index <= 0, f"cloud {index} is the first with {name}"
         chunk = (1, max(1, min(_ROWS, len(values))), *values.shape[1:])
-        _dataset(file, name, (0, 0, *values.shape[1:]), chunk, values.dtype)
+        dataset(file, name, (0, 0, *values.shape[1:]), chunk, values.dtype)
     data = file[name]
     data.resize(index + 1, axis=0)
     data.resize(max(data.shape[1], len(values)), axis=1)
     if len(values):
         data[index, : len(values)] = values
-
-
-def _column(file: h5py.File, name: str, values: np.ndarray) -> None:
-    _dataset(file, name, values.shape, (max(1, len(values)), *values.shape[1:]), values.dtype)[...] = values
-
-
-def _dataset(file: h5py.File, name: str, shape: tuple, chunk: tuple, dtype: Any) -> h5py.Dataset:
-    most = (None,) * min(2, len(shape)) + shape[2:]
-    return file.create_dataset(
-        name, shape, dtype, maxshape=most, chunks=chunk, fletcher32=True, track_times=False, fillvalue=None
-    )
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:120]
