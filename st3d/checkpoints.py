@@ -78,22 +78,29 @@ class Progress:
     run : what `run_hash` gives; a checkpoint of another run is not resumed
     network : the network to keep, at its best epoch
     trained : all that is trained, the network included
-    optimizer : of `trained`
+    optimizers : of `trained`
     epochs : how many there will be
     """
 
     def __init__(
-        self, path: Path, run: str, network: nn.Module, trained: nn.Module, optimizer: Adam, epochs: int
+        self,
+        path: Path,
+        run: str,
+        network: nn.Module,
+        trained: nn.Module,
+        optimizers: Sequence[Adam],
+        epochs: int,
     ) -> None:
         self._path, self._run, self._network, self._trained = path, run, network, trained
-        self._optimizer, self._epochs = optimizer, epochs
+        self._optimizers, self._epochs = optimizers, epochs
         self.history: list[dict[str, float]] = []
         self.best_weights = _on_cpu(network)
         self._best = math.inf
         state = self._read()
         if state:
             trained.load_state_dict(state["weights"])
-            optimizer.load_state_dict(state["optimizer"])
+            for optimizer, found in zip(optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(found)
             self._best, self.best_weights, self.history = state["best"], state["best_weights"], state["history"]
 
     def epochs_left(self) -> range:
@@ -115,7 +122,8 @@ class Progress:
         )
         state = {"kind": "progress", "format": FORMAT, "run": self._run, "history": self.history}
         state |= {"best": self._best, "best_weights": self.best_weights}
-        save(self._path, state | {"weights": self._trained.state_dict(), "optimizer": self._optimizer.state_dict()})
+        state |= {"optimizers": [optimizer.state_dict() for optimizer in self._optimizers]}
+        save(self._path, state | {"weights": self._trained.state_dict()})
 
     def _read(self) -> dict[str, Any] | None:
         if not self._path.exists():

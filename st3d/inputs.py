@@ -1,39 +1,16 @@
 """The clouds of a split as the network takes them: graphs of scaled points, on the device."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
 import numpy as np
 import torch
 
 from st3d.aggregation import Graph
+from st3d.memory import Memory
 from st3d.points import curve_order
 from st3d.shards import Cloud, clouds
-
-T = TypeVar("T")
-
-
-class Memory:
-    """What a training job may keep from one epoch to the next.
-
-    Parameters
-    ----------
-    gb : memory (GB, 1e9 bytes) to fill
-    device : where it is; of a GPU no more than four fifths of what is free is taken
-    """
-
-    def __init__(self, gb: float, device: torch.device) -> None:
-        self._left = gb * 1e9
-        if device.type == "cuda":
-            self._left = min(self._left, 0.8 * torch.cuda.mem_get_info(device)[0])
-
-    def take(self, size: int) -> bool:
-        """Whether `size` more bytes fit; if so, they are taken."""
-        fits = size <= self._left
-        self._left -= size if fits else 0
-        return fits
 
 
 class Inputs:
@@ -109,20 +86,3 @@ def scaled(points: np.ndarray, neighbours: np.ndarray, scale: float, device: tor
     points_scaled = torch.from_numpy((points[order].astype(np.float64) / scale).astype(np.float32))
     near = torch.from_numpy(rows.astype(np.int32)[neighbours[order]])
     return Graph(points_scaled.to(device), near.to(device), rows)
-
-
-def ahead(calls: Iterable[Callable[[], T]], device: torch.device) -> Iterator[T]:
-    """The results of `calls` in their order; before a GPU, each is made while the one before it is used."""
-    if device.type == "cpu":  # a second thread would only take the core from the first
-        for call in calls:
-            yield call()
-        return
-    with ThreadPoolExecutor(1) as reader:
-        waiting = None
-        for call in calls:
-            following = reader.submit(call)
-            if waiting is not None:
-                yield waiting.result()
-            waiting = following
-        if waiting is not None:
-            yield waiting.result()

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-FIRST_DECAY, SECOND_DECAY, EPSILON = 0.9, 0.999, 1e-8
+EPSILON = 1e-8
 
 
 class Adam:
@@ -23,9 +23,17 @@ class Adam:
     parameters : float32, all on one device; afterwards neither they nor their `grad` may be replaced
     learning_rate : step size
     weight_decay : L2 penalty, added to the gradient
+    decays : of the running means of the gradient and of its square
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], learning_rate: float, weight_decay: float) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        learning_rate: float,
+        weight_decay: float,
+        decays: tuple[float, float] = (0.9, 0.999),
+    ) -> None:
+        self._first_decay, self._second_decay = decays
         self._parameters = parameters = list(parameters)
         self._learning_rate, self._weight_decay, self._steps = learning_rate, weight_decay, 0
         with torch.no_grad():
@@ -49,9 +57,9 @@ class Adam:
         assert last is not None and last.untyped_storage().data_ptr() == self._gradient.untyped_storage().data_ptr()
         self._steps += 1
         gradient = self._gradient.add(self._values, alpha=self._weight_decay)
-        self._mean.lerp_(gradient, 1 - FIRST_DECAY)
-        self._square.mul_(SECOND_DECAY).addcmul_(gradient, gradient, value=1 - SECOND_DECAY)
-        first, second = 1 - FIRST_DECAY**self._steps, 1 - SECOND_DECAY**self._steps
+        self._mean.lerp_(gradient, 1 - self._first_decay)
+        self._square.mul_(self._second_decay).addcmul_(gradient, gradient, value=1 - self._second_decay)
+        first, second = 1 - self._first_decay**self._steps, 1 - self._second_decay**self._steps
         root = self._square.sqrt().div_(second**0.5).add_(EPSILON)
         self._values.addcdiv_(self._mean, root, value=-self._learning_rate / first)
 

@@ -14,8 +14,9 @@ from torch import Tensor
 from st3d import runtime
 from st3d.aggregation import Graph
 from st3d.checkpoints import Progress, finished, run_hash, save
-from st3d.inputs import Inputs, Memory, ahead
+from st3d.inputs import Inputs
 from st3d.losses import regression
+from st3d.memory import Memory, ahead
 from st3d.models import load_teacher, standardised
 from st3d.network import Coordinates, DescriptorNetwork
 from st3d.optimizer import Adam
@@ -112,7 +113,7 @@ def student(
         train_target, held_target = (targets(frozen, mean, std, keep) for _ in range(2))
 
         checkpoint = student.with_suffix(".checkpoint")
-        progress = Progress(checkpoint, run, network, network, optimizer, epochs)
+        progress = Progress(checkpoint, run, network, network, [optimizer], epochs)
         for epoch in progress.epochs_left():
             started, losses = time.monotonic(), []
             order = np.random.default_rng([seed, TRAINING, epoch]).permutation(len(scans))

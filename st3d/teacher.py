@@ -16,8 +16,9 @@ from torch import Tensor
 from st3d import runtime
 from st3d.aggregation import Graph
 from st3d.checkpoints import Progress, finished, run_hash, save
-from st3d.inputs import Inputs, Memory, ahead
+from st3d.inputs import Inputs
 from st3d.losses import chamfer_of_sets
+from st3d.memory import Memory, ahead
 from st3d.network import Coordinates, Decoder, DescriptorNetwork
 from st3d.optimizer import Adam
 
@@ -106,7 +107,7 @@ def teacher(
         held_out_tasks = [draw(held_out, [seed, VALIDATION, index], index) for index in range(len(held_out))]
         checkpoint = teacher.with_suffix(".checkpoint")
         passes = epochs if weights == "trained" else 0
-        progress = Progress(checkpoint, run, network, both, optimizer, passes)
+        progress = Progress(checkpoint, run, network, both, [optimizer], passes)
         for epoch in progress.epochs_left():
             started, losses = time.monotonic(), []
             order = np.random.default_rng([seed, TRAINING, epoch]).permutation(len(scenes))

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from st3d.inputs import Inputs, Memory, ahead, scaled
+from st3d.inputs import Inputs, scaled
+from st3d.memory import Memory, ahead
 from st3d.network import DescriptorNetwork
 from st3d.points import neighbours
 from st3d.shards import Cloud, write_shard

@@ -1,0 +1,47 @@
+"""What a training job keeps in memory, and what it reads before it is needed."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+
+T = TypeVar("T")
+
+
+class Memory:
+    """What a training job may keep from one epoch to the next.
+
+    Parameters
+    ----------
+    gb : memory (GB, 1e9 bytes) to fill
+    device : where it is; of a GPU no more than four fifths of what is free is taken
+    """
+
+    def __init__(self, gb: float, device: torch.device) -> None:
+        self._left = gb * 1e9
+        if device.type == "cuda":
+            self._left = min(self._left, 0.8 * torch.cuda.mem_get_info(device)[0])
+
+    def take(self, size: int) -> bool:
+        """Whether `size` more bytes fit; if so, they are taken."""
+        fits = size <= self._left
+        self._left -= size if fits else 0
+        return fits
+
+
+def ahead(calls: Iterable[Callable[[], T]], device: torch.device) -> Iterator[T]:
+    """The results of `calls` in their order; before a GPU, each is made while the one before it is used."""
+    if device.type == "cpu":  # a second thread would only take the core from the first
+        for call in calls:
+            yield call()
+        return
+    with ThreadPoolExecutor(1) as reader:
+        waiting = None
+        for call in calls:
+            following = reader.submit(call)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = following
+        if waiting is not None:
+            yield waiting.result()
