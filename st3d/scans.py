@@ -127,6 +127,19 @@ def read_mask(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
     return mask > 0
 
 
+def read_colours(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """Read a scan's picture: (h, w, 3) float32 in [0, 1]; `size` (h, w) of the scan is checked."""
+    try:
+        with Image.open(path) as image:
+            colours = np.asarray(image)
+    except Exception as error:  # as for masks
+        raise ValueError(f"{path}: expected a picture, found {_short(error)}") from None
+    if colours.dtype != np.uint8 or colours.shape != (*size, 3):
+        found = f"{colours.dtype} of shape {_by(colours.shape)}"
+        raise ValueError(f"{path}: expected 8 bits of 3 channels and {_by(size)} pixels like its scan, found {found}")
+    return colours.astype(np.float32) / 255
+
+
 def write_map(path: Path, scores: np.ndarray) -> None:
     """Write an anomaly map (h, w) as float32 TIFF, uncompressed, in the layout that MVTec's evaluation reads."""
     assert scores.ndim == 2, scores.shape

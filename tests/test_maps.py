@@ -5,15 +5,23 @@ import pytest
 import tifffile
 import torch
 from PIL import Image
-from test_training import GRAPH, MODEL, scenes, train_student, train_teacher
+from small_dataset import write_small_dataset
+from test_depth import make_depth
+from test_frame import make_frame
+from test_training import scenes, train_student, train_teacher
+from test_variation import train_variation
+from test_voxels import make_voxels
 
 from st3d.__main__ import main
+from st3d.baselines import load_baseline
 from st3d.detector import Detector
 from st3d.graph import graph
+from st3d.grids import Grid
+from st3d.images import Images
 from st3d.inputs import Inputs
 from st3d.maps import maps, score_map
 from st3d.models import load_pair
-from st3d.scans import read_map
+from st3d.scans import read_map, read_scan
 from st3d.thin import thin
 
 __all__ = ["scenes"]  # the fixture
@@ -52,8 +60,8 @@ def test_shard(dataset, tmp_path):
 
 
 def make_maps(pair, shard, folder):
-    settings = MODEL | GRAPH | {"device": "cpu", "threads": 1, "code": ""}
-    maps(**pair, test=[shard], output=folder, manifest=folder / "maps.csv", **settings)
+    files = {"test": [shard], "output": folder, "manifest": folder / "maps.csv"}
+    maps(models=[pair["teacher"], pair["student"]], **files, device="cpu", threads=1, code="")
 
 
 def test_a_map_holds_the_regression_error_at_scored_pixels_and_fills_the_rest(pair, test_shard, tmp_path):
@@ -127,3 +135,75 @@ def test_a_student_that_is_not_there_is_named(pair, dataset, tmp_path, capsys):
 def test_scores_are_placed_at_their_pixels():
     filled = score_map(torch.tensor([1.0, 3.0]), np.array([0, 2], np.uint32), (1, 3))
     assert filled.tolist() == [[1.0, 2.0, 3.0]]
+
+
+@pytest.fixture
+def small(tmp_path, rng):
+    """A data set with a camera, its frame made."""
+    dataset = write_small_dataset(tmp_path / "small", rng)
+    make_frame(dataset)
+    return dataset
+
+
+def baseline_maps(model, test, folder):
+    files = {"models": [model], "test": [test], "output": folder, "manifest": folder / "maps.csv"}
+    maps(**files, device="cpu", threads=1, code="")
+    return {path.parent.name + "/" + path.stem: read_map(path) for path in (folder / "test").rglob("*.tiff")}
+
+
+def scores_of(model, test, index, modality):
+    """A test image's sample name, and the model's scores of it."""
+    with Images(test) as images:
+        image = images.image(index, modality)
+        return image.sample, load_baseline(model, torch.device("cpu")).scores(torch.from_numpy(image.values)[None])[0]
+
+
+@pytest.mark.parametrize("modality", ["3d", "3d_rgb"])
+def test_a_pixel_whose_point_lies_in_a_voxel_has_its_score_or_a_higher_one_that_hides_it(small, tmp_path, modality):
+    model, test = train_variation(make_voxels(small, "train"), tmp_path, modality), make_voxels(small, "test")
+    found = baseline_maps(model, test, tmp_path / "maps")
+    assert sorted(found) == ["dent/000", "good/000", "good/001"]
+    name, scores = scores_of(model, test, 0, modality)
+    with Images(test) as images:
+        grid = Grid.from_parameters(images.frame["grid"])
+    scan = read_scan(small / f"part/test/{name.replace('/', '/xyz/')}.tiff")
+    valid = (scan != 0).any(axis=2)
+    cell = grid.cell_of(scan[valid])
+    inside = cell >= 0
+    own = scores.numpy().ravel()[cell[inside]]
+    assert inside.mean() > 0.9
+    assert (found[name][valid][inside] >= own).mean() > 0.99  # but points that project into a neighbour's pixel
+    assert found[name].max() <= scores.max()
+
+
+def test_a_depth_image_at_the_scans_size_is_its_own_map(small, tmp_path):
+    model, test = train_variation(make_depth(small, "train"), tmp_path), make_depth(small, "test")
+    name, scores = scores_of(model, test, 0, "3d")
+    assert np.array_equal(baseline_maps(model, test, tmp_path / "maps")[name], scores.numpy())
+
+
+def test_a_smaller_depth_images_scores_are_brought_to_the_scans_size(small, tmp_path):
+    model = train_variation(make_depth(small, "train", size=32), tmp_path)
+    test = make_depth(small, "test", size=32)
+    name, scores = scores_of(model, test, 0, "3d")
+    found = baseline_maps(model, test, tmp_path / "maps")[name]
+    assert scores.shape == (32, 32) and found.shape == (64, 64)
+    for row, column in ((9, 9), (21, 41), (51, 7)):  # whose centres lie a quarter beyond those of a small pixel
+        near = scores[row // 2 : row // 2 + 2, column // 2 : column // 2 + 2].numpy().astype(float)
+        assert np.isclose(found[row, column], (near * np.outer([0.75, 0.25], [0.75, 0.25])).sum(), rtol=1e-4)
+
+
+def test_images_in_another_grid_than_the_models_are_refused(small, tmp_path):
+    model = train_variation(make_voxels(small, "train"), tmp_path)
+    for test in (make_voxels(small, "test", cells=16), make_depth(small, "test")):
+        with pytest.raises(ValueError, match=r"_test.h5: expected voxels in .*'cells': 8.*, found .*"):
+            baseline_maps(model, test, tmp_path / "maps")
+    assert not (tmp_path / "maps/test").exists()
+
+
+def test_models_of_no_method_are_one_line(pair, test_shard, tmp_path):
+    with pytest.raises(ValueError, match="--models: expected a teacher and a student, or one baseline"):
+        maps(models=[*pair.values()] * 2, test=[test_shard], output=tmp_path, manifest=tmp_path / "m.csv",
+             device="cpu", threads=1, code="")  # fmt: skip
+    with pytest.raises(ValueError, match=r"teacher.pt: expected a baseline of st3d, found teacher"):
+        baseline_maps(pair["teacher"], test_shard, tmp_path / "maps")

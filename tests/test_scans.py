@@ -8,7 +8,7 @@ import tifffile
 from PIL import Image
 
 from st3d.points import farthest_points
-from st3d.scans import list_samples, read_map, read_mask, read_scan, thin_scan, write_map
+from st3d.scans import list_samples, read_colours, read_map, read_mask, read_scan, thin_scan, write_map
 
 
 def xyz(rng, height=12, width=10) -> np.ndarray:
@@ -210,3 +210,21 @@ def test_the_real_sample_is_listed_and_read(shared_data):
     scan = read_scan(sample.scan)
     assert scan.shape == (400, 400, 3) and 0 < read_mask(sample.mask, (400, 400)).mean() < 0.01
     assert sample.rgb is not None
+
+
+def test_a_picture_is_colours_between_0_and_1(tmp_path, rng):
+    colours = rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    Image.fromarray(colours).save(tmp_path / "a.png")
+    found = read_colours(tmp_path / "a.png", (5, 7))
+    assert found.dtype == np.float32
+    assert np.allclose(found, colours / 255, atol=1e-7)
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 4), (7, 5, 3)])
+def test_a_picture_unlike_its_scan_is_refused_by_name(tmp_path, shape):
+    Image.fromarray(np.zeros(shape, np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match=r"a.png: expected 8 bits of 3 channels and 5 x 7 pixels like its scan, found"):
+        read_colours(tmp_path / "a.png", (5, 7))
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"b.png: expected a picture, found"):
+        read_colours(tmp_path / "b.png", (5, 7))

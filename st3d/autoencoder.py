@@ -1,0 +1,122 @@
+"""Stage `autoencoder`: a baseline that rebuilds sound scans, given as voxels or depth images, through few numbers."""
+
+import logging
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from st3d import runtime
+from st3d.checkpoints import Progress, finished, run_hash, save
+from st3d.image_inputs import ImageInputs
+from st3d.image_networks import Autoencoder
+from st3d.images import Modality
+from st3d.memory import Memory, ahead
+from st3d.optimizer import Adam
+
+log = logging.getLogger("st3d")
+
+
+def autoencoder(
+    *,
+    train: Path,
+    validation: Path,
+    model: Path,
+    curve: Path,
+    modality: Modality,
+    latent: int,
+    channels: int,
+    epochs: int,
+    batch: int,
+    learning_rate: float,
+    seed: int,
+    device: runtime.Device,
+    threads: int,
+    cache_gb: float,
+    code: str,
+) -> None:
+    """Train an autoencoder on one category's sound scans.
+
+    Parameters
+    ----------
+    train : the category's training images, turned copies included
+    validation : its validation images
+    model : the model to write, at the epoch of the lowest validation loss
+    curve : CSV of losses per epoch to write, in squares of the images' units
+    modality : 3d, or 3d_rgb for the colours too
+    latent : numbers that an image is squeezed into
+    channels : of the encoder's first convolution; the others have multiples of it
+    epochs : passes over the training images
+    batch : images a step
+    learning_rate : Adam's step
+    seed : of the initial weights and of the order of the images
+    device : auto, cpu or cuda
+    threads : CPU threads; they are part of the run, since they change the order of sums
+    cache_gb : memory that may hold the images, GB
+    code : fingerprint of the code, kept with the model
+    """
+    settings = {key: value for key, value in locals().items() if not isinstance(value, Path)}
+    del settings["code"], settings["cache_gb"]
+    runtime.set_threads(threads)
+    where = runtime.device(device)
+    run = run_hash(settings | {"device": where.type}, [train, validation], code)
+    made = runtime.provenance(settings, code) | {"kind": "baseline", "method": "autoencoder", "run": run}
+
+    memory = Memory(cache_gb, where)
+    with (
+        runtime.locked(model.with_suffix(".lock")),
+        ImageInputs(train, modality, where, memory) as scans,
+        ImageInputs(validation, modality, where, memory) as held_out,
+    ):
+        if finished(model, "baseline", run) and curve.exists():
+            log.info("%s is already there", model)
+            return
+        network = {"inputs": scans.channels, "sides": list(scans.images.sides)}
+        network |= {"channels": channels, "latent": latent}
+        torch.manual_seed(seed)
+        both = Autoencoder(**network).to(where)
+        optimizer = Adam(both.parameters(), learning_rate, weight_decay=0.0)
+        empty = empty_share(scans) if scans.images.kind == "voxels" else None
+
+        checkpoint = model.with_suffix(".checkpoint")
+        progress = Progress(checkpoint, run, both, both, [optimizer], epochs)
+        for epoch in progress.epochs_left():
+            started, losses = time.monotonic(), []
+            batches = scans.batches(np.random.default_rng([seed, epoch]).permutation(len(scans)), batch)
+            read = ahead((partial(scans.batch, indices) for indices in batches), where)
+            for images in runtime.steps(read, f"epoch {epoch}", len(batches)):
+                optimizer.zero_grad()
+                loss = rebuilding_loss(images, both(images), empty)
+                loss.backward()
+                optimizer.step()
+                losses.append(loss.detach())
+            with torch.no_grad():
+                held = (held_out.batch([index]) for index in range(len(held_out)))
+                held_losses = [rebuilding_loss(images, both(images), empty) for images in held]
+            progress.end_epoch(losses, held_losses, time.monotonic() - started)
+
+        runtime.write_csv(curve, progress.history, ["epoch", "train", "validation"])
+        save(model, made | scans.described(modality) | {"network": network, "weights": progress.best_weights})
+        checkpoint.unlink(missing_ok=True)
+
+
+def empty_share(scans: ImageInputs) -> float:
+    """The share of voxels, of all training grids, in which no point lies."""
+    total = sum(int((~occupied(scans.batch([index]))).sum()) for index in range(len(scans)))
+    return total / (len(scans) * int(np.prod(scans.images.sides)))
+
+
+def occupied(images: Tensor) -> Tensor:
+    """Voxels (b, 1, *sides) in which a point lies; of images (b, c, *sides), where empty is -1 in all channels."""
+    return images.amax(dim=1, keepdim=True) > -0.5
+
+
+def rebuilding_loss(images: Tensor, rebuilt: Tensor, empty: float | None) -> Tensor:
+    """Mean squared difference; of voxels, occupied ones count `empty` times and the others 1 - `empty` times."""
+    squared = (images - rebuilt).square()
+    if empty is not None:
+        squared = squared * torch.where(occupied(images), empty, 1 - empty)
+    return squared.mean()

@@ -1,0 +1,64 @@
+"""The baselines as they are used: a trained model, read from its file, scores voxels or pixels."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from st3d.checkpoints import load, load_weights
+from st3d.image_networks import Autoencoder
+from st3d.images import Images, Kind, Modality
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A trained baseline.
+
+    input, modality : the images that it takes
+    frame : of these images: voxels' grid and camera
+    scores : images (b, c, *sides) to the anomaly score of each voxel or pixel (b, *sides)
+    """
+
+    input: Kind
+    modality: Modality
+    frame: Mapping[str, Any]
+    scores: Callable[[Tensor], Tensor]
+
+    def check(self, images: Images) -> None:
+        """Images of another kind, or in another frame, than the model was trained on are an error."""
+        if (images.kind, images.frame) != (self.input, self.frame):
+            expected, found = (
+                f"{kind} in {frame.get('grid', 'an image')}"
+                for kind, frame in ((self.input, self.frame), (images.kind, images.frame))
+            )
+            raise ValueError(f"{images.path}: expected {expected}, as the model was trained on, found {found}")
+
+
+def load_baseline(path: Path, device: torch.device) -> Baseline:
+    """The trained baseline in `path`, on the device."""
+    content = load(path, "baseline")
+    if content["method"] == "variation":
+        mean, std = content["mean"].to(device), content["std"].to(device)
+        return _baseline(content, lambda images: mahalanobis(images, mean, std))
+    # an f-AnoGAN is used as an autoencoder is: encoder, then generator
+    network = Autoencoder(**content["network"])
+    load_weights(network, content["weights"], path)
+    network.requires_grad_(False).eval().to(device)
+    return _baseline(content, lambda images: residual(images, network))
+
+
+def residual(images: Tensor, network: nn.Module) -> Tensor:
+    """Euclidean distance over the channels (b, *sides) of images (b, c, *sides) and what the network makes of them."""
+    return (images - network(images)).square().sum(dim=1).sqrt()
+
+
+def mahalanobis(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Mahalanobis distance (b, *sides) of images (b, c, *sides); mean and std (c, *sides), channels independent."""
+    return ((images - mean) / std).square().sum(dim=1).sqrt()
+
+
+def _baseline(content: Mapping[str, Any], scores: Callable[[Tensor], Tensor]) -> Baseline:
+    return Baseline(content["input"], content["modality"], content["frame"], scores)

@@ -1,0 +1,92 @@
+"""The f-AnoGAN: its losses, and that a killed run goes on as if nothing had happened."""
+
+import numpy as np
+import pytest
+import torch
+from test_autoencoder import CPU, MACHINE, SETTINGS, images, killed_in, validation_losses
+
+from st3d.baselines import load_baseline
+from st3d.checkpoints import load
+from st3d.gan import gan, gradient_penalty
+from st3d.image_networks import Encoder, Generator
+from st3d.images import Images
+
+__all__ = ["images"]  # the fixture
+OWN = {"penalty": 10.0, "critic_steps": 2}
+
+
+def train_gan(images, folder, **changed):
+    curves = {"critic_curve": folder / "critic.csv", "curve": folder / "loss.csv"}
+    gan(**images, model=folder / "model.pt", **curves, **(SETTINGS | OWN | MACHINE | changed))
+    return folder / "model.pt"
+
+
+def test_the_penalty_is_how_far_the_critics_slope_is_from_1(rng):
+    torch.manual_seed(1)
+    critic = Encoder(1, (8, 8, 8), 2, 1).double()
+    real, made = (torch.from_numpy(rng.standard_normal((3, 1, 8, 8, 8))) for _ in range(2))
+    mix = torch.from_numpy(rng.random(3))
+    expected = []
+    for image, other, share in zip(real, made, mix, strict=True):
+        at = share * image + (1 - share) * other
+        slope = torch.zeros_like(at)
+        for place in np.ndindex(*at.shape):  # central differences, one voxel at a time
+            step = torch.zeros_like(at)
+            step[place] = 1e-5
+            slope[place] = (critic((at + step)[None]) - critic((at - step)[None])).item() / 2e-5
+        expected.append((slope.norm() - 1) ** 2)
+    found = gradient_penalty(critic, real, made, mix).item()
+    assert found == pytest.approx(torch.stack(expected).mean().item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["voxels", "depth"])
+def test_the_encoder_learns_the_way_back_and_scores_are_what_it_rebuilds_wrongly(images, tmp_path, kind):
+    model = train_gan(images[kind], tmp_path, epochs=6)
+    losses = validation_losses(tmp_path / "loss.csv")
+    assert len(losses) == len(validation_losses(tmp_path / "critic.csv")) == 6
+    assert min(losses) < losses[0]
+    content = load(model, "baseline")
+    encoder, generator = Encoder(**content["network"]), None
+    network = dict(content["network"])
+    generator = Generator(network.pop("inputs"), **network)
+    for name, module in (("encoder", encoder), ("generator", generator)):
+        own = {key.partition(".")[2]: value for key, value in content["weights"].items() if key.startswith(name)}
+        module.load_state_dict(own)
+    with Images(images[kind]["validation"]) as held_out, torch.no_grad():
+        values = torch.from_numpy(held_out.image(0, "3d").values)[None]
+        expected = (values - generator(encoder(values))).abs()[0, 0]
+    assert torch.allclose(load_baseline(model, CPU).scores(values)[0], expected, atol=1e-6)
+
+
+def test_the_generator_takes_one_step_for_so_many_of_the_critic(images, tmp_path, monkeypatch):
+    from st3d import gan as module
+
+    taken = []
+
+    class Counting(module.Adam):
+        def step(self):
+            taken.append(self)
+            super().step()
+
+    monkeypatch.setattr(module, "Adam", Counting)
+    train_gan(images["depth"], tmp_path, epochs=2, critic_steps=3)  # 8 images, 4 batches an epoch
+    steps = sorted(taken.count(each) for each in dict.fromkeys(taken))
+    assert steps == [2, 8, 8]  # generator, then critic and encoder
+
+
+def test_equal_runs_give_equal_bytes_and_another_seed_others(images, tmp_path):
+    first, second = (train_gan(images["voxels"], tmp_path / name).read_bytes() for name in ("a", "b"))
+    assert first == second
+    assert train_gan(images["voxels"], tmp_path / "c", seed=4).read_bytes() != first
+
+
+@pytest.mark.parametrize("fatal", [2, 3, 4, 6])
+def test_a_run_killed_in_either_training_ends_where_an_uninterrupted_one_does(images, tmp_path, fatal):
+    whole, folder = tmp_path / "whole", tmp_path / "killed"
+    train_gan(images["depth"], whole)
+    killed_in(fatal, "test_gan", "train_gan", images["depth"], folder)
+    assert not (folder / "model.pt").exists()
+    train_gan(images["depth"], folder)
+    for name in ("model.pt", "critic.csv", "loss.csv"):
+        assert (folder / name).read_bytes() == (whole / name).read_bytes(), name
+    assert not list(folder.glob("*.checkpoint"))
