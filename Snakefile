@@ -1,6 +1,7 @@
 """3D-ST, reproduced: from meshes and scans to the paper's Tables 1 to 4.
 
 meshes -> scenes -> graph -> scale -> teacher ; scans -> thin -> graph -> scale -> student -> maps -> score -> tables
+MVTec 3D-AD's own methods: scans -> frame -> voxels, depth -> gan, autoencoder, variation -> maps -> score -> tables
 """
 
 from snakemake.utils import min_version
@@ -19,6 +20,10 @@ include: "rules/graph.smk"  # nearest neighbours
 include: "rules/scale.smk"  # the length unit of a training set
 include: "rules/teacher.smk"  # pretraining
 include: "rules/student.smk"  # one student per category
+include: "rules/frame.smk"  # scans as voxel grids and depth images
+include: "rules/gan.smk"  # MVTec 3D-AD's own methods, per category
+include: "rules/autoencoder.smk"
+include: "rules/variation.smk"
 include: "rules/maps.smk"  # anomaly maps
 include: "rules/score.smk"  # AU-PRO, AUROC; seconds and memory
 include: "rules/tables.smk"  # the paper's tables, pictures, summary
@@ -54,6 +59,24 @@ rule table4:
     """AU-PRO of other ways to train."""
     input:
         "<results>/tables/table4.csv",
+
+
+rule mvtec_table2:
+    """AU-PRO at 0.3 per category of MVTec 3D-AD's own methods, without and with colours."""
+    input:
+        "<results>/tables/mvtec_table2.csv",
+
+
+rule mvtec_table4:
+    """AU-PRO of MVTec 3D-AD's own methods over the length of their latent vectors."""
+    input:
+        "<results>/tables/mvtec_table4.csv",
+
+
+rule mvtec_table5:
+    """Image AUROC per category of MVTec 3D-AD's own methods, without and with colours."""
+    input:
+        "<results>/tables/mvtec_table5.csv",
 
 
 for variant in study.running:

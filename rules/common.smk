@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 sys.path.insert(0, workflow.basedir)  # with --sdm conda, snakemake's own Python need not have st3d
-from st3d.config import MODELNET10, MVTEC_3D_AD, SIMULATED, Study, listing
+from st3d.config import MODELNET10, MVTEC_3D_AD, SIMULATED, STAGES, Study, listing
 from st3d.fingerprint import fingerprint
 
 try:
@@ -32,7 +32,15 @@ wildcard_constraints:
     part=r"\d+",
 
 
-CHAIN = ("scenes", "thin", "graph", "scale", "teacher", "student", "maps", "score")
+CHAINS = {  # method: the modules that lead to its scores
+    "3d_st": ("scenes", "thin", "graph", "scale", "teacher", "student", "maps", "score"),
+    "voxel_gan": ("frame", "voxels", "gan", "maps", "score"),
+    "voxel_ae": ("frame", "voxels", "autoencoder", "maps", "score"),
+    "voxel_vm": ("frame", "voxels", "variation", "maps", "score"),
+    "depth_gan": ("frame", "depth", "gan", "maps", "score"),
+    "depth_ae": ("frame", "depth", "autoencoder", "maps", "score"),
+    "depth_vm": ("frame", "depth", "variation", "maps", "score"),
+}
 
 
 # Snakemake 9 forgets a profile's `resources: gpu=1` when --resources names anything else, and takes gpu=0 for "no limit".
@@ -142,6 +150,24 @@ def scans_of(split):
     return made_by(
         "graph_scans", "<results>/graph/{variant}/{category}/{split}_{part}.h5", split=split, part=parts("thin", split)
     )
+
+
+def models_of(wildcards):
+    """An input function: what the variant's method learned of the rule's category."""
+    method = study.method(wildcards.variant)
+    if method == "3d_st":
+        teacher = made_by("teacher", "<results>/teacher/{variant}/teacher.pt")
+        return teacher(wildcards) + made_by("student", "<results>/student/{variant}/{category}/student.pt")(wildcards)
+    return made_by(method, "<results>/{method}/{variant}/{category}/model.pt", method=method)(wildcards)
+
+
+def test_of(wildcards):
+    """An input function: the test scans of the rule's category, as the variant's method reads them."""
+    method = study.method(wildcards.variant)
+    if method == "3d_st":
+        return scans_of("test")(wildcards)
+    source = STAGES[method][0][0]  # voxels or depth
+    return made_by(source, "<results>/{source}/{variant}/{category}/test.h5", source=source)(wildcards)
 
 
 def mesh_folders():

@@ -4,9 +4,8 @@
 rule maps:
     """A category's anomaly maps, as TIFF in the layout that MVTec's evaluation reads, and their list."""
     input:
-        teacher=made_by("teacher", "<results>/teacher/{variant}/teacher.pt"),
-        student=made_by("student", "<results>/student/{variant}/{category}/student.pt"),
-        test=scans_of("test"),
+        models=models_of,
+        test=test_of,
     output:
         "<results>/maps/{variant}/{category}/maps.csv",
     log:
@@ -22,9 +21,8 @@ rule maps:
         gpu=1,
     params:
         folder=folder_of,
-        settings=settings("graph", "network", "runtime.device", "runtime.threads"),
+        settings=settings("runtime.device", "runtime.threads"),
         code=fingerprint("maps"),
     shell:
-        "python -m st3d maps --teacher {input.teacher} --student {input.student} --test {input.test}"
-        " --output {params.folder} --manifest {output} {params.settings}"
-        " --code {params.code} 2> {log}"
+        "python -m st3d maps --models {input.models} --test {input.test} --output {params.folder}"
+        " --manifest {output} {params.settings} --code {params.code} 2> {log}"

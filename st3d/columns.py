@@ -10,10 +10,14 @@ KEYS = {
     "table4": ("group", "variant"),
     "auroc": ("method",),
     "sampled_au_pro": ("method", "integration_limit"),
+    "mvtec_table2": ("modality", "method"),
+    "mvtec_table4": ("method",),
+    "mvtec_table5": ("modality", "method"),
 }
 VALUES = {
     "table3": ("au_pro", "inference_seconds", "training_memory_gb", "inference_memory_gb"),
     "table4": ("au_pro",),
+    "mvtec_table4": ("128", "512", "2048"),  # AU-PRO by the length of the latent vector
 }
 ORIGIN = ("source", "dataset", "code", "scale", "categories")
 

@@ -20,6 +20,10 @@ MVTEC_CATEGORIES = ("bagel", "cable_gland", "carrot", "cookie", "dowel", "foam",
 
 PAPER_WIDTHS = (64, 128)  # the descriptor widths of Tables 1 and 2
 
+BASELINES = ("voxel_gan", "voxel_ae", "voxel_vm", "depth_gan", "depth_ae", "depth_vm")  # MVTec 3D-AD's own methods
+MODELS = {"3d_st": "student"} | {name: name for name in BASELINES}  # method: the last stage before its maps
+LEAST_SIZE = 64  # pixels; the networks for depth images halve theirs five times, and one pixel left has no deviation
+
 # What a stage can see of the config, beside what the stages before it see; a test compares this with the rules.
 # Points and neighbours are stored once for the largest that any variant needs, and sliced: hence graph's single keys.
 STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -32,17 +36,31 @@ STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "scale_scans": (("graph_scans",), ("graph.neighbours",)),
     "teacher": (("scale_scenes",), ("network", "teacher")),
     "student": (("teacher", "scale_scans"), ("student",)),
-    "maps": (("student",), ()),
+    "frame": ((), ("dataset", "simulation", "thin.invalid", "frame")),
+    "voxels": (("frame",), ("augmentation", "voxels")),
+    "depth": (("frame",), ("augmentation", "depth")),
+    "voxel_gan": (("voxels",), ("detector", "voxel_gan")),
+    "voxel_ae": (("voxels",), ("detector", "voxel_ae")),
+    "voxel_vm": (("voxels",), ("detector", "voxel_vm")),
+    "depth_gan": (("depth",), ("detector", "depth_gan")),
+    "depth_ae": (("depth",), ("detector", "depth_ae")),
+    "depth_vm": (("depth",), ("detector", "depth_vm")),
+    "maps": (tuple(MODELS.values()), ("detector",)),  # of a variant, only its own method's stage is before it
     "score": (("maps",), ("score",)),
     "cost": (("scale_scans",), ("network", "cost")),
 }
-VARIABLE = ("scenes", "thin", "graph", "network", "teacher", "student", "score", "cost")  # what a variant may set
+VARIABLE = (  # what a variant may set
+    "detector", "scenes", "thin", "graph", "network", "teacher", "student",
+    "frame", "augmentation", "voxels", "depth", *BASELINES, "score", "cost",
+)  # fmt: skip
 
 
-def sees(stage: str) -> frozenset[str]:
-    """The sections and keys that `stage` or any stage before it reads."""
+def sees(stage: str, method: str = "") -> frozenset[str]:
+    """The sections and keys that `stage` or any stage before it reads; with `method`, in a variant of that method."""
     before, own = STAGES[stage]
-    return frozenset(own).union(*(sees(name) for name in before))
+    if stage == "maps" and method:
+        before = (MODELS[method],)
+    return frozenset(own).union(*(sees(name, method) for name in before))
 
 
 def value(settings: Mapping[str, Any], name: str) -> Any:
@@ -92,27 +110,53 @@ class Study:
             settings |= chosen if isinstance(chosen, dict) else {name.split(".")[-1]: chosen}
         return " ".join(flag(key, setting) for key, setting in settings.items())
 
-    def changed(self, variant: str) -> list[str]:
-        """Which `section.key`s of a variant differ from the base's."""
-        settings, base = self.variants[variant], self.variants["base"]
+    def method(self, variant: str) -> str:
+        """How a variant finds defects: 3d_st, or one of the baselines."""
+        return self.variants[variant]["detector"]["method"]
+
+    def latent(self, variant: str) -> int:
+        """The length of the latent vector of a variant's method; 0 where it has none."""
+        return self.variants[variant].get(self.method(variant), {}).get("latent", 0)
+
+    def changed(self, variant: str, other: str) -> list[str]:
+        """Which `section.key`s of a variant differ from another's of its method, among those that this method reads."""
+        settings, others = self.variants[variant], self.variants[other]
+        method = self.method(variant)
+        read = sees("score", method) | (frozenset() if method in BASELINES else sees("cost"))
         return [
             f"{section}.{key}"
             for section in VARIABLE
             for key in settings[section]
-            if settings[section][key] != base[section][key]
+            if {section, f"{section}.{key}"} & read and settings[section][key] != others[section][key]
         ]
 
     def hyperparameter(self, variant: str) -> str:
-        """What a variant varies: `none`, `points`, `neighbours`, `width`, or `other` (anything else, or several)."""
+        """What a variant varies against the first declared one of its method and modality.
+
+        `none`, `points`, `neighbours`, `width`, `latent`, or `other` (anything else, or several).
+        """
         names = {"graph.points": "points", "graph.neighbours": "neighbours", "network.width": "width"}
-        changed = self.changed(variant)
+        names[f"{self.method(variant)}.latent"] = "latent"
+        detector = self.variants[variant]["detector"]
+        first = next(name for name, settings in self.variants.items() if settings["detector"] == detector)
+        changed = self.changed(variant, first)
         return "none" if not changed else names.get(changed[0], "other") if len(changed) == 1 else "other"
 
     def shown_in(self, table: str) -> list[str]:
-        """The variants, among those to run, that a table shows; the further tables show all."""
+        """The variants, among those to run, that a table shows; the further tables show all of 3D-ST."""
 
         def shown(variant: str) -> bool:
             varied, width = self.hyperparameter(variant), self.variants[variant]["network"]["width"]
+            if self.method(variant) in BASELINES:
+                if table in ("mvtec_table2", "mvtec_table5"):
+                    return varied == "none"
+                if self.variants[variant]["detector"]["modality"] != "3d":
+                    return False
+                if table == "mvtec_table4":
+                    return self.latent(variant) > 0 and varied in ("none", "latent")
+                return table in ("table1", "auroc", "sampled_au_pro") and varied == "none"
+            if table.startswith("mvtec_"):
+                return False
             if table in ("table1", "table2"):
                 return varied == "none" or (varied == "width" and width in PAPER_WIDTHS)
             if table == "table3":
@@ -129,7 +173,8 @@ class Study:
         first: dict[str, str] = {}
         owners = {}
         for variant, settings in self.variants.items():
-            seen = json.dumps([value(settings, name) for name in sorted(sees(stage))], sort_keys=True)
+            names = sorted(sees(stage, settings["detector"]["method"]))
+            seen = json.dumps({name: value(settings, name) for name in names}, sort_keys=True)
             owners[variant] = first.setdefault(seen, variant)
         return owners
 
@@ -146,6 +191,7 @@ class Study:
                     raise ValueError(f"{where}.{key}: not a key of {section}; known keys: {known}")
                 settings[section][key] = _changed(settings[section][key], change)
         self._check(settings, f"config: variants.{variant}")
+        self._check_detector(settings, f"config: variants.{variant}")
         points, neighbours = settings["graph"]["points"], settings["graph"]["neighbours"]
         if neighbours >= points:
             raise ValueError(
@@ -158,6 +204,14 @@ class Study:
         errors = sorted(self._validator.iter_errors(config), key=lambda error: (len(error.path), str(error.path)))
         if errors:
             raise ValueError(_sentence(errors[0], where))
+
+    def _check_detector(self, settings: Settings, where: str) -> None:
+        method, modality = settings["detector"]["method"], settings["detector"]["modality"]
+        if method not in BASELINES and modality != "3d":
+            raise ValueError(f"{where}: detector.modality: expected 3d, which alone {method} reads, found {modality}")
+        size = settings["depth"]["size"]
+        if method in ("depth_gan", "depth_ae") and size < LEAST_SIZE:
+            raise ValueError(f"{where}: depth.size: expected {LEAST_SIZE} or more for {method}, found {size}")
 
     def _check_choices(self) -> None:
         config = self.config

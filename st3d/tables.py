@@ -1,4 +1,4 @@
-"""Stage `tables`: the paper's Tables 1 to 4, and further scores, measured beside published.
+"""Stage `tables`: the paper's Tables 1 to 4, further scores, and the dataset paper's, measured beside published.
 
 After each published row stands the measured row with the same key; its cells are empty where nothing was run. A mean
 is over the categories that were run: the column `categories` counts them.
@@ -12,11 +12,20 @@ from typing import Any, Literal
 from st3d import runtime
 from st3d.columns import CATEGORIES, KEYS, VALUES, columns, comparable
 
-Table = Literal["table1", "table2", "table3", "table4", "auroc", "sampled_au_pro"]
+Table = Literal[
+    "table1", "table2", "table3", "table4", "auroc", "sampled_au_pro", "mvtec_table2", "mvtec_table4", "mvtec_table5"
+]
 Row = dict[str, Any]
 
 PUBLISHED = Path(__file__).parent / "published"
-LIMIT = 0.3  # of AU-PRO in Tables 1, 3 and 4
+FILES = {  # those that are not named 3d_st_<table>.csv
+    "auroc": "mvtec_3d_ad_table5_auroc.csv",
+    "mvtec_table2": "mvtec_3d_ad_table2_au_pro.csv",
+    "mvtec_table4": "mvtec_3d_ad_table4_latent_dim.csv",
+    "mvtec_table5": "mvtec_3d_ad_table5_auroc.csv",
+}
+NAMED = ("table1", "table4", "mvtec_table2", "mvtec_table4", "mvtec_table5")  # their rows are methods, not sizes
+LIMIT = 0.3  # of AU-PRO in Tables 1, 3 and 4, and in the dataset paper
 LIMITS = (0.01, 0.05, 0.1, 0.2)  # of Table 2
 
 
@@ -33,7 +42,7 @@ def tables(*, table: Table, variants: list[Path], costs: list[Path], output: Pat
     """
     contents = [runtime.read_json(path) for path in variants]
     measured = list(_measured(table, contents, [runtime.read_json(path) for path in costs]))
-    rows = beside(_published(table), measured, KEYS[table], named=table in ("table1", "table4"))
+    rows = beside(_published(table), measured, KEYS[table], named=table in NAMED)
     runtime.write_csv(output, rows, columns(table))
 
 
@@ -63,9 +72,10 @@ def _published(table: str) -> list[Row]:
     """The published rows; none for scores that the paper does not give."""
     if table == "sampled_au_pro":
         return []
-    path = PUBLISHED / ("mvtec_3d_ad_table5_auroc.csv" if table == "auroc" else f"3d_st_{table}.csv")
-    with path.open(newline="") as file:
-        rows: list[Row] = [row for row in csv.DictReader(file) if row.pop("modality", "3d") == "3d"]
+    with (PUBLISHED / FILES.get(table, f"3d_st_{table}.csv")).open(newline="") as file:
+        rows: list[Row] = list(csv.DictReader(file))
+    if table == "auroc":
+        rows = [row for row in rows if row.pop("modality") == "3d"]
     origin = {"source": "published", "dataset": "mvtec_3d_ad", "categories": len(CATEGORIES)}
     return [row | origin | ({"device": "V100"} if table == "table3" else {}) for row in rows]
 
@@ -76,10 +86,14 @@ def _measured(table: str, variants: list[dict], costs: list[dict]) -> Iterator[R
             raise ValueError(f"--costs: expected {len(variants)} files, one per variant, found {len(costs)}")
         yield from _by_hyperparameter(variants, costs)
         return
+    if table == "mvtec_table4":
+        yield from _by_latent(variants)
+        return
     for variant in variants:
         origin = _origin(variant)
         if table == "table1":
-            yield {"method": f"3d_st_{variant['width']}"} | _cells(variant, "au_pro_at", LIMIT) | origin
+            method = f"3d_st_{variant['width']}" if variant["method"] == "3d_st" else variant["method"]
+            yield {"method": method} | _cells(variant, "au_pro_at", LIMIT) | origin
         elif table == "table2":
             for limit in LIMITS:
                 key = {"descriptor_dim": variant["width"], "integration_limit": f"{limit:.2f}"}
@@ -87,6 +101,9 @@ def _measured(table: str, variants: list[dict], costs: list[dict]) -> Iterator[R
         elif table == "table4":
             key = {"group": _group(variant["variant"]), "variant": variant["variant"]}
             yield key | {"au_pro": _cells(variant, "au_pro_at", LIMIT)["mean"]} | origin
+        elif table in ("mvtec_table2", "mvtec_table5"):
+            cells = _cells(variant, *(("au_pro_at", LIMIT) if table == "mvtec_table2" else ("au_roc", None)))
+            yield {name: variant[name] for name in KEYS[table]} | cells | origin
         elif table == "auroc":
             yield {"method": variant["variant"]} | _cells(variant, "au_roc", None) | origin
         else:
@@ -103,6 +120,17 @@ def _by_hyperparameter(variants: list[dict], costs: list[dict]) -> Iterator[Row]
             row = {"hyperparameter": name, "value": variant[varied], "device": cost["device"]}
             row |= {"au_pro": _cells(variant, "au_pro_at", LIMIT)["mean"]} | _origin(variant)
             yield row | {column: f"{cost[column]:.4g}" for column in VALUES["table3"][1:]}
+
+
+def _by_latent(variants: list[dict]) -> Iterator[Row]:
+    """The dataset paper's Table 4: a row per method, with the origin of its first variant."""
+    for method in dict.fromkeys(variant["method"] for variant in variants):
+        chosen = [variant for variant in variants if variant["method"] == method]
+        cells: Row = dict.fromkeys(VALUES["mvtec_table4"], "")
+        for variant in reversed(chosen):  # of two with the same latent the first counts
+            if str(variant["latent"]) in cells:
+                cells[str(variant["latent"])] = _cells(variant, "au_pro_at", LIMIT)["mean"]
+        yield {"method": method} | cells | _origin(chosen[0])
 
 
 def _origin(variant: dict) -> Row:

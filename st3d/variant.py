@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Literal
 
 from st3d import __version__, runtime
+from st3d.images import Modality
 
-Varied = Literal["none", "points", "neighbours", "width", "other"]
+Varied = Literal["none", "points", "neighbours", "width", "latent", "other"]
+Method = Literal["3d_st", "voxel_gan", "voxel_ae", "voxel_vm", "depth_gan", "depth_ae", "depth_vm"]
 
 
 def variant(
@@ -14,6 +16,9 @@ def variant(
     score: list[Path],
     categories: list[str],
     varied: Varied,
+    method: Method,
+    modality: Modality,
+    latent: int,
     points: int,
     neighbours: int,
     width: int,
@@ -30,8 +35,11 @@ def variant(
     variant : name
     score : JSON of each category, as stage `score` writes them
     categories : their names, in the same order
-    varied : what the variant varies: none (it is the base), one hyperparameter, or other
-    points : n, points of a scan
+    varied : what the variant varies: none (it is the first of its method), one hyperparameter, or other
+    method : 3d_st, or one of MVTec 3D-AD's own
+    modality : 3d, or 3d_rgb: with colours
+    latent : numbers in a latent vector; 0 of a method without
+    points : n, points of a scan; like the next two of no meaning but to 3d_st
     neighbours : k, neighbours of a point
     width : d, numbers in a descriptor
     dataset : name or folder of the scans; of a folder its name is kept
@@ -56,6 +64,9 @@ def variant(
     content = {
         "variant": variant,
         "varied": varied,
+        "method": method,
+        "modality": modality,
+        "latent": latent,
         "points": points,
         "neighbours": neighbours,
         "width": width,

@@ -8,9 +8,10 @@ import pytest
 import yaml
 
 from st3d.__main__ import STAGES, WHERE
+from st3d.config import BASELINES, MODELS, Study, sees
 from st3d.config import STAGES as SHARED
-from st3d.config import Study, sees
 from st3d.fingerprint import PACKAGE, imports
+from st3d.variant import Method, Modality
 
 ROOT = PACKAGE.parent
 STAGE_MODULES = {WHERE.get(stage, stage) for stage in STAGES} - {"detector"}
@@ -27,6 +28,11 @@ FILES = {
     "columns",
     "inputs",
     "folders",
+    "hdf5",
+    "images",
+    "image_inputs",
+    "baselines",
+    "frames",
 }
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 HEAVY = {"torch", "open3d", "scipy", "numpy", "h5py", "matplotlib", "trimesh"}
@@ -121,7 +127,8 @@ def test_a_rule_has_docstring_log_conda_and_resources(rule):
     assert re.match(r'rule \w+:\n    """.+"""\n', text)
     assert all(f"\n    {part}:" in text for part in ("log", "conda", "resources", "shell"))
     assert "mem_mb=" in text and "runtime=" in text
-    assert ("gpu=1" in text) == (rule in {"teacher", "student", "maps", "cost"})
+    trained = {"teacher", "student", "voxel_gan", "voxel_ae", "depth_gan", "depth_ae"}
+    assert ("gpu=1" in text) == (rule in trained | {"maps", "cost"})
 
 
 @pytest.mark.parametrize("rule", sorted(SHARED))
@@ -135,6 +142,8 @@ def test_a_shared_stage_sees_what_its_rule_reads(rule):
 @pytest.mark.parametrize("rule", sorted(SHARED))
 def test_a_stage_sees_nothing_that_its_rule_does_not_read(rule):
     elsewhere = {"meshes": "MESHES", "furniture": "MESHES", "dataset": "DATASET", "simulation": "scans_complete"}
+    if rule == "maps":
+        elsewhere["detector"] = "models_of"
     for name in SHARED[rule][1]:
         section = name.partition(".")[0]
         assert elsewhere.get(name, "") in RULES[rule]
@@ -145,6 +154,28 @@ def test_a_stage_sees_nothing_that_its_rule_does_not_read(rule):
 def _keys(name):
     section, _, key = name.partition(".")
     return [key] if key else list(DEMO.config[section])
+
+
+def stages_before(stage, method):
+    """`stage` and all before it, in a variant of `method`."""
+    before = (MODELS[method],) if stage == "maps" else SHARED[stage][0]
+    return {stage}.union(*(stages_before(name, method) for name in before))
+
+
+@pytest.mark.parametrize("method", MODELS)
+def test_the_code_of_a_variants_scores_is_that_of_all_stages_of_its_method(method):
+    chains = re.search(r"^CHAINS = (\{.*?^\})", (ROOT / "rules" / "common.smk").read_text(), re.MULTILINE | re.DOTALL)[
+        1
+    ]
+    run = {re.search(r"python -m st3d (\w+)", RULES[stage])[1] for stage in stages_before("score", method)}
+    assert set(ast.literal_eval(chains)[method]) == run
+
+
+def test_the_baselines_are_named_alike_in_the_config_the_schema_and_the_stage():
+    schema = yaml.safe_load((ROOT / "config.schema.yaml").read_text())["properties"]["detector"]["properties"]
+    assert schema["method"]["enum"] == list(MODELS) == list(Method.__args__)
+    assert schema["modality"]["enum"] == list(Modality.__args__)
+    assert set(BASELINES) <= set(DEMO.config)
 
 
 @pytest.mark.parametrize("path", sorted([*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.c")]), ids=lambda path: path.name)

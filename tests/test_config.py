@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from st3d.config import Study, flag, listing, sees
+from st3d.config import BASELINES, LEAST_SIZE, STAGES, Study, flag, listing, sees
+from st3d.image_networks import core
 
 ROOT = Path(__file__).parents[1]
 DEMO = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -33,6 +34,37 @@ def test_a_variant_reuses_the_first_variant_that_a_stage_cannot_tell_apart():
     assert demo.owner("student", "rotation_invariance") == "rotation_invariance"
     assert demo.owner("graph_scenes", "random_weights") == "base"
     assert demo.owner("cost", "random_weights") == "base"
+
+
+def test_the_baselines_share_what_they_read_and_nothing_that_they_learned():
+    demo = study()
+    for variant in ("voxel_gan", "voxel_ae_rgb", "voxel_vm", "voxel_gan_2048"):
+        assert demo.owner("frame", variant) == demo.owner("voxels", variant) == "base"
+        assert demo.owner(demo.method(variant), variant) == demo.owner("score", variant) == variant
+    assert demo.owner("depth", "depth_gan") == "base"
+    assert demo.owner("frame", "depth_vm_rgb") == "base"
+    assert demo.owner("depth", "depth_vm_rgb") == "depth_vm"
+    assert demo.owner("depth_vm", "depth_vm_rgb") == "depth_vm_rgb"
+
+
+def test_equal_variants_share_even_their_maps():
+    twins = {"voxel_gan_512": {"detector": {"method": "voxel_gan"}, "voxel_gan": {"latent": 512}}}
+    twins["narrow_gan"] = {"detector": {"method": "voxel_gan"}, "network": {"width": 16}}  # which no baseline reads
+    twins["slow_gan"] = {"voxel_gan": {"epochs": 99}}  # which 3D-ST does not read
+    more = study(variants=twins)
+    for stage in ("voxel_gan", "maps", "score"):
+        assert more.owner(stage, "voxel_gan_512") == more.owner(stage, "narrow_gan") == "voxel_gan"
+    assert more.owner("score", "slow_gan") == "base"
+    assert [more.hyperparameter(name) for name in twins] == ["none"] * 3
+
+
+def test_3d_st_sees_no_setting_of_a_baseline_and_a_baseline_none_of_3d_st_or_another():
+    common = {"detector", "dataset", "simulation", "score"}
+    ours = sees("score", "3d_st") | sees("cost")
+    assert not ours & {*BASELINES, "frame", "augmentation", "voxels", "depth"}
+    for method in BASELINES:
+        source = STAGES[method][0][0]
+        assert sees("score", method) == common | {"thin.invalid", "frame", "augmentation", source, method}
 
 
 def test_an_owner_does_not_depend_on_which_variants_run():
@@ -75,6 +107,13 @@ def test_a_multiple_is_of_the_base_and_stays_a_whole_number():
         ({"variants": {"wide": {"network": {"width": 33}}}}, "variants.wide: network.width: 33 is not a multiple"),
         ({"variants": {"base": {"graph": {"points": 5}}}}, "variants.base:"),
         ({"variants": {"Base": {}}}, "variants"),
+        ({"detector": {"method": "voxel"}}, "detector.method: 'voxel' is not one of"),
+        ({"detector": {"modality": "3d_rgb"}}, "detector.modality: expected 3d, which alone 3d_st reads"),
+        ({"voxels": {"cells": 24}}, "voxels.cells: 24 is not one of"),
+        ({"depth": {"size": 48}}, "depth.size: 48 is not a multiple of 32"),
+        ({"depth": {"size": 0}}, "variants.depth_gan: depth.size: expected 64 or more for depth_gan, found 0"),
+        ({"voxel_vm": {"epochs": 3}}, "voxel_vm.epochs: unknown key; known keys: least_std"),
+        ({"variants": {"deep": {"voxel_gan": {"latent": 0}}}}, "variants.deep: voxel_gan.latent: 0 is less than"),
     ],
 )
 def test_a_wrong_config_is_refused_in_one_line_by_the_name_of_the_key(changes, message):
@@ -82,6 +121,12 @@ def test_a_wrong_config_is_refused_in_one_line_by_the_name_of_the_key(changes, m
         study(**changes)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_the_least_size_of_a_depth_image_is_that_of_its_networks():
+    assert core((LEAST_SIZE, LEAST_SIZE))
+    with pytest.raises(ValueError, match="64 or more"):
+        core((LEAST_SIZE - 32, LEAST_SIZE - 32))
 
 
 def test_a_missing_key_is_refused_by_its_name():
@@ -115,10 +160,38 @@ def test_every_overlay_holds_the_variants_at_its_sizes(overlay):
 
 def test_the_tables_show_the_variants_that_the_paper_shows_there():
     demo = study()
-    assert demo.shown_in("table1") == demo.shown_in("table2") == ["base", "width128"]
+    ours = [name for name in demo.running if demo.method(name) == "3d_st"]
+    assert demo.shown_in("table1") == ["base", "width128", *BASELINES]
+    assert demo.shown_in("table2") == ["base", "width128"]
     assert demo.shown_in("table4") == ["random_weights", "absolute_coordinates", "rotation_invariance"]
-    assert set(demo.shown_in("table3")) == set(demo.running) - set(demo.shown_in("table4"))
-    assert demo.shown_in("auroc") == demo.running
+    assert set(demo.shown_in("table3")) == set(ours) - set(demo.shown_in("table4"))
+    assert demo.shown_in("auroc") == demo.shown_in("sampled_au_pro") == [*ours, *BASELINES]
+
+
+def test_the_dataset_papers_tables_show_the_baselines():
+    demo = study()
+    with_colours = [f"{method}_rgb" for method in BASELINES]
+    assert demo.shown_in("mvtec_table2") == demo.shown_in("mvtec_table5") == [*BASELINES, *with_colours]
+    sizes = {(demo.method(name), demo.latent(name)) for name in demo.shown_in("mvtec_table4")}
+    with_latent = ("voxel_gan", "voxel_ae", "depth_gan", "depth_ae")
+    assert sizes == {(method, latent) for method in with_latent for latent in (128, 512, 2048)}
+
+
+def test_a_table_shows_only_what_runs():
+    few = study(run_variants=["base", "voxel_gan_128", "depth_vm_rgb", "voxel_ae"])
+    assert few.shown_in("table1") == ["base", "voxel_ae"]
+    assert few.shown_in("mvtec_table2") == ["depth_vm_rgb", "voxel_ae"]
+    assert few.shown_in("mvtec_table4") == ["voxel_gan_128", "voxel_ae"]
+    assert study(run_variants=["base"]).shown_in("mvtec_table4") == []
+
+
+def test_a_baseline_is_compared_with_the_first_one_of_its_method_and_modality():
+    demo = study(variants={"voxel_gan_long": {"detector": {"method": "voxel_gan"}, "voxel_gan": {"epochs": 99}}})
+    found = {name: demo.hyperparameter(name) for name in demo.variants}
+    assert {found[name] for name in (*BASELINES, *(f"{method}_rgb" for method in BASELINES))} == {"none"}
+    assert found["voxel_gan_128"] == found["depth_ae_2048"] == "latent"
+    assert found["voxel_gan_long"] == "other"
+    assert (found["base"], found["width16"], found["random_weights"]) == ("none", "width", "other")
 
 
 def test_a_setting_becomes_a_flag_with_its_shortest_form():

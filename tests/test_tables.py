@@ -3,9 +3,9 @@ import json
 
 import pytest
 
-from st3d.columns import CATEGORIES, columns
-from st3d.summary import summary
-from st3d.tables import PUBLISHED, tables
+from st3d.columns import CATEGORIES, KEYS, columns
+from st3d.summary import TITLES, summary
+from st3d.tables import FILES, PUBLISHED, tables
 from st3d.variant import variant
 
 LIMITS = (0.01, 0.05, 0.1, 0.2, 0.3)
@@ -23,7 +23,8 @@ def make_variant(tmp_path):
     def make(name, varied="none", categories=CATEGORIES, level=1.0, **sizes):
         scores = [write_score(tmp_path / "score" / name / f"{each}.json", level) for each in categories]
         output = tmp_path / "variant" / f"{name}.json"
-        settings = {"points": 4000, "neighbours": 16, "width": 64} | sizes
+        settings = {"method": "3d_st", "modality": "3d", "latent": 0, "points": 4000, "neighbours": 16, "width": 64}
+        settings |= sizes
         variant(
             variant=name,
             score=scores,
@@ -50,9 +51,9 @@ def make_table(tmp_path, name, variants, costs=()):
     return rows
 
 
-@pytest.mark.parametrize("name", ["table1", "table2", "table3", "table4"])
+@pytest.mark.parametrize("name", ["table1", "table2", "table3", "table4", *(set(FILES) - {"auroc"})])
 def test_a_table_has_the_published_columns_first(name):
-    header = (PUBLISHED / f"3d_st_{name}.csv").read_text().splitlines()[0]
+    header = (PUBLISHED / FILES.get(name, f"3d_st_{name}.csv")).read_text().splitlines()[0]
     assert ",".join(columns(name)).startswith(header + ",source,dataset,code,scale")
 
 
@@ -72,6 +73,72 @@ def test_what_was_not_run_is_an_empty_cell(tmp_path, make_variant):
     voxel = [row for row in rows if row["method"] == "voxel_gan"]
     assert [row["mean"] for row in voxel] == ["0.583", ""]
     assert [row["source"] for row in voxel] == ["published", "measured"]
+
+
+def test_a_baseline_stands_below_its_published_row_by_its_method(tmp_path, make_variant):
+    made = [make_variant("base"), make_variant("voxel_gan", method="voxel_gan", latent=512, level=2.0)]
+    made.append(make_variant("other_gan", method="depth_gan", latent=128))
+    rows = make_table(tmp_path, "table1", made)
+    assert [row["source"] for row in rows] == ["published", "measured"] * 8
+    assert [row["method"] for row in rows[::2]] == [row["method"] for row in rows[1::2]]
+    means = {row["method"]: row["mean"] for row in rows[1::2]}
+    assert (means["3d_st_64"], means["voxel_gan"], means["depth_gan"]) == ("0.3000", "0.6000", "0.3000")
+    assert means["voxel_ae"] == means["3d_st_128"] == ""
+
+
+def test_further_scores_call_a_baseline_by_its_variants_name(tmp_path, make_variant):
+    made = [make_variant("base"), make_variant("depth_vm", method="depth_vm")]
+    auroc = [row for row in make_table(tmp_path, "auroc", made) if row["source"] == "measured"]
+    assert [row["method"] for row in auroc] == ["depth_vm", "base"]
+    assert {row["method"] for row in make_table(tmp_path, "sampled_au_pro", made)} == {"depth_vm", "base"}
+
+
+@pytest.mark.parametrize(
+    "name, ours, theirs", [("mvtec_table2", "0.3000", "0.471"), ("mvtec_table5", "1.0000", "0.609")]
+)
+def test_the_dataset_papers_tables_tell_the_modalities_apart(tmp_path, make_variant, name, ours, theirs):
+    made = [
+        make_variant(f"vm{number}", method="voxel_vm", modality=each) for number, each in enumerate(("3d", "3d_rgb"))
+    ]
+    for variants in (made, made[1:], []):
+        rows = make_table(tmp_path, name, variants)
+        assert [row["source"] for row in rows] == ["published", "measured"] * 12
+        found = {(row["modality"], row["source"]): row["mean"] for row in rows if row["method"] == "voxel_vm"}
+        assert found["3d_rgb", "published"] == theirs
+        assert found["3d_rgb", "measured"] == (ours if variants else "")
+        assert found["3d", "measured"] == (ours if variants == made else "")
+
+
+def test_the_dataset_papers_table4_has_one_measured_row_per_method(tmp_path, make_variant):
+    made = [
+        make_variant("voxel_gan", method="voxel_gan", latent=512),
+        make_variant("voxel_gan_2048", "latent", method="voxel_gan", latent=2048, level=2.0),
+        make_variant("voxel_gan_7", "latent", method="voxel_gan", latent=7),
+        make_variant("voxel_gan_512", method="voxel_gan", latent=512, level=3.0),
+    ]
+    rows = make_table(tmp_path, "mvtec_table4", made)
+    assert [row["source"] for row in rows] == ["published", "measured"] * 4
+    gan = rows[1]
+    assert [gan[name] for name in ("method", "128", "512", "2048")] == ["voxel_gan", "", "0.3000", "0.6000"]
+    assert (gan["categories"], gan["dataset"], gan["scale"]) == ("10", "scans", "demo")
+    assert rows[3]["method"] == "voxel_ae" and rows[3]["code"] == ""
+
+
+def test_every_table_has_a_title_and_a_key():
+    assert set(TITLES) == set(KEYS)
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_page_of_the_dataset_papers_tables_has_differences(tmp_path, make_variant, name):
+    some = make_variant("voxel_gan", method="voxel_gan", latent=512, categories=["tire"])
+    make_table(tmp_path, name, [some])
+    output = tmp_path / "tables" / "summary.md"
+    summary(tables=[tmp_path / "tables" / f"{name}.csv"], gallery=[], output=output, code="x")
+    difference = next(line for line in output.read_text().splitlines() if "difference" in line)
+    shown = [cell.strip() for cell in difference.split("|") if cell.strip()]
+    level, published = {"auroc": (1, 0.577), "mvtec_table5": (1, 0.577)}.get(name, (0.3, 0.389))
+    gap = [f"{level - published:+.3f}"] * 2  # tire, and the mean over tire alone
+    assert shown == ["difference", *([] if name == "mvtec_table4" else gap)]
 
 
 def test_a_mean_is_over_the_categories_run_and_says_how_many(tmp_path, make_variant):
@@ -145,6 +212,7 @@ def test_a_foreign_score_is_refused(tmp_path, make_variant):
         path = tmp_path / "foreign.json"
         path.write_text("{}")
         variant(
-            variant="base", score=[path], categories=["bagel"], varied="none", points=1, neighbours=1, width=16,
+            variant="base", score=[path], categories=["bagel"], varied="none", method="3d_st", modality="3d",
+            latent=0, points=1, neighbours=1, width=16,
             dataset="x", preset="x", output=tmp_path / "o.json", table=tmp_path / "o.csv", code="x",
         )  # fmt: skip

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+BASELINES = ("voxel_gan", "voxel_ae", "voxel_vm", "depth_gan", "depth_ae", "depth_vm")
 OVERLAY = ["--configfile", str(ROOT / "tests" / "tiny.yaml")]
 STUB = """
 import sys, time
@@ -69,6 +70,8 @@ def test_a_dry_run_of_the_demo_needs_no_torch_and_takes_seconds(project, tmp_pat
     assert jobs["student"] == 140
     assert jobs["teacher"] == 13  # the student's rotation is nothing to the teacher
     assert jobs["scenes"] == 3
+    assert {jobs[method] for method in BASELINES} == {10}  # each once a category; with colours, only for its own tables
+    assert (jobs["frame"], jobs["voxels"], jobs["depth"]) == (10, 30, 50)  # depth_vm has its own of train and test
     assert after.ru_utime - before.ru_utime < 5
 
 
@@ -80,7 +83,29 @@ def test_one_variant_is_a_target_of_its_own(project):
 def test_table1_needs_only_its_own_variants(project):
     jobs = planned(snakemake(project, "-n", "table1"))
     assert (jobs["teacher"], jobs["student"]) == (2, 20)
+    assert {jobs[method] for method in BASELINES} == {10}
+    assert (jobs["maps"], jobs["variant"]) == (80, 8)
     assert "cost" not in jobs
+
+
+def test_the_methods_of_the_dataset_paper_need_nothing_of_3d_st(project):
+    jobs = planned(snakemake(project, "-n", "mvtec_table2", "mvtec_table5"))
+    assert {jobs[method] for method in BASELINES} == {20}  # without and with colours
+    assert (jobs["frame"], jobs["voxels"], jobs["depth"]) == (10, 30, 50)
+    assert not {"furniture", "scenes", "thin", "graph_scans", "teacher", "student", "cost"} & set(jobs)
+
+
+def test_the_dataset_papers_table4_plans_twelve_trainings_per_category(project):
+    jobs = planned(snakemake(project, "-n", "mvtec_table4", "--config", "categories=[dowel]"))
+    assert {name: count for name, count in jobs.items() if name in BASELINES} == {
+        "voxel_gan": 3, "voxel_ae": 3, "depth_gan": 3, "depth_ae": 3,
+    }  # fmt: skip
+    assert (jobs["voxels"], jobs["depth"], jobs["maps"]) == (3, 3, 12)
+
+
+def test_a_table_of_methods_that_do_not_run_needs_no_job_but_its_own(project):
+    jobs = planned(snakemake(project, "-n", "mvtec_table2", "--config", "run_variants=[base]"))
+    assert jobs == {"tables": 1, "mvtec_table2": 1}
 
 
 def test_a_wrong_key_is_refused_before_the_first_job(project):
@@ -137,6 +162,13 @@ def test_the_pipeline_ends_in_four_tables_with_measured_rows(finished):
     assert "3d_st_16 | measured" in (finished / "results/tables/summary.md").read_text()
 
 
+def test_every_method_of_table1_is_measured(finished):
+    with (finished / "results/tables/table1.csv").open(newline="") as file:
+        measured = {row["method"]: row for row in csv.DictReader(file) if row["source"] == "measured"}
+    for method in (*BASELINES, "3d_st_16"):
+        assert all(0 <= float(measured[method][name]) <= 1 for name in ("cable_gland", "dowel", "mean")), method
+
+
 def test_a_second_run_has_nothing_to_do(finished):
     done = snakemake(finished, "--cores", "2", *OVERLAY)
     assert "Nothing to be done" in done.stdout + done.stderr
@@ -154,6 +186,24 @@ def test_a_comment_reruns_nothing_and_a_number_what_depends_on_it(finished):
         network.write_text(source)
     assert {"teacher", "student", "maps", "score", "tables"} <= set(jobs)
     assert not {"scenes", "thin", "graph_scenes", "graph_scans", "scale_scenes", "simulation"} & set(jobs)
+
+
+def test_a_setting_of_one_method_reruns_nothing_of_another(finished):
+    jobs = planned(snakemake(finished, "-n", *OVERLAY, "--config", "voxel_gan={epochs: 3}"))
+    assert (jobs["voxel_gan"], jobs["maps"], jobs["score"], jobs["variant"]) == (2, 2, 2, 1)
+    assert not {"frame", "voxels", "depth", "teacher", "student", "cost", *BASELINES[1:]} & set(jobs)
+    jobs = planned(snakemake(finished, "-n", *OVERLAY, "--config", "student={epochs: 3}"))
+    assert not {"frame", "voxels", "depth", *BASELINES} & set(jobs)
+
+
+def test_the_dataset_papers_tables_are_made_when_asked_for(finished):
+    targets = ["mvtec_table2", "mvtec_table4", "mvtec_table5"]
+    assert not any((finished / "results/tables" / f"{name}.csv").exists() for name in targets)
+    done = snakemake(finished, "--cores", "2", *targets, *OVERLAY)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    with (finished / "results/tables/mvtec_table2.csv").open(newline="") as file:
+        measured = {(row["modality"], row["method"]): row["mean"] for row in csv.DictReader(file) if row["code"]}
+    assert set(measured) == {*(("3d", method) for method in BASELINES), ("3d_rgb", "voxel_vm")}
 
 
 def test_kills_at_any_moment_change_no_score(finished, tmp_path):

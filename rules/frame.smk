@@ -1,0 +1,78 @@
+"""What MVTec 3D-AD's own methods read: a category's frame, and its scans as voxel grids or depth images."""
+
+
+rule frame:
+    """A category's bounding box, background plane and camera."""
+    input:
+        scans_complete,
+    output:
+        "<results>/frame/{variant}/{category}.json",
+    log:
+        "<results>/frame/{variant}/{category}.log",
+    benchmark:
+        "<results>/frame/{variant}/{category}.benchmark.tsv"
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        dataset=DATASET,
+        listing=lambda wildcards: OWN_SCANS.get(wildcards.category, ""),
+        settings=settings("frame", "thin.invalid"),
+        code=fingerprint("frame"),
+    shell:
+        "python -m st3d frame --dataset {params.dataset} --category {wildcards.category} {params.settings}"
+        " --output {output} --code {params.code} 2> {log}"
+
+
+rule voxels:
+    """One split's scans of a category as voxel grids."""
+    input:
+        scans_complete,
+        frame=made_by("frame", "<results>/frame/{variant}/{category}.json"),
+    output:
+        "<results>/voxels/{variant}/{category}/{split}.h5",
+    log:
+        "<results>/voxels/{variant}/{category}/{split}.log",
+    benchmark:
+        "<results>/voxels/{variant}/{category}/{split}.benchmark.tsv"
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        dataset=DATASET,
+        listing=lambda wildcards: OWN_SCANS.get(wildcards.category, ""),
+        settings=settings("voxels", "augmentation", "thin.invalid"),
+        code=fingerprint("voxels"),
+    shell:
+        "python -m st3d voxels --dataset {params.dataset} --category {wildcards.category} --split {wildcards.split}"
+        " --frame {input.frame} {params.settings} --output {output} --code {params.code} 2> {log}"
+
+
+rule depth:
+    """One split's scans of a category as depth images."""
+    input:
+        scans_complete,
+        frame=made_by("frame", "<results>/frame/{variant}/{category}.json"),
+    output:
+        "<results>/depth/{variant}/{category}/{split}.h5",
+    log:
+        "<results>/depth/{variant}/{category}/{split}.log",
+    benchmark:
+        "<results>/depth/{variant}/{category}/{split}.benchmark.tsv"
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        dataset=DATASET,
+        listing=lambda wildcards: OWN_SCANS.get(wildcards.category, ""),
+        settings=settings("depth", "augmentation", "thin.invalid"),
+        code=fingerprint("depth"),
+    shell:
+        "python -m st3d depth --dataset {params.dataset} --category {wildcards.category} --split {wildcards.split}"
+        " --frame {input.frame} {params.settings} --output {output} --code {params.code} 2> {log}"

@@ -1,0 +1,47 @@
+"""Variation model: the mean and deviation of a category's sound samples, voxel by voxel or pixel by pixel."""
+
+
+rule voxel_vm:
+    """Mean and deviation of each voxel over a category's training samples."""
+    input:
+        train=made_by("voxels", "<results>/voxels/{variant}/{category}/train.h5"),
+    output:
+        model="<results>/voxel_vm/{variant}/{category}/model.pt",
+    log:
+        "<results>/voxel_vm/{variant}/{category}/variation.log",
+    benchmark:
+        "<results>/voxel_vm/{variant}/{category}/variation.benchmark.tsv"
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        settings=settings("detector.modality", "voxel_vm"),
+        code=fingerprint("variation"),
+    shell:
+        "python -m st3d variation --train {input.train} --model {output.model} {params.settings}"
+        " --code {params.code} 2> {log}"
+
+
+rule depth_vm:
+    """Mean and deviation of each pixel of the depth images over a category's training samples."""
+    input:
+        train=made_by("depth", "<results>/depth/{variant}/{category}/train.h5"),
+    output:
+        model="<results>/depth_vm/{variant}/{category}/model.pt",
+    log:
+        "<results>/depth_vm/{variant}/{category}/variation.log",
+    benchmark:
+        "<results>/depth_vm/{variant}/{category}/variation.benchmark.tsv"
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        settings=settings("detector.modality", "depth_vm"),
+        code=fingerprint("variation"),
+    shell:
+        "python -m st3d variation --train {input.train} --model {output.model} {params.settings}"
+        " --code {params.code} 2> {log}"
