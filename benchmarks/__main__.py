@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: all, or some of network, teacher, points, harmonic, pro, scans, gpu, growth.
+"""`python -m benchmarks [NAME ...]`: all, or some of NAMES and growth.
 
 Writes results/benchmarks.csv and results/growth.csv (the rows that were run replace earlier ones), and draws from them
 docs/performance.md's tables and docs/growth.png.
@@ -19,7 +19,7 @@ import torch
 from benchmarks.measure import ROOT, THREADS, machine_rates
 from st3d import runtime
 
-NAMES = ("network", "teacher", "points", "harmonic", "pro", "scans", "gpu")
+NAMES = ("network", "teacher", "points", "harmonic", "pro", "scans", "baselines", "gpu")
 RESULTS, PAGE, PLOT = ROOT / "results", ROOT / "docs/performance.md", ROOT / "docs/growth.png"
 
 

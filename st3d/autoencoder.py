@@ -11,7 +11,7 @@ from torch import Tensor
 
 from st3d import runtime
 from st3d.checkpoints import Progress, finished, run_hash, save
-from st3d.image_inputs import ImageInputs
+from st3d.image_inputs import ImageInputs, batches
 from st3d.image_networks import Autoencoder
 from st3d.images import Modality
 from st3d.memory import Memory, ahead
@@ -74,10 +74,10 @@ def autoencoder(
         if finished(model, "baseline", run) and curve.exists():
             log.info("%s is already there", model)
             return
-        network = {"inputs": scans.channels, "sides": list(scans.images.sides)}
-        network |= {"channels": channels, "latent": latent}
+        held_out.images.check_alike(scans.described)
+        sides = list(scans.images.sides)
         torch.manual_seed(seed)
-        both = Autoencoder(**network).to(where)
+        both = Autoencoder(scans.channels, sides, channels, latent).to(where)
         optimizer = Adam(both.parameters(), learning_rate, weight_decay=0.0)
         empty = empty_share(scans) if scans.images.kind == "voxels" else None
 
@@ -85,9 +85,9 @@ def autoencoder(
         progress = Progress(checkpoint, run, both, both, [optimizer], epochs)
         for epoch in progress.epochs_left():
             started, losses = time.monotonic(), []
-            batches = scans.batches(np.random.default_rng([seed, epoch]).permutation(len(scans)), batch)
-            read = ahead((partial(scans.batch, indices) for indices in batches), where)
-            for images in runtime.steps(read, f"epoch {epoch}", len(batches)):
+            cut = batches(np.random.default_rng([seed, epoch]).permutation(len(scans)), batch)
+            read = ahead((partial(scans.batch, indices) for indices in cut), where)
+            for images in runtime.steps(read, f"epoch {epoch}", len(cut)):
                 optimizer.zero_grad()
                 loss = rebuilding_loss(images, both(images), empty)
                 loss.backward()
@@ -99,7 +99,8 @@ def autoencoder(
             progress.end_epoch(losses, held_losses, time.monotonic() - started)
 
         runtime.write_csv(curve, progress.history, ["epoch", "train", "validation"])
-        save(model, made | scans.described(modality) | {"network": network, "weights": progress.best_weights})
+        network = {"inputs": scans.channels, "sides": sides, "channels": channels, "latent": latent}
+        save(model, made | scans.described | {"network": network, "weights": progress.best_weights})
         checkpoint.unlink(missing_ok=True)
 
 

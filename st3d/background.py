@@ -105,9 +105,9 @@ def turned(
 
     Notes
     -----
-    A colour without a valid point is taken for the plane's: it turns with the point of the plane that its pixel sees,
-    and shows where no valid point does. Pixels that nothing falls into have colour 0. At angle 0 a point keeps its
-    bits, and stays in its pixel if it projects into it.
+    A pixel that no valid point falls into shows the plane: the point of it that the pixel sees is turned back, and the
+    pixel that saw it before gives its colour; 0 if none did. At angle 0 a point keeps its bits, and stays in its pixel
+    if it projects into it.
     """
     size = (camera.height, camera.width)
     if scan.shape != (*size, 3) or (colours is not None and colours.shape != scan.shape):
@@ -125,10 +125,12 @@ def turned(
         return result, None
     painted = np.zeros((*size, 3), np.float32)
     painted[hit] = colours[valid][found[hit]]
-    behind = _seen_on(plane, camera, np.argwhere(~valid)) @ matrix.T + move
-    found = splat(camera.project(behind), behind[:, 2], size)
-    hit = (found >= 0) & ~hit
-    painted[hit] = colours[~valid][found[hit]]
+    empty = np.argwhere(~hit)
+    before = camera.project((_seen_on(plane, camera, empty) - move) @ matrix)
+    with np.errstate(invalid="ignore"):
+        source = np.floor(before + 0.5)
+        inside = ((source >= 0) & (source < size)).all(axis=1)  # False for NaN, beyond the horizon
+    painted[tuple(empty[inside].T)] = colours[tuple(source[inside].astype(np.int64).T)]
     return result, painted
 
 

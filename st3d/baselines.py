@@ -10,31 +10,18 @@ from torch import Tensor, nn
 
 from st3d.checkpoints import load, load_weights
 from st3d.image_networks import Autoencoder
-from st3d.images import Images, Kind, Modality
 
 
 @dataclass(frozen=True)
 class Baseline:
     """A trained baseline.
 
-    input, modality : the images that it takes
-    frame : of these images: voxels' grid and camera
+    images : which images it takes, as `Images.described` says it
     scores : images (b, c, *sides) to the anomaly score of each voxel or pixel (b, *sides)
     """
 
-    input: Kind
-    modality: Modality
-    frame: Mapping[str, Any]
+    images: Mapping[str, Any]
     scores: Callable[[Tensor], Tensor]
-
-    def check(self, images: Images) -> None:
-        """Images of another kind, or in another frame, than the model was trained on are an error."""
-        if (images.kind, images.frame) != (self.input, self.frame):
-            expected, found = (
-                f"{kind} in {frame.get('grid', 'an image')}"
-                for kind, frame in ((self.input, self.frame), (images.kind, images.frame))
-            )
-            raise ValueError(f"{images.path}: expected {expected}, as the model was trained on, found {found}")
 
 
 def load_baseline(path: Path, device: torch.device) -> Baseline:
@@ -61,4 +48,4 @@ def mahalanobis(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
 
 
 def _baseline(content: Mapping[str, Any], scores: Callable[[Tensor], Tensor]) -> Baseline:
-    return Baseline(content["input"], content["modality"], content["frame"], scores)
+    return Baseline({name: content[name] for name in ("input", "modality", "frame", "channels", "sides")}, scores)

@@ -47,6 +47,10 @@ class Camera:
         missing = sorted({*_KEYS, "image_width", "image_height"} - set(parameters))
         if missing:
             raise ValueError(f"{source}: expected {', '.join(missing)}, found {', '.join(sorted(parameters))}")
+        names = (*_KEYS, "image_width", "image_height")
+        wrong = [name for name in names if not isinstance(parameters[name], int | float)]
+        if wrong:
+            raise ValueError(f"{source}: expected a number for {wrong[0]}, found {parameters[wrong[0]]!r}")
         width, height = int(parameters["image_width"]), int(parameters["image_height"])
         focus, kappa, sx, sy, cx, cy = (float(parameters[name]) for name in _KEYS)
         return cls(focus, kappa, sx, sy, cx, cy, width, height)

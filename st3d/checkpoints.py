@@ -76,7 +76,7 @@ class Progress:
     ----------
     path : the checkpoint, beside the result
     run : what `run_hash` gives; a checkpoint of another run is not resumed
-    network : the network to keep, at its best epoch
+    network : the network to keep, at its best epoch; None keeps none, the last epoch counts
     trained : all that is trained, the network included
     optimizers : of `trained`
     epochs : how many there will be
@@ -86,7 +86,7 @@ class Progress:
         self,
         path: Path,
         run: str,
-        network: nn.Module,
+        network: nn.Module | None,
         trained: nn.Module,
         optimizers: Sequence[Adam],
         epochs: int,
@@ -94,7 +94,7 @@ class Progress:
         self._path, self._run, self._network, self._trained = path, run, network, trained
         self._optimizers, self._epochs = optimizers, epochs
         self.history: list[dict[str, float]] = []
-        self.best_weights = _on_cpu(network)
+        self.best_weights = _on_cpu(network) if network else {}
         self._best = math.inf
         state = self._read()
         if state:
@@ -115,7 +115,8 @@ class Progress:
             raise ValueError(f"{self._path}: expected finite losses, found {train_loss} and {held_loss}, epoch {epoch}")
         self.history.append({"epoch": epoch, "train": train_loss, "validation": held_loss})
         if held_loss < self._best:
-            self._best, self.best_weights = held_loss, _on_cpu(self._network)
+            self._best = held_loss
+            self.best_weights = _on_cpu(self._network) if self._network else {}
         log.info(
             "epoch %d/%d train %.5g valid %.5g best %.5g %.1f s, %.0f s left",
             *(epoch, self._epochs, train_loss, held_loss, self._best, seconds, seconds * (self._epochs - epoch)),

@@ -84,7 +84,10 @@ def views(
     Angles in degrees, about the background's normal; copy t of scan i has the stream default_rng([seed, i, t]).
     """
     samples = list_samples(dataset, category, split)
+    pictured = [sample for sample in samples if sample.rgb is not None]
     for index, sample in enumerate(samples):
+        if pictured and sample.rgb is None:
+            raise ValueError(f"{sample.scan}: expected a picture in rgb/ as beside {pictured[0].scan.name}, found none")
         scan = read_scan(sample.scan, invalid)
         size = scan.shape[:2]
         if size != (frame.camera.height, frame.camera.width):

@@ -6,7 +6,7 @@ Wasserstein GAN with gradient penalty learns to make sound images, then an encod
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from st3d import runtime
 from st3d.checkpoints import Progress, finished, run_hash, save
-from st3d.image_inputs import ImageInputs
+from st3d.image_inputs import ImageInputs, batches
 from st3d.image_networks import Encoder, Generator
 from st3d.images import Modality
 from st3d.memory import Memory, ahead
@@ -25,6 +25,7 @@ from st3d.optimizer import Adam
 
 log = logging.getLogger("st3d")
 GAN, ENCODER, GAN_VALIDATION, ENCODER_VALIDATION = range(4)  # random streams
+Network = Callable[[Tensor], Tensor]
 DECAYS = (0.0, 0.9)  # Adam's, as in the paper of the gradient penalty (Gulrajani et al., 2017)
 
 
@@ -88,6 +89,7 @@ def gan(
         if finished(model, "baseline", run) and critic_curve.exists() and curve.exists():
             log.info("%s is already there", model)
             return
+        held_out.images.check_alike(scans.described)
         sides = list(scans.images.sides)
         torch.manual_seed(seed)
         generator = Generator(scans.channels, sides, channels, latent).to(where)
@@ -104,7 +106,7 @@ def gan(
         encoder.load_state_dict(learned.best_weights)
         both = nn.ModuleDict({"encoder": encoder, "generator": generator}).cpu()
         network = {"inputs": scans.channels, "sides": sides, "channels": channels, "latent": latent}
-        save(model, made | scans.described(modality) | {"network": network, "weights": both.state_dict()})
+        save(model, made | scans.described | {"network": network, "weights": both.state_dict()})
         for checkpoint in checkpoints:
             checkpoint.unlink(missing_ok=True)
 
@@ -126,7 +128,7 @@ class Training:
     def batches(self, stream: int, epoch: int) -> Iterable[Tensor]:
         """The epoch's batches of images, in random order."""
         order = np.random.default_rng([self.seed, stream, epoch]).permutation(len(self.scans))
-        cut = self.scans.batches(order, self.batch)
+        cut = batches(order, self.batch)
         read = ahead((partial(self.scans.batch, indices) for indices in cut), self.device)
         return runtime.steps(read, f"epoch {epoch}", len(cut))
 
@@ -143,7 +145,7 @@ def train_generator(
     pair = nn.ModuleDict({"generator": generator, "critic": critic})
     makes = Adam(generator.parameters(), training.learning_rate, 0.0, DECAYS)
     judges = Adam(critic.parameters(), training.learning_rate, 0.0, DECAYS)
-    progress = Progress(checkpoint, training.run, pair, pair, [makes, judges], training.epochs)
+    progress = Progress(checkpoint, training.run, None, pair, [makes, judges], training.epochs)
     for epoch in progress.epochs_left():
         started, losses = time.monotonic(), []
         for number, images in enumerate(training.batches(GAN, epoch)):
@@ -153,20 +155,20 @@ def train_generator(
             with torch.no_grad():
                 made = generator(latent)
             judges.zero_grad()
-            loss = critic(made).mean() - critic(images).mean()
+            loss = critic_loss(critic, images, made)
             loss = loss + penalty * gradient_penalty(critic, images, made, mix.float().to(images.device))
             loss.backward()
             judges.step()
             losses.append(loss.detach())
             if step % critic_steps == critic_steps - 1:
                 makes.zero_grad()
-                (-critic(generator(training.noise([GAN, epoch, number, 2], len(images)))).mean()).backward()
+                generator_loss(critic, generator(training.noise([GAN, epoch, number, 2], len(images)))).backward()
                 makes.step()
         with torch.no_grad():
             held_losses = []
             for index in range(len(training.held_out)):
                 made = generator(training.noise([GAN_VALIDATION, index], 1))
-                held_losses.append(critic(made).mean() - critic(training.held_out.batch([index])).mean())
+                held_losses.append(critic_loss(critic, training.held_out.batch([index]), made))
         progress.end_epoch(losses, held_losses, time.monotonic() - started)
     return progress
 
@@ -174,30 +176,42 @@ def train_generator(
 def train_encoder(training: Training, generator: Generator, encoder: Encoder, checkpoint: Path) -> Progress:
     """Teach `encoder` the way back through the frozen `generator`: image to image (izi) and latent to latent (ziz)."""
     optimizer = Adam(encoder.parameters(), training.learning_rate, 0.0)
-
-    def loss_of(images: Tensor, latent: Tensor) -> Tensor:
-        izi = (images - generator(encoder(images))).square().mean()
-        return izi + (latent - encoder(generator(latent))).square().mean()
-
+    held_noise = [training.noise([ENCODER_VALIDATION, index], 1) for index in range(len(training.held_out))]
     progress = Progress(checkpoint, training.run, encoder, encoder, [optimizer], training.epochs)
     for epoch in progress.epochs_left():
         started, losses = time.monotonic(), []
         for number, images in enumerate(training.batches(ENCODER, epoch)):
             optimizer.zero_grad()
-            loss = loss_of(images, training.noise([ENCODER, epoch, number, 0], len(images)))
+            loss = encoder_loss(encoder, generator, images, training.noise([ENCODER, epoch, number, 0], len(images)))
             loss.backward()
             optimizer.step()
             losses.append(loss.detach())
         with torch.no_grad():
             held_losses = [
-                loss_of(training.held_out.batch([index]), training.noise([ENCODER_VALIDATION, index], 1))
-                for index in range(len(training.held_out))
+                encoder_loss(encoder, generator, training.held_out.batch([index]), noise)
+                for index, noise in enumerate(held_noise)
             ]
         progress.end_epoch(losses, held_losses, time.monotonic() - started)
     return progress
 
 
-def gradient_penalty(critic: Encoder, images: Tensor, made: Tensor, mix: Tensor) -> Tensor:
+def critic_loss(critic: Network, images: Tensor, made: Tensor) -> Tensor:
+    """Minus the Wasserstein distance that the critic sees: it gives sound `images` high values and `made` ones low."""
+    return critic(made).mean() - critic(images).mean()
+
+
+def generator_loss(critic: Network, made: Tensor) -> Tensor:
+    """Lower, the more the critic takes `made` images for sound."""
+    return -critic(made).mean()
+
+
+def encoder_loss(encoder: Network, generator: Network, images: Tensor, latent: Tensor) -> Tensor:
+    """Mean squared differences of image to image (izi) and of latent to latent (ziz), of equal weight."""
+    izi = (images - generator(encoder(images))).square().mean()
+    return izi + (latent - encoder(generator(latent))).square().mean()
+
+
+def gradient_penalty(critic: Network, images: Tensor, made: Tensor, mix: Tensor) -> Tensor:
     """How far the critic's slope is from 1 between sound and made images: mean of (norm - 1)^2.
 
     images, made : (b, c, *sides)

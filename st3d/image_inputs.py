@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from st3d.image_networks import core
 from st3d.images import Images, Modality
 from st3d.memory import Memory
 
@@ -21,13 +22,18 @@ class ImageInputs:
     modality : 3d, or 3d_rgb for the colours too
     device : where the batches go
     memory : if all images fit into it, each is read once and stays on the device
+
+    Attributes
+    ----------
+    described : what a model of these images must say of them
     """
 
     def __init__(self, path: Path, modality: Modality, device: torch.device, memory: Memory) -> None:
         self.images = Images(path)
+        self.images.guarded(self._check_sides)
         self._modality, self._device = modality, device
-        chosen = self.images.guarded(lambda: self.images.channels_of(modality))
-        self.channels = chosen.stop - chosen.start
+        self.described = self.images.guarded(lambda: self.images.described(modality))
+        self.channels: int = self.described["channels"]
         self._kept: dict[int, Tensor] = {}
         self._keep = memory.take(len(self.images) * self.channels * int(np.prod(self.images.sides)) * 4)
 
@@ -40,17 +46,15 @@ class ImageInputs:
     def __exit__(self, *_: object) -> None:
         self.images.close()
 
-    def described(self, modality: Modality) -> dict[str, Any]:
-        """What a model of these images must say of them, so that its maps are made of images alike."""
-        return {"input": self.images.kind, "modality": modality, "frame": self.images.frame}
-
     def batch(self, indices: Sequence[int] | np.ndarray) -> Tensor:
         """Images (b, c, *sides) float32 at `indices`."""
         return torch.stack([self._image(int(index)) for index in indices])
 
-    def batches(self, order: np.ndarray, size: int) -> list[np.ndarray]:
-        """`order` cut into batches of `size`; the last one may be smaller."""
-        return [order[start : start + size] for start in range(0, len(order), size)]
+    def _check_sides(self) -> None:
+        try:
+            core(self.images.sides)
+        except ValueError as error:
+            raise ValueError(f"{self.images.path}: {error}") from None
 
     def _image(self, index: int) -> Tensor:
         if index in self._kept:
@@ -59,3 +63,8 @@ class ImageInputs:
         if self._keep:
             self._kept[index] = image
         return image
+
+
+def batches(order: np.ndarray, size: int) -> list[np.ndarray]:
+    """`order` cut into batches of `size`; the last one may be smaller."""
+    return [order[start : start + size] for start in range(0, len(order), size)]

@@ -105,6 +105,19 @@ class Images(File):
     def __len__(self) -> int:
         return len(self.turns)
 
+    def described(self, modality: Modality) -> dict[str, Any]:
+        """What a model of these images must say of them, so that it is used with images alike."""
+        channels = self.channels_of(modality)
+        sides = {"channels": channels.stop - channels.start, "sides": list(self.sides)}
+        return {"input": self.kind, "modality": modality, "frame": self.frame} | sides
+
+    def check_alike(self, model: Mapping[str, Any]) -> None:
+        """Images that `described` otherwise than `model` are an error, which names the first difference."""
+        own = self.described(model["modality"])
+        for name in ("input", "channels", "sides", "frame"):
+            if own[name] != model[name]:
+                raise self.bad(f"{name} {model[name]}, as the model was trained on", f"{own[name]}")
+
     def channels_of(self, modality: Modality) -> slice:
         """The channels that a method of this modality sees; coloured voxels are their colour alone."""
         if modality == "3d":

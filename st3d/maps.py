@@ -97,16 +97,16 @@ def point_maps(pair: Pair, test: list[Path], device: torch.device) -> Iterator[M
 def image_maps(baseline: Baseline, test: Path, device: torch.device) -> Iterator[Map]:
     """A baseline's maps: depth images' scores at the scan's size, voxels' projected into the image."""
     with Images(test) as images:
-        baseline.check(images)
+        images.check_alike(baseline.images)
 
         def read(index: int) -> tuple[Image, Tensor]:
-            image = images.image(index, baseline.modality)
+            image = images.image(index, baseline.images["modality"])
             return image, torch.from_numpy(image.values)[None].to(device)
 
         read_ahead = ahead((partial(read, index) for index in range(len(images))), device)
         for image, values in runtime.steps(read_ahead, "scans", len(images)):
             scores = baseline.scores(values)[0].cpu().numpy()
-            if baseline.input == "voxels":
+            if images.kind == "voxels":
                 grid, camera = Grid.from_parameters(images.frame["grid"]), camera_of(images.frame["camera"])
                 pixels = to_pixels(scores, grid, camera)
             else:

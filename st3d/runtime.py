@@ -76,6 +76,7 @@ def set_threads(count: int) -> None:
     native.set_threads(count)
     native.keep_memory()
     torch.set_num_threads(count)
+    torch.backends.cudnn.allow_tf32 = False  # ten bits of a metre are a millimetre, and defects are no larger
     torch.set_deterministic_debug_mode(
         "error"
     )  # use_deterministic_algorithms is the same, but imports a compiler, 1.5 s

@@ -32,7 +32,7 @@ def variation(*, train: Path, model: Path, modality: Modality, least_std: float,
         names = images.read("sample", slice(None))
         order = sorted(np.flatnonzero(images.turns == 0).tolist(), key=lambda index: names[index])
         mean, std = moments(images, order, modality)
-        described = {"input": images.kind, "modality": modality, "frame": images.frame}
+        described = images.described(modality)
     log.info("%s: %d scans", train, len(order))
     made = runtime.provenance(settings, code) | {"kind": "baseline", "method": "variation"}
     arrays = {"mean": torch.from_numpy(mean), "std": torch.from_numpy(np.maximum(std, np.float32(least_std)))}

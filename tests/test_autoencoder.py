@@ -1,11 +1,9 @@
 """The autoencoder: what it is trained on, and that a killed run goes on as if nothing had happened."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
+from killed import killed_in
 from small_dataset import write_small_dataset
 from test_depth import make_depth
 from test_frame import make_frame
@@ -36,6 +34,12 @@ def images(tmp_path, rng):
 def train_autoencoder(images, folder, **changed):
     autoencoder(**images, model=folder / "model.pt", curve=folder / "loss.csv", **(SETTINGS | MACHINE | changed))
     return folder / "model.pt"
+
+
+def training(module, function, images, folder):
+    """Source of a training, for a process of its own."""
+    paths = ", ".join(f"{split!r}: Path({str(path)!r})" for split, path in images.items())
+    return f"import {module}\n{module}.{function}({{{paths}}}, Path({str(folder)!r}))\n"
 
 
 def validation_losses(path):
@@ -86,40 +90,11 @@ def test_keeping_the_images_changes_no_bit(images, tmp_path):
     assert models[0].read_bytes() == models[1].read_bytes()
 
 
-KILLED = """
-import os, sys
-sys.path.insert(0, {tests!r})
-from pathlib import Path
-import st3d.checkpoints as checkpoints
-import {module}
-count = 0
-end_epoch = checkpoints.Progress.end_epoch
-def dies(self, *losses):
-    global count
-    count += 1
-    if count == {fatal}:
-        os.kill(os.getpid(), 9)
-    end_epoch(self, *losses)
-checkpoints.Progress.end_epoch = dies
-images = {{"train": Path({train!r}), "validation": Path({validation!r})}}
-{module}.{function}(images, Path({folder!r}))
-"""
-
-
-def killed_in(fatal, module, function, images, folder):
-    """Train in a process of its own that dies by kill -9 at the end of its `fatal`th epoch."""
-    paths = {split: str(path) for split, path in images.items()}
-    tests = str(__file__).rpartition("/")[0]
-    script = KILLED.format(tests=tests, module=module, function=function, fatal=fatal, folder=str(folder), **paths)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.returncode == -9, done.stderr
-
-
 @pytest.mark.parametrize("fatal", [1, 3])
 def test_a_run_killed_in_an_epoch_ends_where_an_uninterrupted_one_does(images, tmp_path, fatal):
     whole, folder = tmp_path / "whole", tmp_path / "killed"
     train_autoencoder(images["depth"], whole)
-    killed_in(fatal, "test_autoencoder", "train_autoencoder", images["depth"], folder)
+    killed_in(fatal, training("test_autoencoder", "train_autoencoder", images["depth"], folder))
     assert not (folder / "model.pt").exists()
     train_autoencoder(images["depth"], folder)
     for name in ("model.pt", "loss.csv"):
@@ -140,8 +115,14 @@ def test_a_grid_that_does_not_halve_is_one_line(images, tmp_path, rng):
     dataset = write_small_dataset(tmp_path / "odd", rng)
     make_frame(dataset)
     odd = {split: make_voxels(dataset, split, cells=12) for split in ("train", "validation")}
-    with pytest.raises(ValueError, match="voxels: expected a cube of a power of two cells a side"):
+    with pytest.raises(ValueError, match="voxels_train.h5: voxels: expected a cube of a power of two cells a side"):
         train_autoencoder(odd, tmp_path)
+
+
+def test_validation_images_of_another_kind_are_refused(images, tmp_path):
+    mixed = {"train": images["depth"]["train"], "validation": images["voxels"]["validation"]}
+    with pytest.raises(ValueError, match=r"voxels_validation.h5: expected input depth, .* found voxels"):
+        train_autoencoder(mixed, tmp_path)
 
 
 def test_other_weights_than_the_network_has_are_refused(images, tmp_path):

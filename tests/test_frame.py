@@ -66,6 +66,11 @@ def test_training_scans_alone_have_turned_copies_the_same_ones_each_time(tmp_pat
     [
         (lambda path: path.unlink(), "expected the camera's parameters, which the baselines need, found no such file"),
         (lambda path: path.write_text("{"), "expected JSON, found"),
+        (lambda path: path.write_text("[]"), "expected parameters by name, found list"),
+        (
+            lambda path: path.write_text(json.dumps(CAMERA.parameters() | {"focus": "x"})),
+            "expected a number for focus, found 'x'",
+        ),
         (lambda path: path.write_text("{}"), "expected camera_type area_scan_division, found None"),
         (
             lambda path: path.write_text(json.dumps(CAMERA.resized(0.5).parameters())),
@@ -73,7 +78,7 @@ def test_training_scans_alone_have_turned_copies_the_same_ones_each_time(tmp_pat
         ),
         (
             lambda path: path.write_text(json.dumps(CAMERA.parameters() | {"focus": 0.02})),
-            "expected a camera that sends the scans' points to within 0.5 pixels of their own",
+            "expected a camera that sends the scans' points to their own pixels, found half of them",
         ),
     ],
 )
@@ -91,6 +96,13 @@ def test_a_scan_of_another_size_than_the_camera_is_named(tmp_path, rng):
     path = tmp_path / "part/test/dent/xyz/000.tiff"
     tifffile.imwrite(path, np.ones((SIDE, 32, 3), np.float32), photometric="rgb")
     with pytest.raises(ValueError, match=r"dent/xyz/000.tiff: expected 64 x 64 pixels like the camera, found 64 x 32"):
+        list(views(tmp_path, "part", "test", found, 0, 5.0, 8, "refuse"))
+
+
+def test_a_scan_without_its_picture_is_named(tmp_path, rng):
+    found = make_frame(write_small_dataset(tmp_path, rng))
+    (tmp_path / "part/test/good/rgb/001.png").unlink()
+    with pytest.raises(ValueError, match=r"good/xyz/001.tiff: expected a picture in rgb/ as beside 000.tiff"):
         list(views(tmp_path, "part", "test", found, 0, 5.0, 8, "refuse"))
 
 

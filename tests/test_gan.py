@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from test_autoencoder import CPU, MACHINE, SETTINGS, images, killed_in, validation_losses
+from killed import killed_in
+from test_autoencoder import CPU, MACHINE, SETTINGS, images, train_autoencoder, training, validation_losses
 
 from st3d.baselines import load_baseline
 from st3d.checkpoints import load
-from st3d.gan import gan, gradient_penalty
+from st3d.gan import critic_loss, encoder_loss, gan, generator_loss, gradient_penalty
 from st3d.image_networks import Encoder, Generator
-from st3d.images import Images
+from st3d.images import Image, Images, write_images
 
 __all__ = ["images"]  # the fixture
 OWN = {"penalty": 10.0, "critic_steps": 2}
@@ -37,6 +38,46 @@ def test_the_penalty_is_how_far_the_critics_slope_is_from_1(rng):
         expected.append((slope.norm() - 1) ** 2)
     found = gradient_penalty(critic, real, made, mix).item()
     assert found == pytest.approx(torch.stack(expected).mean().item(), rel=1e-4)
+
+
+def test_the_critic_is_to_give_sound_images_more_than_made_ones():
+    sound, made = torch.tensor([[5.0], [7.0]]), torch.tensor([[1.0], [2.0]])
+    assert critic_loss(lambda images: images, sound, made) == pytest.approx(1.5 - 6.0)
+    assert generator_loss(lambda images: 3 * images, made) == pytest.approx(-4.5)
+
+
+def test_the_encoders_loss_is_izi_plus_ziz():
+    images, latent = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0]])
+    encoder, generator = (lambda each: each.sum(dim=1, keepdim=True)), (lambda each: each.repeat(1, 2))
+    # image (1, 2) -> 3 -> (3, 3); latent 3 -> (3, 3) -> 6
+    assert encoder_loss(encoder, generator, images, latent) == pytest.approx((2**2 + 1**2) / 2 + 3**2)
+
+
+def test_the_generator_comes_nearer_to_what_it_is_shown(images, tmp_path, rng):
+    rows = [Image(np.full((1, 8, 8, 8), 0.9, np.float32), f"good/{index}", 0, (4, 4)) for index in range(8)]
+    shown = {split: tmp_path / f"{split}.h5" for split in ("train", "validation")}
+    for path in shown.values():
+        write_images(path, rows, "voxels", {}, settings={}, code="")
+    means = []
+    for epochs in (1, 25):
+        model = train_gan(shown, tmp_path / str(epochs), epochs=epochs, critic_steps=1)
+        content = load(model, "baseline")
+        network = dict(content["network"])
+        generator = Generator(network.pop("inputs"), **network)
+        weights = content["weights"].items()
+        generator.load_state_dict({key.partition(".")[2]: each for key, each in weights if key.startswith("generator")})
+        means.append(generator(torch.from_numpy(rng.standard_normal((16, 6), np.float32))).mean().item())
+    assert abs(means[0]) < 0.5 < means[1]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("kind", ["voxels", "depth"])
+def test_training_on_a_gpu_ends_with_the_same_bytes_twice(images, tmp_path, kind):
+    for train in (train_gan, train_autoencoder):
+        first, second = (train(images[kind], tmp_path / name, device="cuda").read_bytes() for name in ("a", "b"))
+        assert first == second
+        (tmp_path / "a/model.pt").unlink(), (tmp_path / "b/model.pt").unlink()
 
 
 @pytest.mark.parametrize("kind", ["voxels", "depth"])
@@ -84,7 +125,7 @@ def test_equal_runs_give_equal_bytes_and_another_seed_others(images, tmp_path):
 def test_a_run_killed_in_either_training_ends_where_an_uninterrupted_one_does(images, tmp_path, fatal):
     whole, folder = tmp_path / "whole", tmp_path / "killed"
     train_gan(images["depth"], whole)
-    killed_in(fatal, "test_gan", "train_gan", images["depth"], folder)
+    killed_in(fatal, training("test_gan", "train_gan", images["depth"], folder))
     assert not (folder / "model.pt").exists()
     train_gan(images["depth"], folder)
     for name in ("model.pt", "critic.csv", "loss.csv"):

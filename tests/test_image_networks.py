@@ -51,6 +51,30 @@ def test_instance_normalisation_and_leaky_relu_follow_every_layer_but_the_last()
     assert {each.negative_slope for each in layers if isinstance(each, nn.LeakyReLU)} == {0.05}
 
 
+def kinds_of(module):
+    return [type(each) for each in module.layers]
+
+
+def test_the_generators_layers_are_normalised_but_the_last():
+    assert kinds_of(Generator(1, (64, 64), 4, 8)) == [
+        nn.ConvTranspose2d, nn.InstanceNorm2d, nn.LeakyReLU,
+        *(kind for layer in (nn.Conv2d, nn.Conv2d, nn.ConvTranspose2d, nn.Conv2d, nn.ConvTranspose2d, nn.Conv2d)
+          for kind in (layer, nn.InstanceNorm2d, nn.LeakyReLU)),
+        *[nn.ConvTranspose2d, nn.InstanceNorm2d, nn.LeakyReLU] * 2, nn.ConvTranspose2d,
+    ]  # fmt: skip
+    assert kinds_of(Generator(1, (16,) * 3, 4, 8)) == [
+        *[nn.ConvTranspose3d, nn.InstanceNorm3d, nn.LeakyReLU] * 2, nn.ConvTranspose3d, nn.Tanh,
+    ]  # fmt: skip
+
+
+def test_a_voxel_encoder_normalises_all_layers_but_the_first_and_the_last():
+    encoder = Encoder(1, (16,) * 3, 4, 8)
+    assert kinds_of(encoder) == [
+        nn.Conv3d, nn.LeakyReLU, nn.Conv3d, nn.InstanceNorm3d, nn.LeakyReLU, nn.Conv3d,
+    ]  # fmt: skip
+    assert {each.negative_slope for each in encoder.layers if isinstance(each, nn.LeakyReLU)} == {0.2}
+
+
 @pytest.mark.parametrize("cells", [8, 16, 64])
 def test_voxel_networks_halve_down_to_4_cells_and_back(cells):
     encoder, generator = (each(3, (cells,) * 3, 4, 10) for each in (Encoder, Generator))

@@ -5,7 +5,7 @@ import pytest
 import tifffile
 import torch
 from PIL import Image
-from small_dataset import write_small_dataset
+from small_dataset import CAMERA, write_small_dataset
 from test_depth import make_depth
 from test_frame import make_frame
 from test_training import scenes, train_student, train_teacher
@@ -16,12 +16,12 @@ from st3d.__main__ import main
 from st3d.baselines import load_baseline
 from st3d.detector import Detector
 from st3d.graph import graph
-from st3d.grids import Grid
+from st3d.grids import Grid, to_pixels
 from st3d.images import Images
 from st3d.inputs import Inputs
 from st3d.maps import maps, score_map
 from st3d.models import load_pair
-from st3d.scans import read_map, read_scan
+from st3d.scans import read_map
 from st3d.thin import thin
 
 __all__ = ["scenes"]  # the fixture
@@ -159,21 +159,14 @@ def scores_of(model, test, index, modality):
 
 
 @pytest.mark.parametrize("modality", ["3d", "3d_rgb"])
-def test_a_pixel_whose_point_lies_in_a_voxel_has_its_score_or_a_higher_one_that_hides_it(small, tmp_path, modality):
+def test_a_voxels_score_is_at_every_pixel_that_sees_it_the_largest_wins(small, tmp_path, modality):
     model, test = train_variation(make_voxels(small, "train"), tmp_path, modality), make_voxels(small, "test")
     found = baseline_maps(model, test, tmp_path / "maps")
     assert sorted(found) == ["dent/000", "good/000", "good/001"]
     name, scores = scores_of(model, test, 0, modality)
     with Images(test) as images:
         grid = Grid.from_parameters(images.frame["grid"])
-    scan = read_scan(small / f"part/test/{name.replace('/', '/xyz/')}.tiff")
-    valid = (scan != 0).any(axis=2)
-    cell = grid.cell_of(scan[valid])
-    inside = cell >= 0
-    own = scores.numpy().ravel()[cell[inside]]
-    assert inside.mean() > 0.9
-    assert (found[name][valid][inside] >= own).mean() > 0.99  # but points that project into a neighbour's pixel
-    assert found[name].max() <= scores.max()
+    assert np.array_equal(found[name], to_pixels(scores.numpy(), grid, CAMERA))  # which tests/test_grids.py judges
 
 
 def test_a_depth_image_at_the_scans_size_is_its_own_map(small, tmp_path):
@@ -195,9 +188,12 @@ def test_a_smaller_depth_images_scores_are_brought_to_the_scans_size(small, tmp_
 
 def test_images_in_another_grid_than_the_models_are_refused(small, tmp_path):
     model = train_variation(make_voxels(small, "train"), tmp_path)
-    for test in (make_voxels(small, "test", cells=16), make_depth(small, "test")):
-        with pytest.raises(ValueError, match=r"_test.h5: expected voxels in .*'cells': 8.*, found .*"):
+    for test, found in ((make_voxels(small, "test", cells=16), "sides"), (make_depth(small, "test"), "input voxels")):
+        with pytest.raises(ValueError, match=f"_test.h5: expected {found}.*, as the model was trained on, found"):
             baseline_maps(model, test, tmp_path / "maps")
+    model = train_variation(make_depth(small, "train"), tmp_path)
+    with pytest.raises(ValueError, match=r"expected sides \[64, 64\], as the model was trained on, found \[32, 32\]"):
+        baseline_maps(model, make_depth(small, "test", size=32), tmp_path / "maps")
     assert not (tmp_path / "maps/test").exists()
 
 

@@ -1,11 +1,9 @@
 """Teacher and student: what they compute, and that a killed run goes on as if nothing had happened."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
+from killed import killed_in
 
 from st3d import runtime
 from st3d.checkpoints import load, save
@@ -110,21 +108,8 @@ def test_random_rotation_trains_another_student_reproducibly(scenes, tmp_path):
 
 
 KILLED = """
-import os, sys
-sys.path.insert(0, {tests!r})
-from pathlib import Path
-import st3d.checkpoints as checkpoints
 from test_training import train_student, train_teacher
 scenes = {{"train": [Path(p) for p in {train!r}], "validation": [Path({validation!r})], "scale": Path({scale!r})}}
-count = 0
-end_epoch = checkpoints.Progress.end_epoch
-def dies(self, *losses):
-    global count
-    count += 1
-    if count == {fatal}:
-        os.kill(os.getpid(), 9)
-    end_epoch(self, *losses)
-checkpoints.Progress.end_epoch = dies
 folder = Path({folder!r})
 train_student(scenes, train_teacher(scenes, folder), folder)
 """
@@ -136,10 +121,7 @@ def test_a_run_killed_in_any_epoch_ends_where_an_uninterrupted_one_does(scenes, 
     train_student(scenes, train_teacher(scenes, whole), whole)
     folder = tmp_path / "killed"
     paths = {"train": [str(p) for p in scenes["train"]], "validation": str(scenes["validation"][0])}
-    script = KILLED.format(
-        tests=str(__file__).rpartition("/")[0], scale=str(scenes["scale"]), folder=str(folder), fatal=fatal, **paths
-    )
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True).returncode == -9
+    killed_in(fatal, KILLED.format(scale=str(scenes["scale"]), folder=str(folder), **paths))
     assert not (folder / "student.pt").exists()
     train_student(scenes, train_teacher(scenes, folder), folder)
     for name in ("teacher.pt", "loss.csv", "student.pt", "student.csv"):
