@@ -28,7 +28,7 @@ def fingerprint(*stages: str, package: Path = PACKAGE) -> str:
             todo += imports(module, package)
     digest = hashlib.sha256()
     for module in sorted(modules):
-        digest.update(f"{module} {ast.dump(_syntax(module, package))}\n".encode())
+        digest.update(f"{module} {_dump(module, package)}\n".encode())
     for source in sorted(_kernels(frozenset(modules), package)):
         digest.update(f"{source.name} {c_tokens(source.read_text())}\n".encode())
     return digest.hexdigest()[:16]
@@ -70,19 +70,31 @@ def _syntax(module: str, package: Path) -> ast.Module:
     return tree
 
 
+@functools.cache
+def _dump(module: str, package: Path) -> str:
+    return ast.dump(_syntax(module, package))
+
+
+@functools.cache
+def _attributes(module: str, package: Path) -> frozenset[str]:
+    """All names after a dot."""
+    return frozenset(node.attr for node in ast.walk(_syntax(module, package)) if isinstance(node, ast.Attribute))
+
+
+@functools.cache
+def _exported(source: Path) -> tuple[frozenset[str], frozenset[Path]]:
+    """The names in a C file that could be exported functions, and the headers of ours that it includes."""
+    text = source.read_text()
+    headers = (source.parent / header for header in re.findall(r'#include "([^"]+)"', text))
+    return frozenset(re.findall(r"\bst3d_\w+", c_tokens(text))), frozenset(each for each in headers if each.exists())
+
+
 def _kernels(modules: frozenset[str], package: Path) -> set[Path]:
     """The C files that hold an exported function which one of `modules` names, and the headers that these include."""
-    named = {
-        node.attr
-        for module in modules
-        for node in ast.walk(_syntax(module, package))
-        if isinstance(node, ast.Attribute)
-    }
+    named = frozenset().union(*(_attributes(module, package) for module in modules))
     found = set()
     for source in (package / "native_src").glob("*.c"):
-        code = c_tokens(source.read_text())
-        if named & set(re.findall(r"\bst3d_\w+", code)):
-            found.add(source)
-            headers = re.findall(r'#include "([^"]+)"', source.read_text())
-            found |= {source.parent / header for header in headers if (source.parent / header).exists()}
+        exported, headers = _exported(source)
+        if named & exported:
+            found |= {source, *headers}
     return found
