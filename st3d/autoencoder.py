@@ -2,7 +2,6 @@
 
 import logging
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,10 @@ from torch import Tensor
 
 from st3d import runtime
 from st3d.checkpoints import Progress, finished, run_hash, save
-from st3d.image_inputs import ImageInputs, batches
+from st3d.image_inputs import ImageInputs
 from st3d.image_networks import Autoencoder
 from st3d.images import Modality
-from st3d.memory import Memory, ahead
+from st3d.memory import Memory
 from st3d.optimizer import Adam
 
 log = logging.getLogger("st3d")
@@ -85,9 +84,7 @@ def autoencoder(
         progress = Progress(checkpoint, run, both, both, [optimizer], epochs)
         for epoch in progress.epochs_left():
             started, losses = time.monotonic(), []
-            cut = batches(np.random.default_rng([seed, epoch]).permutation(len(scans)), batch)
-            read = ahead((partial(scans.batch, indices) for indices in cut), where)
-            for images in runtime.steps(read, f"epoch {epoch}", len(cut)):
+            for images in scans.shuffled([seed, epoch], batch, f"epoch {epoch}"):
                 optimizer.zero_grad()
                 loss = rebuilding_loss(images, both(images), empty)
                 loss.backward()

@@ -44,10 +44,10 @@ class Camera:
         kind = parameters.get("camera_type")
         if kind != "area_scan_division":
             raise ValueError(f"{source}: expected camera_type area_scan_division, found {kind}")
-        missing = sorted({*_KEYS, "image_width", "image_height"} - set(parameters))
+        names = (*_KEYS, "image_width", "image_height")
+        missing = sorted(set(names) - set(parameters))
         if missing:
             raise ValueError(f"{source}: expected {', '.join(missing)}, found {', '.join(sorted(parameters))}")
-        names = (*_KEYS, "image_width", "image_height")
         wrong = [name for name in names if not isinstance(parameters[name], int | float)]
         if wrong:
             raise ValueError(f"{source}: expected a number for {wrong[0]}, found {parameters[wrong[0]]!r}")

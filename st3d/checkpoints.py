@@ -94,7 +94,7 @@ class Progress:
         self._path, self._run, self._network, self._trained = path, run, network, trained
         self._optimizers, self._epochs = optimizers, epochs
         self.history: list[dict[str, float]] = []
-        self.best_weights = _on_cpu(network) if network else {}
+        self.best_weights = _on_cpu(network)
         self._best = math.inf
         state = self._read()
         if state:
@@ -115,8 +115,7 @@ class Progress:
             raise ValueError(f"{self._path}: expected finite losses, found {train_loss} and {held_loss}, epoch {epoch}")
         self.history.append({"epoch": epoch, "train": train_loss, "validation": held_loss})
         if held_loss < self._best:
-            self._best = held_loss
-            self.best_weights = _on_cpu(self._network) if self._network else {}
+            self._best, self.best_weights = held_loss, _on_cpu(self._network)
         log.info(
             "epoch %d/%d train %.5g valid %.5g best %.5g %.1f s, %.0f s left",
             *(epoch, self._epochs, train_loss, held_loss, self._best, seconds, seconds * (self._epochs - epoch)),
@@ -141,5 +140,6 @@ class Progress:
         return state
 
 
-def _on_cpu(module: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
+def _on_cpu(module: nn.Module | None) -> dict[str, Tensor]:
+    state = module.state_dict() if module is not None else {}
+    return {name: value.detach().cpu().clone() for name, value in state.items()}

@@ -30,7 +30,7 @@ def fingerprint(*stages: str, package: Path = PACKAGE) -> str:
     for module in sorted(modules):
         digest.update(f"{module} {_dump(module, package)}\n".encode())
     for source in sorted(_kernels(frozenset(modules), package)):
-        digest.update(f"{source.name} {c_tokens(source.read_text())}\n".encode())
+        digest.update(f"{source.name} {_tokens(source)}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -82,11 +82,15 @@ def _attributes(module: str, package: Path) -> frozenset[str]:
 
 
 @functools.cache
+def _tokens(source: Path) -> str:
+    return c_tokens(source.read_text())
+
+
+@functools.cache
 def _exported(source: Path) -> tuple[frozenset[str], frozenset[Path]]:
     """The names in a C file that could be exported functions, and the headers of ours that it includes."""
-    text = source.read_text()
-    headers = (source.parent / header for header in re.findall(r'#include "([^"]+)"', text))
-    return frozenset(re.findall(r"\bst3d_\w+", c_tokens(text))), frozenset(each for each in headers if each.exists())
+    headers = (source.parent / header for header in re.findall(r'#include "([^"]+)"', source.read_text()))
+    return frozenset(re.findall(r"\bst3d_\w+", _tokens(source))), frozenset(each for each in headers if each.exists())
 
 
 def _kernels(modules: frozenset[str], package: Path) -> set[Path]:

@@ -9,6 +9,7 @@ import numpy as np
 from st3d import runtime
 from st3d.background import border_points, fit_plane
 from st3d.camera import Camera
+from st3d.errors import by
 from st3d.frames import Frame
 from st3d.scans import Invalid, list_samples, read_scan
 
@@ -51,8 +52,8 @@ def frame(
         scan = read_scan(sample.scan, invalid)
         if scan.shape[:2] != (camera.height, camera.width):
             raise ValueError(
-                f"{path}: expected the size of the scans, {scan.shape[0]} x {scan.shape[1]} pixels, found"
-                f" {camera.height} x {camera.width}"
+                f"{path}: expected the size of the scans, {by(scan.shape[:2])} pixels, found"
+                f" {by((camera.height, camera.width))}"
             )
         seen = np.argwhere((scan != 0).any(axis=2))
         if not len(seen):

@@ -11,6 +11,7 @@ import numpy as np
 from st3d import runtime
 from st3d.background import Plane, turned
 from st3d.camera import Camera
+from st3d.errors import by
 from st3d.scans import Invalid, Split, list_samples, read_colours, read_scan
 
 log = logging.getLogger("st3d")
@@ -91,12 +92,12 @@ def views(
         scan = read_scan(sample.scan, invalid)
         size = scan.shape[:2]
         if size != (frame.camera.height, frame.camera.width):
-            expected = f"{frame.camera.height} x {frame.camera.width}"
-            raise ValueError(f"{sample.scan}: expected {expected} pixels like the camera, found {size[0]} x {size[1]}")
+            expected = by((frame.camera.height, frame.camera.width))
+            raise ValueError(f"{sample.scan}: expected {expected} pixels like the camera, found {by(size)}")
         colours = read_colours(sample.rgb, size) if sample.rgb is not None else None
         yield View(sample.name, 0, scan, colours)
         for turn in range(1, 1 + (turns if split == "train" else 0)):
-            by = float(np.random.default_rng([seed, index, turn]).uniform(-angle, angle))
-            copy = turned(scan, colours, frame.camera, frame.plane, frame.pivot, by)
+            degrees = float(np.random.default_rng([seed, index, turn]).uniform(-angle, angle))
+            copy = turned(scan, colours, frame.camera, frame.plane, frame.pivot, degrees)
             yield View(sample.name, turn, *copy)
         log.info("%d/%d %s/%s/%s", index + 1, len(samples), category, split, sample.name)

@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +16,10 @@ from torch import Tensor, nn
 
 from st3d import runtime
 from st3d.checkpoints import Progress, finished, run_hash, save
-from st3d.image_inputs import ImageInputs, batches
+from st3d.image_inputs import ImageInputs
 from st3d.image_networks import Encoder, Generator
 from st3d.images import Modality
-from st3d.memory import Memory, ahead
+from st3d.memory import Memory
 from st3d.optimizer import Adam
 
 log = logging.getLogger("st3d")
@@ -127,10 +126,7 @@ class Training:
 
     def batches(self, stream: int, epoch: int) -> Iterable[Tensor]:
         """The epoch's batches of images, in random order."""
-        order = np.random.default_rng([self.seed, stream, epoch]).permutation(len(self.scans))
-        cut = batches(order, self.batch)
-        read = ahead((partial(self.scans.batch, indices) for indices in cut), self.device)
-        return runtime.steps(read, f"epoch {epoch}", len(cut))
+        return self.scans.shuffled([self.seed, stream, epoch], self.batch, f"epoch {epoch}")
 
     def noise(self, stream: list[int], count: int) -> Tensor:
         """Latent numbers (count, z) of standard normal distribution, from a random stream of their own."""

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 import h5py
 import numpy as np
 
+from st3d.errors import short
 from st3d.runtime import FORMAT, atomic, provenance
 
 T = TypeVar("T")
@@ -79,7 +80,7 @@ class File:
         try:
             self.file = h5py.File(self.path, "r")
         except OSError as error:
-            raise self.bad("a whole HDF5 file", f"a cut or foreign one ({_short(error)})") from None
+            raise self.bad("a whole HDF5 file", f"a cut or foreign one ({short(error)})") from None
         self.attributes = self.guarded(lambda: self._checked(fields))
 
     def __enter__(self) -> Self:
@@ -104,7 +105,7 @@ class File:
         try:
             return self.file[name][place]
         except OSError as error:
-            raise self.bad(f"whole data in '{name}'", f"damaged data ({_short(error)})") from None
+            raise self.bad(f"whole data in '{name}'", f"damaged data ({short(error)})") from None
 
     def bad(self, expected: str, found: str) -> ValueError:
         return ValueError(f"{self.path}: expected {expected}, found {found}; {_REMAKE}")
@@ -124,7 +125,7 @@ class File:
                 raise self.bad("all fields of one length", f"{lengths}")
             return attributes | {"settings": json.loads(attributes["settings"])}
         except (OSError, RuntimeError, KeyError, AttributeError, TypeError, json.JSONDecodeError) as error:
-            raise self.bad(f"{self._what} of st3d", f"a damaged or foreign file ({_short(error)})") from None
+            raise self.bad(f"{self._what} of st3d", f"a damaged or foreign file ({short(error)})") from None
 
 
 class _Disk(io.FileIO):
@@ -152,7 +153,3 @@ class _Disk(io.FileIO):
     def check(self) -> None:
         if self.failure is not None:
             raise self.failure
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:120]

@@ -1,6 +1,7 @@
 """The images of a split as the baselines' networks take them: batches on the device."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -10,7 +11,8 @@ from torch import Tensor
 
 from st3d.image_networks import core
 from st3d.images import Images, Modality
-from st3d.memory import Memory
+from st3d.memory import Memory, ahead
+from st3d.runtime import steps
 
 
 class ImageInputs:
@@ -50,6 +52,15 @@ class ImageInputs:
         """Images (b, c, *sides) float32 at `indices`."""
         return torch.stack([self._image(int(index)) for index in indices])
 
+    def shuffled(self, stream: list[int], size: int, what: str) -> Iterable[Tensor]:
+        """All images in the order of the random `stream`, in batches of `size`, the last one maybe smaller.
+
+        They are read ahead of a GPU; `what` names the progress bar.
+        """
+        order = np.random.default_rng(stream).permutation(len(self))
+        cut = [order[start : start + size] for start in range(0, len(order), size)]
+        return steps(ahead((partial(self.batch, indices) for indices in cut), self._device), what, len(cut))
+
     def _check_sides(self) -> None:
         try:
             core(self.images.sides)
@@ -63,8 +74,3 @@ class ImageInputs:
         if self._keep:
             self._kept[index] = image
         return image
-
-
-def batches(order: np.ndarray, size: int) -> list[np.ndarray]:
-    """`order` cut into batches of `size`; the last one may be smaller."""
-    return [order[start : start + size] for start in range(0, len(order), size)]

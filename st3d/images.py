@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from st3d.errors import by
 from st3d.hdf5 import File, column, dataset, names, new_file
 
 Kind = Literal["voxels", "depth"]
@@ -64,8 +65,8 @@ def write_images(
             stored = file["values"]
             if values.shape != stored.shape[1:]:
                 raise ValueError(
-                    f"{image.sample}: expected an image of {_by(stored.shape[1:])} (channels, sides) like the first,"
-                    f" found {_by(values.shape)}"
+                    f"{image.sample}: expected an image of {by(stored.shape[1:])} (channels, sides) like the first,"
+                    f" found {by(values.shape)}"
                 )
             stored.resize(index + 1, axis=0)
             stored[index] = values
@@ -131,7 +132,3 @@ class Images(File):
         values = self.read("values", (index, self.channels_of(modality)))
         height, width = self.read("size", index)
         return Image(values, self.read("sample", index).decode(), int(self.turns[index]), (int(height), int(width)))
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(str(side) for side in shape)

@@ -98,6 +98,8 @@ def image_maps(baseline: Baseline, test: Path, device: torch.device) -> Iterator
     """A baseline's maps: depth images' scores at the scan's size, voxels' projected into the image."""
     with Images(test) as images:
         images.check_alike(baseline.images)
+        if images.kind == "voxels":
+            grid, camera = Grid.from_parameters(images.frame["grid"]), camera_of(images.frame["camera"])
 
         def read(index: int) -> tuple[Image, Tensor]:
             image = images.image(index, baseline.images["modality"])
@@ -107,7 +109,6 @@ def image_maps(baseline: Baseline, test: Path, device: torch.device) -> Iterator
         for image, values in runtime.steps(read_ahead, "scans", len(images)):
             scores = baseline.scores(values)[0].cpu().numpy()
             if images.kind == "voxels":
-                grid, camera = Grid.from_parameters(images.frame["grid"]), camera_of(images.frame["camera"])
                 pixels = to_pixels(scores, grid, camera)
             else:
                 pixels = scores if scores.shape == image.size else resized(scores, image.size, smooth=True)

@@ -14,6 +14,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from st3d.errors import by, short
 from st3d.points import farthest_points
 from st3d.runtime import atomic
 
@@ -88,7 +89,7 @@ def read_scan(path: Path, invalid: Invalid = "refuse") -> np.ndarray:
     """
     scan = _read_tiff(path)
     if scan.ndim != 3 or scan.shape[2] != 3:
-        raise ValueError(f"{path}: expected an image of 3 channels (x, y, z), found shape {_by(scan.shape)}")
+        raise ValueError(f"{path}: expected an image of 3 channels (x, y, z), found shape {by(scan.shape)}")
     if not np.issubdtype(scan.dtype, np.floating):
         raise ValueError(f"{path}: expected float32 coordinates in metres, found {scan.dtype}")
     scan = scan.astype(np.float32)
@@ -119,11 +120,11 @@ def read_mask(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
         with Image.open(path) as image:
             mask = np.asarray(image)
     except Exception as error:  # a cut PNG raises SyntaxError, and others more
-        raise ValueError(f"{path}: expected a mask image, found {_short(error)}") from None
+        raise ValueError(f"{path}: expected a mask image, found {short(error)}") from None
     if mask.ndim != 2:
-        raise ValueError(f"{path}: expected a mask of 1 channel, found shape {_by(mask.shape)}")
+        raise ValueError(f"{path}: expected a mask of 1 channel, found shape {by(mask.shape)}")
     if size is not None and mask.shape != tuple(size):
-        raise ValueError(f"{path}: expected a mask of {_by(size)} pixels like its scan, found {_by(mask.shape)}")
+        raise ValueError(f"{path}: expected a mask of {by(size)} pixels like its scan, found {by(mask.shape)}")
     return mask > 0
 
 
@@ -133,10 +134,10 @@ def read_colours(path: Path, size: tuple[int, int]) -> np.ndarray:
         with Image.open(path) as image:
             colours = np.asarray(image)
     except Exception as error:  # as for masks
-        raise ValueError(f"{path}: expected a picture, found {_short(error)}") from None
+        raise ValueError(f"{path}: expected a picture, found {short(error)}") from None
     if colours.dtype != np.uint8 or colours.shape != (*size, 3):
-        found = f"{colours.dtype} of shape {_by(colours.shape)}"
-        raise ValueError(f"{path}: expected 8 bits of 3 channels and {_by(size)} pixels like its scan, found {found}")
+        found = f"{colours.dtype} of shape {by(colours.shape)}"
+        raise ValueError(f"{path}: expected 8 bits of 3 channels and {by(size)} pixels like its scan, found {found}")
     return colours.astype(np.float32) / 255
 
 
@@ -154,7 +155,7 @@ def read_map(path: Path) -> np.ndarray:
     """Read an anomaly map: (h, w) float32, finite."""
     scores = _read_tiff(path)
     if scores.ndim != 2 or not np.issubdtype(scores.dtype, np.floating):
-        found = f"{scores.dtype} of shape {_by(scores.shape)}"
+        found = f"{scores.dtype} of shape {by(scores.shape)}"
         raise ValueError(f"{path}: expected a map of floats with 1 channel, found {found}")
     if not np.isfinite(scores).all():
         raise ValueError(f"{path}: expected finite scores, found NaN or infinity")
@@ -208,15 +209,7 @@ def _read_tiff(path: Path) -> np.ndarray:
     except FileNotFoundError:
         raise ValueError(f"{path}: expected a TIFF file, found no such file") from None
     except Exception as error:  # whatever the reader raises at foreign bytes
-        raise ValueError(f"{path}: expected a TIFF file, found a cut or foreign one ({_short(error)})") from None
+        raise ValueError(f"{path}: expected a TIFF file, found a cut or foreign one ({short(error)})") from None
     if image.size == 0:
         raise ValueError(f"{path}: expected a TIFF file, found a cut one")
     return image
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(str(side) for side in shape)
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__

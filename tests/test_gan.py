@@ -22,6 +22,18 @@ def train_gan(images, folder, **changed):
     return folder / "model.pt"
 
 
+def trained(model):
+    """Encoder and generator of a model's file."""
+    content = load(model, "baseline")
+    network = content["network"]
+    outputs, *shape = (network[name] for name in ("inputs", "sides", "channels", "latent"))
+    parts = {"encoder": Encoder(outputs, *shape), "generator": Generator(outputs, *shape)}
+    for name, part in parts.items():
+        own = {key.partition(".")[2]: each for key, each in content["weights"].items() if key.startswith(name)}
+        part.load_state_dict(own)
+    return parts["encoder"], parts["generator"]
+
+
 def test_the_penalty_is_how_far_the_critics_slope_is_from_1(rng):
     torch.manual_seed(1)
     critic = Encoder(1, (8, 8, 8), 2, 1).double()
@@ -61,11 +73,7 @@ def test_the_generator_comes_nearer_to_what_it_is_shown(images, tmp_path, rng):
     means = []
     for epochs in (1, 25):
         model = train_gan(shown, tmp_path / str(epochs), epochs=epochs, critic_steps=1)
-        content = load(model, "baseline")
-        network = dict(content["network"])
-        generator = Generator(network.pop("inputs"), **network)
-        weights = content["weights"].items()
-        generator.load_state_dict({key.partition(".")[2]: each for key, each in weights if key.startswith("generator")})
+        _, generator = trained(model)
         means.append(generator(torch.from_numpy(rng.standard_normal((16, 6), np.float32))).mean().item())
     assert abs(means[0]) < 0.5 < means[1]
 
@@ -86,13 +94,7 @@ def test_the_encoder_learns_the_way_back_and_scores_are_what_it_rebuilds_wrongly
     losses = validation_losses(tmp_path / "loss.csv")
     assert len(losses) == len(validation_losses(tmp_path / "critic.csv")) == 6
     assert min(losses) < losses[0]
-    content = load(model, "baseline")
-    encoder, generator = Encoder(**content["network"]), None
-    network = dict(content["network"])
-    generator = Generator(network.pop("inputs"), **network)
-    for name, module in (("encoder", encoder), ("generator", generator)):
-        own = {key.partition(".")[2]: value for key, value in content["weights"].items() if key.startswith(name)}
-        module.load_state_dict(own)
+    encoder, generator = trained(model)
     with Images(images[kind]["validation"]) as held_out, torch.no_grad():
         values = torch.from_numpy(held_out.image(0, "3d").values)[None]
         expected = (values - generator(encoder(values))).abs()[0, 0]

@@ -3,6 +3,7 @@
 import csv
 import itertools
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -12,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from st3d.config import BASELINES
+
 ROOT = Path(__file__).parents[1]
-BASELINES = ("voxel_gan", "voxel_ae", "voxel_vm", "depth_gan", "depth_ae", "depth_vm")
 OVERLAY = ["--configfile", str(ROOT / "tests" / "tiny.yaml")]
 STUB = """
 import sys, time
@@ -58,10 +60,12 @@ def project(tmp_path_factory):
     return copy_of_project(tmp_path_factory.mktemp("project"))
 
 
-def test_a_dry_run_of_the_demo_needs_no_torch(project, tmp_path):
+def test_a_dry_run_of_the_demo_needs_no_torch_and_takes_seconds(project, tmp_path):
     for name in ("torch", "numpy", "open3d"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('a dry run imports this')")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = snakemake(project, "-n", PYTHONPATH=str(tmp_path))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stdout + done.stderr
     jobs = planned(done)
     assert jobs["student"] == 140
@@ -69,6 +73,7 @@ def test_a_dry_run_of_the_demo_needs_no_torch(project, tmp_path):
     assert jobs["scenes"] == 3
     assert {jobs[method] for method in BASELINES} == {10}  # each once a category; with colours, only for its own tables
     assert (jobs["frame"], jobs["voxels"], jobs["depth"]) == (10, 30, 50)  # depth_vm has its own of train and test
+    assert after.ru_utime - before.ru_utime < 5
 
 
 def test_one_variant_is_a_target_of_its_own(project):
