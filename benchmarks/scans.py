@@ -64,7 +64,7 @@ def scene(folder: Path) -> Call:
     settings |= {"dense_factor": 4.0, "held_out": 0.1, "seed": 1, "code": ""}
 
     def call() -> None:
-        scenes(meshes=[folder / "furniture"], output=folder / "scene.h5", **settings)
+        scenes(origin="", source=[folder / "furniture"], output=folder / "scene.h5", **settings)
         graph(input=folder / "scene.h5", points=N, neighbours=K, output=folder / "scene_graph.h5", code="")
 
     return call

@@ -1,7 +1,7 @@
-"""Stages `download_modelnet10` and `download_mvtec_3d_ad`: fetch an archive, or take a copy at hand, and unpack it.
+"""Stages `download_modelnet10`, `download_mvtec_3d_ad` and `download_3dmatch`: fetch an archive and unpack it.
 
-An archive is untrusted: only plain files and folders below the target are unpacked, into a temporary folder that takes
-its name at the end. A broken transfer goes on where it stopped.
+A copy at hand is taken first. An archive is untrusted: only plain files and folders below the target are unpacked,
+into a temporary folder that takes its name at the end. A broken transfer goes on where it stopped.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.parse import urlsplit
@@ -70,8 +70,28 @@ def download_mvtec_3d_ad(*, url: str, archive: str, md5: str, retries: int, outp
     _download(url, archive, md5, retries, output, "*/train/good/xyz/*.tiff")
 
 
-def _download(url: str, archive: str, md5: str, retries: int, output: Path, content: str) -> None:
-    """Fetch, check, unpack; `content` is a pattern that the unpacked folder must match."""
+def download_3dmatch(*, scene: str, url: str, archive: str, retries: int, output: Path) -> None:
+    """Fetch and unpack one of 3DMatch's scenes: its fragments, or its depth images.
+
+    Parameters
+    ----------
+    scene
+        Its name, such as 7-scenes-redkitchen.
+    url
+        Address of its archive (http or https), in which {scene} stands for the name.
+    archive
+        A folder with copies at hand, named <scene>.zip, used instead of the address; empty: none.
+    retries
+        Attempts to fetch it, 1 or more.
+    output
+        Folder to make: cloud_bin_*.ply, or camera-intrinsics.txt and seq-*/*.depth.png; and last complete.json.
+    """
+    copy = str(Path(archive) / f"{scene}.zip") if archive else ""
+    _download(url.replace("{scene}", scene), copy, "", retries, output, "cloud_bin_*.ply", "seq-*/*.depth.png")
+
+
+def _download(url: str, archive: str, md5: str, retries: int, output: Path, *content: str) -> None:
+    """Fetch, check, unpack; `content` are patterns of which the unpacked folder must match one."""
     fetched = output.with_name(PurePosixPath(urlsplit(url).path).name or f"{output.name}.archive")
     source = Path(archive) if archive else fetched
     if archive and not source.is_file():
@@ -84,10 +104,10 @@ def _download(url: str, archive: str, md5: str, retries: int, output: Path, cont
             fetch(url, source, md5, retries)
         try:
             files, size = unpack(source, folder)
-            if next(folder.glob(content), None) is None:
+            if not _holds(folder, content):
                 _strip_top(folder)
-            if next(folder.glob(content), None) is None:
-                raise ValueError(f"expected files like {content}, found none")
+            if not _holds(folder, content):
+                raise ValueError(f"expected files like {' or '.join(content)}, found none")
         except (ValueError, *DAMAGE) as error:
             found = " ".join(str(error).split()) or type(error).__name__
             raise ValueError(f"{source}: not unpacked, {found}; remove it or get it whole from {url}") from None
@@ -98,6 +118,10 @@ def _download(url: str, archive: str, md5: str, retries: int, output: Path, cont
     if not archive:
         fetched.unlink(missing_ok=True)  # 13 GB for MVTec 3D-AD; a user's own copy stays
     log.info("%s: complete, %d files", output, files)
+
+
+def _holds(folder: Path, content: Sequence[str]) -> bool:
+    return any(next(folder.glob(pattern), None) for pattern in content)
 
 
 def fetch(url: str, target: Path, md5: str, retries: int) -> None:

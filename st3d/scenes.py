@@ -1,4 +1,7 @@
-"""Stage `scenes`: meshes placed at random, sampled on their surfaces and thinned, for the teacher to learn from."""
+"""Stage `scenes`: meshes placed at random and sampled on their surfaces, or point clouds, thinned to points.
+
+The teacher learns from these scenes.
+"""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -6,19 +9,23 @@ from typing import Literal
 
 import numpy as np
 
-from st3d.meshes import SUFFIXES, read_mesh, sample_surface
+from st3d.clouds import drawn, read_cloud
+from st3d.fragments import read_fragment
+from st3d.meshes import read_mesh, sample_surface
 from st3d.points import farthest_points
 from st3d.runtime import log
 from st3d.shards import Cloud, write_shard
+from st3d.sources import Item, first_file, list_source
 
 SPLITS = {"train": 0, "validation": 1}  # number in the random streams
-FOLDERS = {"train": "train", "validation": "test"}  # ModelNet10's folders
+DEALING = 2  # the stream that orders the files
 CACHE_BYTES = 512 * 2**20  # of meshes kept in memory: ModelNet10's largest take 50 MB
 
 
 def scenes(
     *,
-    meshes: list[Path],
+    source: list[Path],
+    origin: str,
     split: Literal["train", "validation"],
     part: int,
     parts: int,
@@ -32,13 +39,17 @@ def scenes(
     output: Path,
     code: str,
 ) -> None:
-    """Make one part of a split's scenes: meshes scaled to 1, turned, placed at random, thinned to points.
+    """Make one part of a split's scenes: several meshes placed at random, or one point cloud, thinned to points.
 
     Parameters
     ----------
-    meshes
-        Folders with .off, .obj, .ply or .stl files, at any depth. Below folders named train and test, as in
-        ModelNet10, training takes the first and validation the second; elsewhere see `held_out`.
+    source
+        Folders, all with meshes (.off, .obj, .stl, .ply with faces) or all with point clouds (.bin, .npy, .pcd, .xyz,
+        .ply without faces, ITODD's *_x.tif with y and z, 3DMatch's *.depth.png with poses), at any depth. Below folders
+        named train and test, as in ModelNet10, training takes the first and validation the second; elsewhere see
+        `held_out`.
+    origin
+        Where to get what is not there; empty for a user's own folder.
     split
         Which scenes: train or validation.
     part
@@ -48,15 +59,16 @@ def scenes(
     clouds
         Scenes in the whole split.
     objects
-        Meshes in a scene.
+        Meshes in a scene; a scene of a point cloud is one cloud.
     half_width
         Object centres lie in [-half_width, half_width]^3; the unit is an object's longest bounding box side.
+        Point clouds stay where they are, in their own unit.
     points
-        Points kept of a scene by farthest point sampling.
+        Points kept of a scene by farthest point sampling; a cloud with fewer keeps all.
     dense_factor
-        Points sampled on the surfaces per point kept, 1 or more.
+        Points sampled on the surfaces, or at most drawn from a cloud, per point kept, 1 or more.
     held_out
-        Share of the meshes kept for validation, where a folder has no train and test folders.
+        Share of the files kept for validation, where a folder has no train and test folders.
     seed
         Of the random streams; scene 37 is the same in any part.
     output
@@ -68,45 +80,40 @@ def scenes(
         raise ValueError(f"part: expected a number from 0 to {parts - 1}, found {part}")
     if dense_factor < 1:
         raise ValueError(f"dense_factor: expected 1 or more, found {dense_factor}")
-    files = [path for folder in meshes for path in list_meshes(folder, split, held_out)]
+    kind, files = list_source(source, split, held_out, origin)
     cache = MeshCache(CACHE_BYTES)
+    dealt = np.random.default_rng([seed, DEALING, SPLITS[split]]).permutation(len(files))
     numbers = range(part, clouds, parts)
+
+    def thinned(number: int) -> np.ndarray:
+        rng = np.random.default_rng([seed, SPLITS[split], number])
+        if kind == "clouds":
+            return cloud_scene(files[dealt[number % len(files)]], points, dense_factor, rng)
+        meshes = [first_file(item) for item in files]
+        dense = scene(meshes, cache, objects, half_width, round(dense_factor * points), rng)
+        return dense[farthest_points(dense, points)]
 
     def made() -> Iterator[Cloud]:
         for done, number in enumerate(numbers, 1):
-            rng = np.random.default_rng([seed, SPLITS[split], number])
-            dense = scene(files, cache, objects, half_width, round(dense_factor * points), rng)
-            yield Cloud(dense[farthest_points(dense, points)])
+            yield Cloud(thinned(number))
             log.info("scenes %d/%d %s", done, len(numbers), split)
 
     settings = {
         "split": split, "part": part, "parts": parts, "clouds": clouds, "objects": objects, "half_width": half_width,
-        "points": points, "dense_factor": dense_factor, "held_out": held_out, "seed": seed, "meshes": len(files),
+        "points": points, "dense_factor": dense_factor, "held_out": held_out, "seed": seed, "files": len(files),
     }  # fmt: skip
     write_shard(output, made(), settings=settings, code=code)
 
 
-def list_meshes(folder: Path, split: Literal["train", "validation"], held_out: float) -> list[Path]:
-    """The mesh files of a split below `folder`, sorted; see `scenes` for how the split is found."""
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: expected a folder of meshes, found none")
-    found = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    # archives made on a Mac carry a hidden ._x.off beside x.off
-    names = sorted((name for name in found if not any(part.startswith(".") for part in name.parts)), key=str)
-    if not names:
-        raise ValueError(f"{folder}: expected meshes ({', '.join(SUFFIXES)}), found none")
-    if any({"train", "test"} & set(name.parts[:-1]) for name in names):
-        chosen = [name for name in names if FOLDERS[split] in name.parts[:-1]]
-        wanted = f"meshes in folders named {FOLDERS[split]}"
-    else:
-        if not 0 < held_out < 1:
-            raise ValueError(f"held_out: expected a share between 0 and 1, found {held_out}")
-        every = max(2, round(1 / held_out))
-        chosen = [name for number, name in enumerate(names) if (number % every == 0) == (split == "validation")]
-        wanted = "2 meshes or more"
-    if not chosen:
-        raise ValueError(f"{folder}: expected {wanted} for the {split} scenes, found none")
-    return [folder / name for name in chosen]
+def cloud_scene(item: Item, points: int, dense_factor: float, rng: np.random.Generator) -> np.ndarray:
+    """A farthest point sample (p, 3) float32 of one point cloud, from a random first point, in the file's unit.
+
+    A cloud of more than dense_factor * points points is reduced at random to so many before.
+    """
+    most = round(dense_factor * points)
+    dense = read_cloud(item, most, rng) if isinstance(item, Path) else drawn(read_fragment(item), most, rng)
+    first = int(rng.integers(len(dense)))
+    return dense[farthest_points(dense, min(points, len(dense)), first)]
 
 
 def scene(

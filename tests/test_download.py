@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from st3d import download
-from st3d.download import download_modelnet10, download_mvtec_3d_ad, fetch, unpack
+from st3d.download import download_3dmatch, download_modelnet10, download_mvtec_3d_ad, fetch, unpack
 from st3d.runtime import read_json
 
 MESH = "bed/train/bed_0001.off"
@@ -47,6 +47,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self):
         self.content, self.cut, self.status, self.ranges = b"", 0, [], True
         self.asked: list[str | None] = []  # the Range of each request
+        self.paths: list[str] = []
         super().__init__(("127.0.0.1", 0), Handler)
 
     def url(self, name):
@@ -58,6 +59,7 @@ class Handler(BaseHTTPRequestHandler):
         server, content = self.server, self.server.content
         asked = self.headers.get("Range")
         server.asked.append(asked)
+        server.paths.append(self.path)
         if server.status:
             self.send_error(server.status.pop(0))
             return
@@ -144,6 +146,49 @@ def test_scans_come_as_a_tar(tmp_path, server, names):
     url = server.url("mvtec.tar.xz")
     download_mvtec_3d_ad(url=url, archive="", md5=md5(server.content), retries=1, output=output)
     assert set(members) | {"complete.json"} <= set(files(output))
+
+
+def scene(tmp_path, server, name="7-scenes-redkitchen", **changes):
+    url = server.url("scene-fragments/{scene}.zip")
+    flags = {"scene": name, "url": url, "archive": "", "retries": 2, "output": tmp_path / "data" / "3dmatch" / name}
+    download_3dmatch(**flags | changes)
+    return files(flags["output"])
+
+
+@pytest.mark.parametrize("top", ["", "7-scenes-redkitchen/"])
+@pytest.mark.parametrize(
+    "members",
+    [("cloud_bin_0.ply", "cloud_bin_0.info.txt"), ("camera-intrinsics.txt", "seq-01/frame-000000.depth.png")],
+)
+def test_a_scene_of_3dmatch_comes_as_fragments_or_depth_images(tmp_path, server, top, members):
+    server.content = zipped(tmp_path / "made.zip", {top + name: "x" for name in members}).read_bytes()
+    found = scene(tmp_path, server)
+    assert set(members) | {"complete.json"} == {name for name in found if not name.startswith(".")}
+    assert server.paths == ["/scene-fragments/7-scenes-redkitchen.zip"]
+    made = read_json(tmp_path / "data" / "3dmatch" / "7-scenes-redkitchen" / "complete.json")
+    assert made["settings"]["url"] == server.url("scene-fragments/7-scenes-redkitchen.zip")
+    assert not list((tmp_path / "data" / "3dmatch").glob("*.zip*"))
+
+
+def test_a_copy_of_a_scene_is_taken_from_the_folder_of_copies(tmp_path, server):
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    zipped(copies / "hotel.zip", {"hotel/cloud_bin_7.ply": "x"})
+    assert "cloud_bin_7.ply" in scene(tmp_path, server, "hotel", archive=str(copies)) and server.asked == []
+    message = fault(scene, tmp_path, server, "kitchen", archive=str(copies))
+    assert message == f"{copies}/kitchen.zip: expected the archive of kitchen, found no such file"
+    zipped(copies / "other.zip", {"readme.txt": "x"})
+    message = fault(scene, tmp_path, server, "other", archive=str(copies))
+    assert "expected files like cloud_bin_*.ply or seq-*/*.depth.png, found none" in message
+
+
+def test_a_scene_that_is_not_there_is_one_line(tmp_path, server):
+    server.status = [404]
+    message = fault(scene, tmp_path, server, "attic")
+    assert message.startswith(
+        f"{server.url('scene-fragments/attic.zip')}: not fetched (the server answers 404 Not Found)"
+    )
+    assert message.endswith(f"put it at {tmp_path}/data/3dmatch/attic.zip and run this again")
 
 
 def test_a_broken_transfer_goes_on_where_it_stopped(tmp_path, server, meshes):
@@ -300,7 +345,7 @@ def test_an_address_must_be_http(tmp_path):
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from st3d.download import download_modelnet10
+from st3d.download import download_3dmatch, download_modelnet10
 resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, 9_000))  # the system refuses to write more, as a full disk does
 try:
     download_modelnet10(url=sys.argv[1], archive=sys.argv[2], md5="", retries=3, output=Path(sys.argv[3]))

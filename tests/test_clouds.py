@@ -1,0 +1,340 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from st3d.clouds import drawn, has_faces, read_cloud
+from st3d.points import farthest_points
+from st3d.scenes import cloud_scene
+
+MANY = 10**9
+CLOUD = np.array([[0, 0, 0], [1, 0, 0], [0, 2, 0], [0, 0, 3.5], [-1, -1, -1]], np.float32)
+METRES = arrays(np.float32, st.tuples(st.integers(1, 30), st.just(3)), elements=st.floats(-1e3, 1e3, width=32))
+FORMATS = ["bin", "npy", "xyz", "ply ascii", "ply binary_little_endian", "ply binary_big_endian"]
+FORMATS += ["pcd ascii", "pcd binary", "pcd binary_compressed"]
+
+
+def ply(points, form, kind="float"):
+    head = f"ply\nformat {form} 1.0\ncomment by hand\nelement vertex {len(points)}\nproperty uchar red\n"
+    head += "".join(f"property {kind} {axis}\n" for axis in "xyz") + "property int label\nend_header\n"
+    if form == "ascii":
+        return (head + "".join(f"7 {x!s} {y!s} {z!s} 12\n" for x, y, z in points)).encode()
+    order, size = ">" if "big" in form else "<", {"float": "f4", "double": "f8"}[kind]
+    rows = np.zeros(len(points), [("red", "u1"), *((axis, order + size) for axis in "xyz"), ("label", order + "i4")])
+    for axis, values in zip("xyz", points.T, strict=True):
+        rows[axis] = values
+    return head.encode() + rows.tobytes()
+
+
+def pcd(points, data, size=4):
+    """PCD by hand; compressed as literal runs, which LZF allows."""
+    head = "# .PCD v0.7 - Point Cloud Data file format\nVERSION 0.7\nFIELDS intensity x y z\n"
+    head += f"SIZE 4 {size} {size} {size}\nTYPE F F F F\nCOUNT 1 1 1 1\nWIDTH {len(points)}\nHEIGHT 1\n"
+    head += f"VIEWPOINT 0 0 0 1 0 0 0\nPOINTS {len(points)}\nDATA {data}\n"
+    if data == "ascii":
+        return (head + "".join(f"0.5 {x!s} {y!s} {z!s}\n" for x, y, z in points)).encode()
+    kind = f"<f{size}"
+    rows = np.zeros(len(points), [("intensity", "<f4"), ("x", kind), ("y", kind), ("z", kind)])
+    for axis, values in zip("xyz", points.T, strict=True):
+        rows[axis] = values
+    if data == "binary":
+        return head.encode() + rows.tobytes()
+    raw = b"".join(rows[name].tobytes() for name in rows.dtype.names)
+    packed = b"".join(bytes([len(raw[at : at + 32]) - 1]) + raw[at : at + 32] for at in range(0, len(raw), 32))
+    return head.encode() + np.array([len(packed), len(raw)], "<u4").tobytes() + packed
+
+
+def written(folder, form, points):
+    """A file with `points` in one of FORMATS."""
+    kind, _, sub = form.partition(" ")
+    path = folder / f"cloud.{kind}"
+    if kind == "bin":
+        np.column_stack([points, np.full(len(points), 0.5)]).astype("<f4").tofile(path)
+    elif kind == "npy":
+        np.save(path, points)
+    elif kind == "xyz":
+        path.write_text("".join(f"{x!s} {y!s} {z!s}\n" for x, y, z in points))
+    else:
+        path.write_bytes({"ply": ply, "pcd": pcd}[kind](points, sub))
+    return path
+
+
+def itodd(folder, scan):
+    """An ITODD scan (h, w, 3) as its three images."""
+    for axis, image in zip("xyz", np.moveaxis(scan, 2, 0), strict=True):
+        tifffile.imwrite(folder / f"3d_long_baseline_{axis}.tif", image)
+    return folder / "3d_long_baseline_x.tif"
+
+
+def whole(path):
+    return read_cloud(path, MANY, np.random.default_rng(0))
+
+
+def fault(path, content=None):
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError) as caught:
+        whole(path)
+    assert "\n" not in str(caught.value) and str(caught.value).startswith(f"{path}: ")
+    return str(caught.value).removeprefix(f"{path}: ")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@given(points=METRES)
+@settings(max_examples=15, deadline=None)
+def test_what_is_written_comes_back(tmp_path_factory, form, points):
+    found = whole(written(tmp_path_factory.mktemp("cloud"), form, points))
+    assert found.dtype == np.float32 and found.shape == points.shape
+    low, high = points.min(axis=0), points.max(axis=0)
+    far = np.abs([low, high]).max() > 100 * (high - low).max()
+    if far and form[:3] in ("xyz", "ply"):  # doubles, as trimesh and numpy give them, are moved to the origin
+        points = (points - (low.astype(float) + high) / 2).astype(np.float32)
+    assert np.array_equal(found, points)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_points_that_are_not_finite_are_left_out(tmp_path, form):
+    points = CLOUD.copy()
+    points[1, 1], points[3, 0] = np.nan, np.inf
+    assert np.array_equal(whole(written(tmp_path, form, points)), CLOUD[[0, 2, 4]])
+    assert "found NaN or infinity in all 5" in fault(written(tmp_path, form, CLOUD * np.nan))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_sample_is_a_random_subset_in_the_files_order(tmp_path, form, rng):
+    points = rng.random((200, 3)).astype(np.float32)
+    points[rng.random(200) < 0.3] = np.nan
+    path = written(tmp_path, form, points)
+    kept = whole(path)
+    some = [read_cloud(path, 20, np.random.default_rng(seed)) for seed in range(60)]
+    assert all(cloud.shape == (20, 3) for cloud in some)
+    places = np.array([[np.flatnonzero((kept == point).all(axis=1))[0] for point in cloud] for cloud in some])
+    assert (np.diff(places, axis=1) > 0).all()
+    assert np.bincount(places.ravel(), minlength=len(kept)).max() < 25  # 60 * 20 / 140 = 9 each on average
+    assert np.array_equal(some[7], read_cloud(path, 20, np.random.default_rng(7)))
+
+
+def test_every_point_is_as_likely(rng):
+    table = np.arange(30.0).reshape(10, 3)
+    times = np.zeros(10)
+    for _ in range(2000):
+        times[(drawn(table, 3, rng)[:, 0] / 3).astype(int)] += 1
+    assert np.abs(times - 600).max() < 5 * (600 * 0.7) ** 0.5
+
+
+@pytest.mark.parametrize("make", [lambda p: ply(p, "binary_big_endian", "double"), lambda p: pcd(p, "binary", 8)])
+def test_doubles_far_from_the_origin_keep_their_decimals(tmp_path, make):
+    utm = np.array([[691_000.125, 5_335_000.5, 520.25]]) + CLOUD
+    path = tmp_path / ("a.ply" if make(utm)[:3] == b"ply" else "a.pcd")
+    path.write_bytes(make(utm))
+    found = whole(path)
+    assert np.allclose(found - found[0], CLOUD - CLOUD[0], atol=1e-6) and np.abs(found).max() < 5
+
+
+def test_numpys_files_may_have_other_columns_orders_and_types(tmp_path):
+    path = tmp_path / "a.npy"
+    for table in (
+        np.asfortranarray(np.column_stack([CLOUD, CLOUD])),
+        np.column_stack([CLOUD, CLOUD[:, :1]]).astype(">f8"),
+        (CLOUD * 2).astype(np.int16),
+    ):
+        np.save(path, table)
+        assert np.array_equal(whole(path), table[:, :3].astype(np.float32))
+
+
+def test_text_may_have_titles_comments_blank_lines_and_further_columns(tmp_path):
+    path = tmp_path / "a.xyz"
+    rows = "".join(f"{x} {y}\t{z} 255 0 note\r\n\r\n" for x, y, z in CLOUD)
+    path.write_text("# by hand\n// and more\n5\nx y z red\n" + rows)
+    assert np.array_equal(whole(path), CLOUD)
+
+
+def test_an_itodd_scan_is_its_three_images_without_what_the_sensor_did_not_see(tmp_path, rng):
+    scan = rng.random((6, 5, 3), np.float32) + 0.5
+    scan[0, 0], scan[2, 3, 2], scan[4, 4, 0] = 0, 0, np.nan
+    path = itodd(tmp_path, scan)
+    seen = np.isfinite(scan).all(axis=2) & (scan[..., 2] != 0)
+    assert seen.sum() == 27 and np.array_equal(whole(path), scan[seen])
+    (tmp_path / "3d_long_baseline_y.tif").write_bytes(path.read_bytes()[:100])
+    assert "found a cut or foreign 3d_long_baseline_y.tif" in fault(path)
+    tifffile.imwrite(tmp_path / "3d_long_baseline_y.tif", scan[:3, :, 1])
+    assert "expected images of floats with 1 channel and equal sides" in fault(path) and "3 x 5" in fault(path)
+    (tmp_path / "3d_long_baseline_y.tif").unlink()
+    assert fault(path) == "expected 3d_long_baseline_y.tif beside it, found none"
+
+
+def test_a_bin_file_has_16_bytes_a_point(tmp_path):
+    path = written(tmp_path, "bin", CLOUD)
+    wanted = "expected x, y, z, reflectance as float32, 16 bytes a point, found"
+    assert fault(path, path.read_bytes()[:-5]) == f"{wanted} 75 bytes"
+    assert fault(path, b"") == f"{wanted} 0 bytes"
+
+
+def test_a_ply_without_points_is_refused(tmp_path):
+    path = tmp_path / "a.ply"
+    for form in ("ascii", "binary_little_endian"):
+        assert fault(path, ply(CLOUD[:0], form)) == "expected a PLY file with points, found no vertices"
+    assert "found no vertices" in fault(path, b"ply\nformat ascii 1.0\nend_header\n")
+    assert "x, y and z, found red, u, y" in fault(
+        path, ply(CLOUD, "ascii").replace(b" x\n", b" u\n").replace(b"y z", b"")
+    )
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_cut_file_is_refused_in_one_line(tmp_path, form):
+    path = written(tmp_path, form, CLOUD)
+    content = path.read_bytes()
+    last = len(content.splitlines()[-1]) + 1 if "ascii" in form or form == "xyz" else 0
+    for length in {0, 2, len(content) // 3, len(content) - last - 1, len(content) - max(3, last - 4), len(content) - 3}:
+        if form == "xyz" and length in (len(content) // 3, len(content) - last - 1, len(content) - 3):
+            continue  # whole lines, or a number that lost digits: nothing tells
+        if "ascii" in form and length == len(content) - 3:
+            continue
+        message = fault(path, content[:length])
+        assert message.startswith("expected ")
+        if form in ("pcd binary", "pcd binary_compressed") and length > len(content) - 10:
+            assert "bytes, found" in message and message.endswith("the file is cut")
+
+
+@pytest.mark.parametrize("data", ["ascii", "binary"])
+def test_a_header_that_promises_too_much_takes_no_memory(tmp_path, data):
+    content = pcd(CLOUD, data).replace(b"POINTS 5", b"POINTS 99999999999")
+    assert fault(tmp_path / "a.pcd", content).endswith("the file is cut")
+
+
+@pytest.mark.parametrize("kind", ["npy", "pcd", "ply", "xyz"])
+def test_a_foreign_file_is_refused_in_one_line(tmp_path, kind, rng):
+    for content in (b"hello world\n" * 50, rng.bytes(1000), b"\0" * 1000, b"\n" * 50, b"PK\3\4" + rng.bytes(100)):
+        assert fault(tmp_path / f"a.{kind}", content).startswith("expected ")
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        (b"POINTS 5", b"POINTS 0", "expected points, found 0"),
+        (b"POINTS 5", b"POINTS many", "expected POINTS"),
+        (b"FIELDS intensity x", b"FIELDS intensity u", "expected fields x, y and z, found intensity, u, y, z"),
+        (b"SIZE 4 4 4 4", b"SIZE 4 4", "a SIZE and COUNT of each field"),
+        (b"DATA ascii", b"DATA brotli", "expected DATA ascii, binary or binary_compressed, found brotli"),
+    ],
+)
+def test_a_pcd_header_that_lies_is_refused(tmp_path, old, new, message):
+    content = pcd(CLOUD, "ascii")
+    assert old in content and message in fault(tmp_path / "a.pcd", content.replace(old, new))
+
+
+def test_damaged_compression_is_refused(tmp_path):
+    content = pcd(CLOUD, "binary_compressed")
+    start = content.index(b"compressed\n") + len(b"compressed\n")
+    packed = np.frombuffer(content[start : start + 4], "<u4")[0]
+    lies = np.array([packed, 12], "<u4").tobytes()
+    assert "expected 80 bytes of 5 points, found 12" in fault(
+        tmp_path / "a.pcd", content[:start] + lies + content[start + 8 :]
+    )
+    damaged = content[: start + 8] + b"\xff" * int(packed)
+    assert fault(tmp_path / "a.pcd", damaged).startswith("expected 5 points, found 0")
+
+
+def test_other_arrays_and_endings_are_refused(tmp_path):
+    path = tmp_path / "a.npy"
+    for table, found in (
+        (CLOUD[:, :2], "float32 of shape 5 x 2"),
+        (CLOUD.ravel(), "float32 of shape 15"),
+        (CLOUD.astype(complex), "complex128"),
+        (CLOUD.astype(str), "<U32"),
+    ):
+        np.save(path, table)
+        assert f"found {found}" in fault(path)
+    np.save(path, np.array([[{}, {}, {}]]), allow_pickle=True)
+    assert "expected a whole NPY file of numbers" in fault(path)
+    np.save(path, CLOUD[:0])
+    assert fault(path).startswith("expected ")
+    assert "expected a point cloud ending in .bin, .npy, .pcd, .ply, .xyz, _x.tif, found '.las'" in fault(
+        tmp_path / "a.las", b"x"
+    )
+    assert fault(tmp_path / "none.bin") == "expected a point cloud, found no such file"
+
+
+def test_words_among_the_numbers_are_refused_with_their_line(tmp_path):
+    message = fault(tmp_path / "a.xyz", b"1 2 3\n4 5 6\n7 eight 9\n")
+    assert "expected numbers in the first three columns" in message and "row 2" in message
+    assert "with white space between them, found '1,2,3'" in fault(tmp_path / "a.xyz", b"1,2,3\n4,5,6\n")
+
+
+def test_a_mesh_is_told_from_a_cloud_by_its_header(tmp_path):
+    path = tmp_path / "a.ply"
+    path.write_bytes(ply(CLOUD, "ascii"))
+    assert not has_faces(path)
+    lists = b"element face 1\nproperty list uchar int vertex_indices\nend_header"
+    path.write_bytes(ply(CLOUD, "ascii").replace(b"end_header", lists) + b"3 0 1 2\n")
+    assert has_faces(path) and np.array_equal(whole(path), CLOUD)
+    path.write_bytes(ply(CLOUD, "ascii").replace(b"end_header", lists.replace(b"face 1", b"face 0")))
+    assert not has_faces(path) and np.array_equal(whole(path), CLOUD)
+
+
+READ = """
+import sys
+from pathlib import Path
+import numpy as np
+from st3d.clouds import read_cloud
+for name in sys.argv[1:]:
+    try:
+        read_cloud(Path(name), 10, np.random.default_rng(0))
+    except ValueError:
+        pass
+"""
+
+
+def test_the_libraries_say_nothing_on_the_terminal(tmp_path):
+    paths = []
+    for at, form in enumerate(FORMATS):
+        (tmp_path / str(at)).mkdir()
+        path = written(tmp_path / str(at), form, CLOUD)
+        cut = path.with_stem("cut")
+        cut.write_bytes(path.read_bytes()[:-7])
+        paths += [path, cut]
+    broken = tmp_path / "broken.pcd"
+    content = pcd(CLOUD, "binary_compressed")
+    broken.write_bytes(content[:-20] + b"\xff" * 20)
+    done = subprocess.run([sys.executable, "-c", READ, *paths, broken], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("number, count", [(0, 115_384), (1, 120_268), (2, 126_891)])
+def test_a_real_kitti_scan_is_read(shared_data, number, count):
+    points = whole(shared_data / "kitti_velodyne" / f"{number:06d}.bin")
+    assert points.shape == (count, 3) and np.isfinite(points).all()
+    reach = np.linalg.norm(points, axis=1)
+    assert 40 < reach.max() < 125  # m; the laser reaches 120 m
+    assert -30 < points[:, 2].min() < -1.5  # the street lies 1.73 m below the sensor
+
+
+@pytest.mark.parametrize("name, count", [("cloud_bin_0.ply", 258_342), ("cloud_bin_1.ply", 268_977)])
+def test_a_real_3dmatch_fragment_is_read(shared_data, name, count):
+    path = shared_data / "3dmatch" / name
+    points = whole(path)
+    assert not has_faces(path) and points.shape == (count, 3) and np.isfinite(points).all()
+    assert 1 < np.ptp(points, axis=0).max() < 6  # m
+
+
+@pytest.mark.parametrize("name", ["kitti_velodyne/000000.bin", "3dmatch/cloud_bin_0.ply"])
+def test_a_thinned_real_cloud_is_a_farthest_point_sample_of_the_reduced_one(shared_data, name):
+    path = shared_data / name
+    thinned = cloud_scene(path, 4000, 1.5, np.random.default_rng([3, 0, 7]))
+    rng = np.random.default_rng([3, 0, 7])
+    reduced = read_cloud(path, 6000, rng)
+    first = rng.integers(6000)
+    assert np.array_equal(thinned, reduced[farthest_points(reduced, 4000, first)])
+    assert np.array_equal(thinned[0], reduced[first])
+
+
+def test_a_real_scan_of_64000_points_is_thinned_from_the_whole_scan(shared_data):
+    path = shared_data / "kitti_velodyne" / "000000.bin"
+    thinned = cloud_scene(path, 64_000, 4.0, np.random.default_rng(5))
+    points, rng = whole(path), np.random.default_rng(5)
+    assert np.array_equal(thinned, points[farthest_points(points, 64_000, rng.integers(len(points)))])
