@@ -3,8 +3,7 @@
 import io
 import logging
 import math
-import pickle
-import zipfile
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from st3d.errors import short
 from st3d.optimizer import Adam
 from st3d.runtime import FORMAT, atomic, digest, sha256
 
@@ -27,21 +27,34 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
         temporary.write_bytes(memory.getbuffer())
 
 
-def load(path: Path, kind: str) -> dict[str, Any]:
-    """Read a `kind` ("teacher", "student", "progress") onto the CPU; anything else in the file is an error."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise ValueError(f"{path}: expected a {kind}, found no such file") from None
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, zipfile.BadZipFile, KeyError) as error:
-        reason = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
-        raise ValueError(f"{path}: expected a {kind} of st3d, found a cut or foreign file ({reason})") from None
-    if not isinstance(content, dict) or content.get("kind") != kind:
+def load(path: Path, *kinds: str) -> dict[str, Any]:
+    """Read one of `kinds` ("teacher", "student", "progress") onto the CPU; anything else in the file is an error."""
+    kind = kinds[0]  # what is usually meant
+    content = read_tensors(path, f"a {kind}", " of st3d")
+    if not isinstance(content, dict) or content.get("kind") not in kinds:
         found = content.get("kind", "no kind") if isinstance(content, dict) else type(content).__name__
         raise ValueError(f"{path}: expected a {kind} of st3d, found {found}")
     if content["format"] != FORMAT:
         raise ValueError(f"{path}: expected format {FORMAT}, found {content['format']}; train it again")
     return content
+
+
+def read_tensors(path: Path, what: str, whose: str = "", harmless: Sequence[Any] = ()) -> Any:
+    """What torch.save wrote to `path`, on the CPU; a cut file, or one that needs other classes, is an error.
+
+    Nothing in the file is run: only tensors, numbers, texts and containers of them are read, and `harmless` classes.
+    """
+    try:
+        with torch.serialization.safe_globals(list(harmless)):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise ValueError(f"{path}: expected {what}, found no such file") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # a foreign pickle raises anything
+        refused = re.search(r"Unsupported global: GLOBAL ([\w.]+)", str(error))
+        reason = f"it needs {refused[1]}, which is not read" if refused else short(error)
+        raise ValueError(f"{path}: expected {what}{whose}, found a cut or foreign file ({reason})") from None
 
 
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
