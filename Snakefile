@@ -19,6 +19,7 @@ include: "rules/thin.smk"  # scans, thinned
 include: "rules/graph.smk"  # nearest neighbours
 include: "rules/scale.smk"  # the length unit of a training set
 include: "rules/teacher.smk"  # pretraining
+include: "rules/extractors.smk"  # what a student can learn from beside the teacher
 include: "rules/student.smk"  # one student per category
 include: "rules/frame.smk"  # scans as voxel grids and depth images
 include: "rules/gan.smk"  # MVTec 3D-AD's own methods, per category
@@ -56,7 +57,7 @@ rule table3:
 
 
 rule table4:
-    """AU-PRO of other ways to train."""
+    """AU-PRO of other ways to train, other pretraining data and other feature extractors."""
     input:
         "<results>/tables/table4.csv",
 

@@ -19,7 +19,7 @@ import torch
 from benchmarks.measure import ROOT, THREADS, machine_rates
 from st3d import runtime
 
-NAMES = ("network", "teacher", "points", "harmonic", "pro", "scans", "baselines", "gpu")
+NAMES = ("network", "teacher", "points", "harmonic", "pro", "scans", "baselines", "extractors", "gpu")
 RESULTS, PAGE, PLOT = ROOT / "results", ROOT / "docs/performance.md", ROOT / "docs/growth.png"
 
 

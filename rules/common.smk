@@ -1,6 +1,7 @@
 """The checked config, and what the rules ask of it. Only rules read the config; stages get flags."""
 
 import fcntl
+import functools
 import os
 import sys
 
@@ -10,9 +11,13 @@ from snakemake.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 sys.path.insert(0, workflow.basedir)  # with --sdm conda, snakemake's own Python need not have st3d
-from st3d.config import MODELNET10, MVTEC_3D_AD, SIMULATED, STAGES, Study, listing
+from st3d.config import MODELNET10, MVTEC_3D_AD, REGISTERED, SIMULATED, SOURCES, STAND_INS, THREE_D_MATCH
+from st3d.config import Study, in_order, listing
 from st3d.fingerprint import fingerprint
+from st3d.stages import EXTRACTORS, OTHERS, STAGES
 
+if isinstance(config.get("variants"), dict):  # else Study says what is wrong
+    config["variants"] = in_order(config["variants"], Path(workflow.basedir, "config.yaml"))
 try:
     study = Study(config, Path(workflow.basedir, "config.schema.yaml"))
 except ValueError as error:
@@ -26,21 +31,10 @@ pathvars:
 
 
 wildcard_constraints:
-    variant="[a-z][a-z0-9_]*",
+    variant="[a-z0-9][a-z0-9_]*",
     category="|".join(config["categories"]),
     split="train|validation|test",
     part=r"\d+",
-
-
-CHAINS = {  # method: the modules that lead to its scores
-    "3d_st": ("scenes", "thin", "graph", "scale", "teacher", "student", "maps", "score"),
-    "voxel_gan": ("frame", "voxels", "gan", "maps", "score"),
-    "voxel_ae": ("frame", "voxels", "autoencoder", "maps", "score"),
-    "voxel_vm": ("frame", "voxels", "variation", "maps", "score"),
-    "depth_gan": ("frame", "depth", "gan", "maps", "score"),
-    "depth_ae": ("frame", "depth", "autoencoder", "maps", "score"),
-    "depth_vm": ("frame", "depth", "variation", "maps", "score"),
-}
 
 
 # Snakemake 9 forgets a profile's `resources: gpu=1` when --resources names anything else, and takes gpu=0 for "no limit".
@@ -131,33 +125,49 @@ def made_by(stage, pattern, **lists):
     return paths
 
 
-def parts(source, split):
-    """The numbers of a split's parts; source: scenes or thin."""
-    section = config[source]
-    names = {"train": "training_parts", "validation": "validation_parts"}
-    return range(section[names[split]] if source == "scenes" else section["parts"])
+SPLITS = {"train": "training", "validation": "validation"}  # and the keys of section scenes
+
+
+def parts_of_scenes(split):
+    """A function of the wildcards: the numbers of the parts of a split of the scenes."""
+    return lambda wildcards: range(study.variants[wildcards.variant]["scenes"][f"{SPLITS[split]}_parts"])
 
 
 def scenes_of(split):
     """An input function: the graphs of a split of the scenes."""
-    return made_by(
-        "graph_scenes", "<results>/graph/{variant}/scenes/{split}_{part}.h5", split=split, part=parts("scenes", split)
-    )
+    pattern = "<results>/graph/{variant}/scenes/{split}_{part}.h5"
+    return made_by("graph_scenes", pattern, split=split, part=parts_of_scenes(split))
 
 
 def scans_of(split):
     """An input function: the graphs of a split of the rule's category."""
-    return made_by(
-        "graph_scans", "<results>/graph/{variant}/{category}/{split}_{part}.h5", split=split, part=parts("thin", split)
-    )
+    pattern = "<results>/graph/{variant}/{category}/{split}_{part}.h5"
+    return made_by("graph_scans", pattern, split=split, part=range(config["thin"]["parts"]))
+
+
+def given_weights(stage):
+    """An input function: weights of the user's own for an extractor; none if it is trained here."""
+    return lambda wildcards: study.variants[wildcards.variant][stage]["weights"] or []
+
+
+def unless_given(stage, paths):
+    """An input function: `paths`, which the training of an extractor needs; none if its weights are given."""
+    return lambda wildcards: [] if given_weights(stage)(wildcards) else paths(wildcards)
+
+
+def extractor_of(wildcards):
+    """An input function: what the variant's students learn from."""
+    method = study.variants[wildcards.variant]["extractor"]["method"]
+    pattern = "<results>/{maker}/{variant}/{method}.pt"
+    return made_by(EXTRACTORS[method], pattern, maker=EXTRACTORS[method], method=method)(wildcards)
 
 
 def models_of(wildcards):
     """An input function: what the variant's method learned of the rule's category."""
     method = study.method(wildcards.variant)
     if method == "3d_st":
-        teacher = made_by("teacher", "<results>/teacher/{variant}/teacher.pt")
-        return teacher(wildcards) + made_by("student", "<results>/student/{variant}/{category}/student.pt")(wildcards)
+        student = made_by("student", "<results>/student/{variant}/{category}/student.pt")
+        return extractor_of(wildcards) + student(wildcards)
     return made_by(method, "<results>/{method}/{variant}/{category}/model.pt", method=method)(wildcards)
 
 
@@ -170,17 +180,6 @@ def test_of(wildcards):
     return made_by(source, "<results>/{source}/{variant}/{category}/test.h5", source=source)(wildcards)
 
 
-def mesh_folders():
-    """The mesh folders in config's order: pairs of folder, and the file that says it is complete (none: a user's own)."""
-    known = {
-        SIMULATED: (f"{config['data']}/furniture",) * 2,
-        MODELNET10: (f"{config['data']}/modelnet10",) * 2,
-    }
-    found = [known.get(source, (source, None)) for source in study.mesh_sources()]
-    return [(path, made and f"{made}/complete.json") for path, made in found]
-
-
-MESHES = mesh_folders()
 DATASET = {
     SIMULATED: f"{config['data']}/simulated",
     MVTEC_3D_AD: f"{config['data']}/mvtec_3d_ad",
@@ -193,12 +192,63 @@ def scans_complete(wildcards):
     return made.get(config["dataset"], [])
 
 
+FOLDERS = (
+    {name: f"{config['data']}/{name}" for name in (MODELNET10, THREE_D_MATCH, *STAND_INS)}
+    | {SIMULATED: f"{config['data']}/furniture"}
+    | {name: config["download"][name]["folder"] for name in REGISTERED}
+)
+
+
+def sources(wildcards):
+    """A params function: the folders that the variant's scenes are made of."""
+    return [FOLDERS.get(name, name) for name in study.variants[wildcards.variant]["scenes"]["source"]]
+
+
+def sources_complete(wildcards):
+    """An input function: the files that say that what is made or downloaded for the scenes is all there."""
+    made = []
+    for name in study.variants[wildcards.variant]["scenes"]["source"]:
+        if name == THREE_D_MATCH:
+            made += expand("<data>/3dmatch/{scene}/complete.json", scene=config["download"][THREE_D_MATCH]["scenes"])
+        elif name in SOURCES and name not in REGISTERED:
+            made.append(f"{FOLDERS[name]}/complete.json")
+    return made
+
+
+def origin(wildcards):
+    """A params function: where to get the variant's sources that only their users can fetch."""
+    names = study.variants[wildcards.variant]["scenes"]["source"]
+    return " ".join(config["download"][name]["url"] for name in names if name in REGISTERED)
+
+
+def sources_listing(wildcards):
+    """A params function: what is in the users' own folders; a file more or less there makes the scenes anew."""
+    names = study.variants[wildcards.variant]["scenes"]["source"]
+    own = [FOLDERS.get(name, name) for name in names if name not in SOURCES or name in REGISTERED]
+    return digest_of_own([Path(path) for path in own])
+
+
+@functools.cache
+def listed(path):
+    return listing(path)
+
+
 def digest_of_own(paths):
     """Hashes of the listings of folders of the user's own: a file more or less there reruns their readers."""
-    return " ".join(listing(path) for path in paths)
+    return " ".join(listed(path) for path in paths)
 
 
-OWN_MESHES = digest_of_own([folder(path, "meshes") for path, made in MESHES if made is None])
+for name in study.running:
+    if study.method(name) == "3d_st":
+        chosen = study.variants[name]
+        for source in chosen["scenes"]["source"]:
+            if source not in SOURCES:
+                folder(source, "meshes" if source in study.variants["base"]["scenes"]["source"] else "scenes.source")
+        for stage in OTHERS:
+            given = chosen[stage].get("weights")
+            if given and EXTRACTORS[chosen["extractor"]["method"]] == stage and not Path(given).is_file():
+                sys.exit(f"config: {stage}.weights: {given}: expected a file, found none")
+
 OWN_SCANS = (
     {}
     if config["dataset"] in (SIMULATED, MVTEC_3D_AD)

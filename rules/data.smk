@@ -22,6 +22,30 @@ rule furniture:
         "python -m st3d furniture --output {params.folder} {params.settings} --code {params.code} 2> {log}"
 
 
+rule stand_ins:
+    """Simulated point clouds in the place of a sensor's data set."""
+    output:
+        "<data>/{source}/complete.json",
+    log:
+        "<data>/logs/{source}.log",
+    benchmark:
+        "<data>/logs/{source}.benchmark.tsv"
+    wildcard_constraints:
+        source="|".join(STAND_INS),
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        folder=folder_of,
+        settings=settings("stand_ins"),
+        code=fingerprint("stand_ins"),
+    shell:
+        "python -m st3d stand_ins --source {wildcards.source} --output {params.folder} {params.settings}"
+        " --code {params.code} 2> {log}"
+
+
 rule simulation:
     """Simulated scans of one category in MVTec 3D-AD's layout."""
     output:
@@ -78,3 +102,23 @@ rule download_mvtec_3d_ad:
         settings=settings("download.mvtec_3d_ad", "download.retries"),
     shell:
         "python -m st3d download_mvtec_3d_ad --output {params.folder} {params.settings} 2> {log}"
+
+
+rule download_3dmatch:
+    """The fragments of one of 3DMatch's scenes."""
+    output:
+        "<data>/3dmatch/{scene}/complete.json",
+    log:
+        "<data>/logs/download_3dmatch_{scene}.log",
+    wildcard_constraints:
+        scene="|".join(config["download"][THREE_D_MATCH]["scenes"]),
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=600,
+    params:
+        folder=folder_of,
+        settings=settings("download.3dmatch.url", "download.3dmatch.archive", "download.retries"),
+    shell:
+        "python -m st3d download_3dmatch --scene {wildcards.scene} --output {params.folder} {params.settings} 2> {log}"

@@ -2,9 +2,9 @@
 
 
 rule student:
-    """Train a category's student to match the teacher's normalised descriptors."""
+    """Train a category's student to match the teacher's, or another extractor's, normalised descriptors."""
     input:
-        teacher=made_by("teacher", "<results>/teacher/{variant}/teacher.pt"),
+        teacher=extractor_of,
         train=scans_of("train"),
         validation=scans_of("validation"),
         scale=made_by("scale_scans", "<results>/scale/{variant}/{category}.json"),

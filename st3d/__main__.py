@@ -14,15 +14,20 @@ import cyclopts
 STAGES = {
     # stage: one line for `python -m st3d --help`, which imports no stage
     "furniture": "Simulate furniture meshes in ModelNet10's kinds and layout.",
+    "stand_ins": "Simulate point clouds in the place of Semantic KITTI, 3DMatch or MVTec ITODD.",
     "simulation": "Simulate one category's scans in MVTec 3D-AD's layout.",
     "download_modelnet10": "Fetch ModelNet10's meshes.",
     "download_mvtec_3d_ad": "Fetch MVTec 3D-AD's scans.",
-    "scenes": "Place meshes at random into scenes and thin these to points.",
+    "download_3dmatch": "Fetch the fragments of one of 3DMatch's scenes.",
+    "scenes": "Place meshes at random into scenes, or take point clouds, and thin these to points.",
     "thin": "Drop a scan's invalid pixels and thin it by farthest point sampling.",
     "graph": "Find each point's nearest neighbours.",
     "scale": "Measure the mean distance of a point to its neighbours.",
     "teacher": "Pretrain the teacher on scenes.",
-    "student": "Train one category's student on the teacher's descriptors.",
+    "pretrain_fcgf": "Pretrain FCGF on scenes, or take given weights.",
+    "pretrain_ppf_foldnet": "Pretrain PPF-FoldNet on scenes, or take given weights.",
+    "fpfh": "Say what fast point feature histograms are made of.",
+    "student": "Train one category's student on the teacher's, or another extractor's, descriptors.",
     "frame": "Find a category's bounding box, background plane and camera.",
     "voxels": "Turn one split's scans into voxel grids.",
     "depth": "Turn one split's scans into depth images.",
@@ -41,6 +46,7 @@ STAGES = {
 WHERE = {  # commands that do not live in the module of their own name
     "download_modelnet10": "download",
     "download_mvtec_3d_ad": "download",
+    "download_3dmatch": "download",
     "inspect": "detector",
 }
 

@@ -22,9 +22,11 @@ VALUES = {
 ORIGIN = ("source", "dataset", "code", "scale", "categories")
 
 
+MORE = {"table3": ("device",), "table4": ("weights",)}  # weights: what the students learned from
+
+
 def columns(table: str) -> tuple[str, ...]:
-    device = ("device",) if table == "table3" else ()
-    return (*KEYS[table], *VALUES.get(table, (*CATEGORIES, "mean")), *ORIGIN, *device)
+    return (*KEYS[table], *VALUES.get(table, (*CATEGORIES, "mean")), *ORIGIN, *MORE.get(table, ()))
 
 
 def comparable(value: Any) -> Any:

@@ -13,60 +13,17 @@ from typing import Any
 import jsonschema
 import yaml
 
-Settings = dict[str, Any]
+from st3d.stages import BASELINES, EXTRACTORS, MODULE_OF, OTHERS, STAGES, VARIABLE, Settings, chain, sees, value
 
 SIMULATED, MVTEC_3D_AD, MODELNET10 = "simulated", "mvtec_3d_ad", "modelnet10"
+THREE_D_MATCH, REGISTERED = "3dmatch", ("semantic_kitti", "itodd")  # the second: downloads that ask for a registration
+STAND_INS = ("simulated_kitti", "simulated_3dmatch", "simulated_itodd")
+SOURCES = (SIMULATED, MODELNET10, *STAND_INS, THREE_D_MATCH, *REGISTERED)  # of scenes, beside folders
 MVTEC_CATEGORIES = ("bagel", "cable_gland", "carrot", "cookie", "dowel", "foam", "peach", "potato", "rope", "tire")
 
 PAPER_WIDTHS = (64, 128)  # the descriptor widths of Tables 1 and 2
 
-BASELINES = ("voxel_gan", "voxel_ae", "voxel_vm", "depth_gan", "depth_ae", "depth_vm")  # MVTec 3D-AD's own methods
-MODELS = {"3d_st": "student"} | {name: name for name in BASELINES}  # method: the last stage before its maps
 LEAST_SIZE = 64  # pixels; the networks for depth images halve theirs five times, and one pixel left has no deviation
-
-# What a stage can see of the config, beside what the stages before it see; a test compares this with the rules.
-# Points and neighbours are stored once for the largest that any variant needs, and sliced: hence graph's single keys.
-STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    # stage: (stages before it, sections or section.key that it reads itself)
-    "scenes": ((), ("meshes", "furniture", "scenes")),
-    "thin": ((), ("dataset", "simulation", "thin")),
-    "graph_scenes": (("scenes",), ("graph.points",)),
-    "graph_scans": (("thin",), ("graph.points",)),
-    "scale_scenes": (("graph_scenes",), ("graph.neighbours",)),
-    "scale_scans": (("graph_scans",), ("graph.neighbours",)),
-    "teacher": (("scale_scenes",), ("network", "teacher")),
-    "student": (("teacher", "scale_scans"), ("student",)),
-    "frame": ((), ("dataset", "simulation", "thin.invalid", "frame")),
-    "voxels": (("frame",), ("augmentation", "voxels")),
-    "depth": (("frame",), ("augmentation", "depth")),
-    "voxel_gan": (("voxels",), ("detector", "voxel_gan")),
-    "voxel_ae": (("voxels",), ("detector", "voxel_ae")),
-    "voxel_vm": (("voxels",), ("detector", "voxel_vm")),
-    "depth_gan": (("depth",), ("detector", "depth_gan")),
-    "depth_ae": (("depth",), ("detector", "depth_ae")),
-    "depth_vm": (("depth",), ("detector", "depth_vm")),
-    "maps": (tuple(MODELS.values()), ("detector",)),  # of a variant, only its own method's stage is before it
-    "score": (("maps",), ("score",)),
-    "cost": (("scale_scans",), ("network", "cost")),
-}
-VARIABLE = (  # what a variant may set
-    "detector", "scenes", "thin", "graph", "network", "teacher", "student",
-    "frame", "augmentation", "voxels", "depth", *BASELINES, "score", "cost",
-)  # fmt: skip
-
-
-def sees(stage: str, method: str = "") -> frozenset[str]:
-    """The sections and keys that `stage` or any stage before it reads; with `method`, in a variant of that method."""
-    before, own = STAGES[stage]
-    if stage == "maps" and method:
-        before = (MODELS[method],)
-    return frozenset(own).union(*(sees(name, method) for name in before))
-
-
-def value(settings: Mapping[str, Any], name: str) -> Any:
-    """`settings` at `section` or `section.key`."""
-    section, _, key = name.partition(".")
-    return settings[section][key] if key else settings[section]
 
 
 class Study:
@@ -114,6 +71,35 @@ class Study:
         """How a variant finds defects: 3d_st, or one of the baselines."""
         return self.variants[variant]["detector"]["method"]
 
+    def modules(self, variant: str) -> list[str]:
+        """The modules of all stages that lead to a variant's scores."""
+        return sorted({MODULE_OF.get(stage, stage) for stage in chain("score", self.variants[variant])})
+
+    def group(self, variant: str) -> str:
+        """What part of Table 4 a variant belongs to by what it changes; empty where that does not say it."""
+        names = self.changed(variant, "base")
+        changed = {name.partition(".")[0] for name in names}
+        if "scenes.source" in names and changed == {"scenes"}:
+            return "pretraining_dataset"
+        return "feature_extractor" if "extractor" in changed and changed <= {"extractor", *OTHERS} else ""
+
+    def pretraining(self, variant: str) -> str:
+        """The names of the data that a variant's scenes are made of."""
+        return "+".join(Path(source).name for source in self.variants[variant]["scenes"]["source"])
+
+    def weights(self, variant: str) -> str:
+        """Where the weights come from that a variant's student learns from; empty of a baseline."""
+        if self.method(variant) in BASELINES:
+            return ""
+        settings = self.variants[variant]
+        maker = EXTRACTORS[settings["extractor"]["method"]]
+        given = settings[maker].get("weights", "none")
+        if maker == "fpfh":
+            return "none"
+        if maker != "teacher" and given:
+            return f"given: {Path(given).name}"
+        return "random" if given == "random" else f"trained here on {self.pretraining(variant)}"
+
     def latent(self, variant: str) -> int:
         """The length of the latent vector of a variant's method; 0 where it has none."""
         return self.variants[variant].get(self.method(variant), {}).get("latent", 0)
@@ -121,8 +107,7 @@ class Study:
     def changed(self, variant: str, other: str) -> list[str]:
         """Which `section.key`s of a variant differ from another's of its method, among those that this method reads."""
         settings, others = self.variants[variant], self.variants[other]
-        method = self.method(variant)
-        read = sees("score", method) | (frozenset() if method in BASELINES else sees("cost"))
+        read = sees("score", settings) | (frozenset() if self.method(variant) in BASELINES else sees("cost"))
         return [
             f"{section}.{key}"
             for section in VARIABLE
@@ -165,15 +150,11 @@ class Study:
 
         return [variant for variant in self.running if shown(variant)]
 
-    def mesh_sources(self) -> list[str]:
-        meshes = self.config["meshes"]
-        return [meshes] if isinstance(meshes, str) else list(meshes)
-
     def _owners_of(self, stage: str) -> dict[str, str]:
         first: dict[str, str] = {}
         owners = {}
         for variant, settings in self.variants.items():
-            names = sorted(sees(stage, settings["detector"]["method"]))
+            names = sorted(sees(stage, settings))
             seen = json.dumps({name: value(settings, name) for name in names}, sort_keys=True)
             owners[variant] = first.setdefault(seen, variant)
         return owners
@@ -191,6 +172,9 @@ class Study:
                     raise ValueError(f"{where}.{key}: not a key of {section}; known keys: {known}")
                 settings[section][key] = _changed(settings[section][key], change)
         self._check(settings, f"config: variants.{variant}")
+        source = settings["scenes"]["source"]
+        source = self.config["meshes"] if source == "meshes" else source
+        settings["scenes"]["source"] = [source] if isinstance(source, str) else source
         self._check_detector(settings, f"config: variants.{variant}")
         points, neighbours = settings["graph"]["points"], settings["graph"]["neighbours"]
         if neighbours >= points:
@@ -226,6 +210,15 @@ class Study:
             for name in config["categories"]:
                 if name not in MVTEC_CATEGORIES:
                     raise ValueError(f"config: categories: {name} is unknown; known: {', '.join(MVTEC_CATEGORIES)}")
+
+
+def in_order(variants: Mapping[str, Any], defaults: Path) -> dict[str, Any]:
+    """`variants` in the order of the file `defaults`, then those that it lacks.
+
+    Snakemake puts what --configfile adds first, and the first declared variant owns what several share.
+    """
+    known = [name for name in yaml.safe_load(defaults.read_text())["variants"] if name in variants]
+    return {name: variants[name] for name in [*known, *(name for name in variants if name not in known)]}
 
 
 def flag(key: str, setting: Any) -> str:

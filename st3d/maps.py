@@ -90,7 +90,8 @@ def point_maps(pair: Pair, test: list[Path], device: torch.device) -> Iterator[M
         for cloud, graph in runtime.steps(clouds, "scans", len(scans)):
             if cloud.sample is None or cloud.size is None or cloud.pixel is None:
                 raise ValueError(f"{test[0]}: expected scans, found clouds without pixels")
-            yield Map(cloud.sample, score_map(pair.scores(graph), cloud.pixel, cloud.size), len(cloud.points))
+            scores = pair.scores(graph)
+            yield Map(cloud.sample, score_map(scores, cloud.pixel, cloud.size), len(scores))
 
 
 @torch.no_grad()
@@ -116,8 +117,11 @@ def image_maps(baseline: Baseline, test: Path, device: torch.device) -> Iterator
 
 
 def score_map(scores: Tensor, pixel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scores (n,) at `pixel` (n,) of an image of `size` (h, w), filled harmonically: (h, w) float32 (section 3.3)."""
-    place = torch.from_numpy(pixel.astype(np.int64)).to(scores.device)
+    """Scores (q,) at the first of `pixel` (n,) of an image of `size` (h, w), filled harmonically: (h, w) float32.
+
+    Section 3.3; q is n, or less where the teacher describes the first points of a cloud alone.
+    """
+    place = torch.from_numpy(pixel[: len(scores)].astype(np.int64)).to(scores.device)
     values, known = torch.zeros(size, device=scores.device), torch.zeros(size, dtype=torch.bool, device=scores.device)
     values.view(-1)[place] = scores
     known.view(-1)[place] = True

@@ -1,4 +1,4 @@
-"""Teacher and student as they are used: a trained pair, read from its two files."""
+"""Teacher, or another extractor, and student as they are used: a trained pair, read from its two files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,30 +10,47 @@ from torch import Tensor
 
 from st3d.aggregation import Graph
 from st3d.checkpoints import load, load_weights
+from st3d.extractors import Extractor, described, extractor_of, network_of
 from st3d.network import DescriptorNetwork
 
 
-def load_teacher(path: Path, device: torch.device, model: Mapping[str, Any] | None = None) -> DescriptorNetwork:
-    """The frozen teacher in `path`; if `model` (width, blocks, coordinates) is asked for, any other is an error."""
-    content = load(path, "teacher")
+def load_teacher(
+    path: Path, device: torch.device, scale: float, model: Mapping[str, Any] | None = None
+) -> DescriptorNetwork | Extractor:
+    """The frozen teacher, or other extractor, in `path`.
+
+    Parameters
+    ----------
+    path : what stages `teacher`, `pretrain_fcgf`, `pretrain_ppf_foldnet` or `fpfh` wrote
+    device : where it goes
+    scale : mean neighbour distance of the scans to describe, metres
+    model : width, blocks and coordinates that a teacher must have; None: any
+    """
+    content = load(path, "teacher", "extractor")
+    if content["kind"] == "extractor":
+        network = network_of(content["method"], content["model"])
+        if network is not None:
+            load_weights(network, content["weights"], path)
+            network.requires_grad_(False).eval().to(device)
+        return extractor_of(content["method"], content["model"], network, scale)
     if model is not None and content["model"] != dict(model):
         raise ValueError(f"{path}: expected a teacher of {dict(model)}, found {content['model']}")
-    network = DescriptorNetwork(**content["model"])
-    load_weights(network, content["weights"], path)
-    return network.requires_grad_(False).eval().to(device)
+    teacher = DescriptorNetwork(**content["model"])
+    load_weights(teacher, content["weights"], path)
+    return teacher.requires_grad_(False).eval().to(device)
 
 
 @dataclass(frozen=True)
 class Pair:
     """A teacher, a student of one category, and what standardises them.
 
-    mean, std : (d,) of the teacher's descriptors over the category's training scans
+    mean, std : (c,) of the teacher's descriptors over the category's training scans
     scale : mean neighbour distance of the training scans, metres
     points, neighbours : n and k that the student was trained with
     thin_seed : seed of the thinning's first point
     """
 
-    teacher: DescriptorNetwork
+    teacher: DescriptorNetwork | Extractor
     student: DescriptorNetwork
     mean: Tensor
     std: Tensor
@@ -44,9 +61,14 @@ class Pair:
 
     @torch.no_grad()
     def scores(self, graph: Graph) -> Tensor:
-        """Regression error per point of the cloud (n,): ||f_S - (f_T - mean) / std||, the score (section 3.3)."""
+        """Regression error per point: ||f_S - (f_T - mean) / std||, the score (section 3.3).
+
+        (n,) in the order of the cloud; of an extractor that describes the first points alone, of these.
+        """
         target = standardised(self.teacher.describe(graph), self.mean, self.std)
-        error = squared_error(self.student.describe(graph), target).sqrt()
+        error = squared_error(described(self.teacher, graph, self.student.describe(graph)), target).sqrt()
+        if self.teacher.describes is not None:
+            return error  # its rows are the first points in their order
         return error[torch.from_numpy(graph.rows).to(error.device)]
 
 
@@ -62,12 +84,12 @@ def squared_error(features: Tensor, target: Tensor) -> Tensor:
 
 def load_pair(teacher: Path, student: Path, device: torch.device, model: Mapping[str, Any] | None = None) -> Pair:
     """Teacher and student from their files; cut, of different widths, or not the `model` asked for: an error."""
-    network = load_teacher(teacher, device, model)
     content = load(student, "student")
+    network = load_teacher(teacher, device, content["scale"], model)
     learner = DescriptorNetwork(**content["model"])
     load_weights(learner, content["weights"], student)
-    if learner.width != network.width:
-        raise ValueError(f"{student}: expected the teacher's width {network.width}, found {learner.width}")
+    if learner.outputs != network.outputs:
+        raise ValueError(f"{student}: expected the teacher's width {network.outputs}, found {learner.outputs}")
     return Pair(
         network,
         learner.requires_grad_(False).eval().to(device),

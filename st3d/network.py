@@ -1,7 +1,7 @@
 """The descriptor network and its decoder (Bergmann and Sattlegger, section 3.1 and Figure 4).
 
-Letters: n points, k neighbours, d descriptor width, c channels inside a block, m reconstructed points,
-q descriptors that are asked for.
+Letters: n points, k neighbours, d width, c numbers in a descriptor (d, but for students of other extractors) or
+channels inside a block, m reconstructed points, q descriptors that are asked for.
 """
 
 from typing import Literal
@@ -71,9 +71,14 @@ class DescriptorNetwork(nn.Module):
     width : int, d, a multiple of 16
     blocks : int, residual blocks, each with its own weights and two aggregations
     coordinates : "relative" (G = p - q and its length) or "absolute" (p and q join G; the paper's ablation)
+    outputs : int, c, numbers in a descriptor where they are not d: a student's that learns another extractor's
     """
 
-    def __init__(self, width: int, blocks: int = 4, coordinates: Coordinates = "relative") -> None:
+    describes = None  # all points of a cloud
+
+    def __init__(
+        self, width: int, blocks: int = 4, coordinates: Coordinates = "relative", outputs: int | None = None
+    ) -> None:
         super().__init__()
         if width < 16 or width % 16:
             raise ValueError(f"network: expected a width that is a multiple of 16, found {width}")
@@ -81,12 +86,19 @@ class DescriptorNetwork(nn.Module):
             raise ValueError(f"network: expected a width of at most {MOST_WIDTH}, found {width}")
         if blocks < 1:
             raise ValueError(f"network: expected at least one block, found {blocks}")
+        if outputs is not None and outputs < 1:
+            raise ValueError(f"network: expected at least one output, found {outputs}")
         geometry = 4 if coordinates == "relative" else 10
         self.width, self.coordinates = width, coordinates
         self.blocks = nn.ModuleList(Block(width, geometry) for _ in range(blocks))
         self.hidden = nn.Linear(width, width)
-        self.output = nn.Linear(width, width)
+        self.output = nn.Linear(width, width if outputs is None else outputs)
         _initialise(self, SLOPE)
+
+    @property
+    def outputs(self) -> int:
+        """c, numbers in a descriptor."""
+        return self.output.out_features
 
     @property
     def hops(self) -> int:
@@ -94,11 +106,11 @@ class DescriptorNetwork(nn.Module):
         return AGGREGATIONS_PER_BLOCK * len(self.blocks)
 
     def forward(self, points: Tensor, neighbours: Tensor) -> Tensor:
-        """Descriptors (n, d) of `points` (n, 3), scaled, with `neighbours` (n, k), integers."""
+        """Descriptors (n, c) of `points` (n, 3), scaled, with `neighbours` (n, k), integers."""
         return self.describe(Graph(points, neighbours))
 
     def describe(self, graph: Graph) -> Tensor:
-        """Descriptors (n, d) of the rows of `graph`, or (q, d) of the q points that it is `around`."""
+        """Descriptors (n, c) of the rows of `graph`, or (q, c) of the q points that it is `around`."""
         features = torch.zeros(1, self.width, device=graph.points.device)  # one row stands for all points
         for number, block in enumerate(self.blocks, 1):
             features = block(graph, self.hops - AGGREGATIONS_PER_BLOCK * number, features)

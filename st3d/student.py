@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from st3d import runtime
 from st3d.aggregation import Graph
 from st3d.checkpoints import Progress, finished, run_hash, save
+from st3d.extractors import Extractor, described
 from st3d.inputs import Inputs
 from st3d.losses import regression
 from st3d.memory import Memory, ahead
@@ -24,7 +25,7 @@ from st3d.optimizer import Adam
 log = logging.getLogger("st3d")
 TRAINING, VALIDATION = 0, 1  # random streams
 
-Target = Callable[[int, Graph], Tensor]
+Features = Callable[[int, Graph], Tensor]
 
 
 def student(
@@ -55,7 +56,7 @@ def student(
 
     Parameters
     ----------
-    teacher : the pretrained model
+    teacher : the pretrained model that the student learns from: the teacher, or another extractor
     train : shards of the category's training scans
     validation : shards of its validation scans
     scale : JSON with the training scans' mean neighbour distance, metres
@@ -63,7 +64,7 @@ def student(
     curve : CSV of losses per epoch to write, in squared standard deviations
     points : n, points of a scan
     neighbours : k, neighbours of a point
-    width : d, numbers in a descriptor; the teacher's
+    width : d, the student's width; the teacher's. It gives as many numbers as the teacher does
     blocks : residual blocks; the teacher's
     coordinates : relative or absolute; the teacher's
     epochs : passes over the training scans
@@ -94,10 +95,11 @@ def student(
         if finished(student, "student", run) and curve.exists():
             log.info("%s is already there", student)
             return
-        model = {"width": width, "blocks": blocks, "coordinates": coordinates}
-        frozen = load_teacher(teacher, where, model)
+        model: dict[str, Any] = {"width": width, "blocks": blocks, "coordinates": coordinates}
+        frozen = load_teacher(teacher, where, s, model)
+        model["outputs"] = frozen.outputs
         torch.manual_seed(seed)
-        network = DescriptorNetwork(width, blocks, coordinates).to(where)
+        network = DescriptorNetwork(**model).to(where)
         optimizer = Adam(network.parameters(), learning_rate, weight_decay)
 
         def scan(clouds: Inputs, stream: int, epoch: int, index: int) -> tuple[int, Graph]:
@@ -107,10 +109,15 @@ def student(
                 return index, graph
             return index, graph.turned(random_rotation([seed, stream, epoch, index]))
 
+        size = (len(scans) + len(held_out)) * (frozen.describes or points) * frozen.outputs * 4
+        keep = rotation == "none" and memory.take(size)
+        learned, held = (descriptors(frozen, keep) for _ in range(2))
         first = (partial(scan, scans, TRAINING, 0, index) for index in range(len(scans)))
-        mean, std = feature_statistics(frozen, (graph for _, graph in ahead(first, where)))
-        keep = rotation == "none" and memory.take((len(scans) + len(held_out)) * points * frozen.width * 4)
-        train_target, held_target = (targets(frozen, mean, std, keep) for _ in range(2))
+        mean, std = feature_statistics(learned(index, graph) for index, graph in ahead(first, where))
+
+        def loss_of(index: int, graph: Graph, features: Features) -> Tensor:
+            target = standardised(features(index, graph), mean, std)
+            return regression(described(frozen, graph, network.describe(graph)), target)
 
         checkpoint = student.with_suffix(".checkpoint")
         progress = Progress(checkpoint, run, network, network, [optimizer], epochs)
@@ -119,21 +126,18 @@ def student(
             order = np.random.default_rng([seed, TRAINING, epoch]).permutation(len(scans))
             turned = ahead((partial(scan, scans, TRAINING, epoch, index) for index in order), where)
             for index, graph in runtime.steps(turned, f"epoch {epoch}", len(order)):
-                target = train_target(index, graph)
                 optimizer.zero_grad()
-                loss = regression(network.describe(graph), target)
+                loss = loss_of(index, graph, learned)
                 loss.backward()
                 optimizer.step()
                 losses.append(loss.detach())
             with torch.no_grad():
-                held_losses = []
                 first = (partial(scan, held_out, VALIDATION, 0, index) for index in range(len(held_out)))
-                for index, graph in ahead(first, where):
-                    held_losses.append(regression(network.describe(graph), held_target(index, graph)))
+                held_losses = [loss_of(index, graph, held) for index, graph in ahead(first, where)]
             progress.end_epoch(losses, held_losses, time.monotonic() - started)
 
         runtime.write_csv(curve, progress.history, ["epoch", "train", "validation"])
-        result = {"model": model, "weights": progress.best_weights}
+        result: dict[str, Any] = {"model": model, "weights": progress.best_weights}
         result |= {"mean": mean.cpu(), "std": std.cpu(), "scale": s, "points": points, "neighbours": neighbours}
         save(student, made | result | {"thin_seed": thin_seed})
         checkpoint.unlink(missing_ok=True)
@@ -147,35 +151,34 @@ def random_rotation(stream: list[int]) -> np.ndarray:
 
 
 @torch.no_grad()
-def feature_statistics(teacher: DescriptorNetwork, graphs: Iterable[Graph]) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation (d,), float32, of the teacher's descriptors over all points of all `graphs`.
+def feature_statistics(features: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation (c,), float32, over all rows of all `features` (q, c).
 
     Summed in float64. A channel that never changes gets 1 for its standard deviation: its target is 0 everywhere.
     """
-    total = square = torch.zeros(teacher.width, dtype=torch.float64)
-    count = 0
-    for graph in graphs:
-        features = teacher.describe(graph).double()
-        total, square = total + features.sum(dim=0).cpu(), square + features.square().sum(dim=0).cpu()
-        count += len(features)
+    total, square, count = torch.zeros(()), torch.zeros(()), 0
+    device = torch.device("cpu")
+    for each in features:
+        device, exact = each.device, each.double()
+        total, square = total + exact.sum(dim=0).cpu(), square + exact.square().sum(dim=0).cpu()
+        count += len(each)
     mean = total / count
     std = (square / count - mean.square()).clamp(min=0).sqrt()
     std[std <= 1e-6 * mean.abs()] = 1.0  # no more than float32's rounding
-    device = next(teacher.parameters()).device
     return mean.float().to(device), std.float().to(device)
 
 
-def targets(teacher: DescriptorNetwork, mean: Tensor, std: Tensor, keep: bool) -> Target:
-    """The student's target of cloud `index`: standardised descriptors (n, d), kept after the first time if `keep`."""
+def descriptors(teacher: DescriptorNetwork | Extractor, keep: bool) -> Features:
+    """The teacher's descriptors (q, c) of cloud `index`, kept after the first time if `keep`."""
     kept: dict[int, Tensor] = {}
 
     @torch.no_grad()
-    def target(index: int, graph: Graph) -> Tensor:
+    def features(index: int, graph: Graph) -> Tensor:
         if index in kept:
             return kept[index]
-        result = standardised(teacher.describe(graph), mean, std)
+        result = teacher.describe(graph)
         if keep:
             kept[index] = result
         return result
 
-    return target
+    return features

@@ -99,8 +99,11 @@ def _measured(table: str, variants: list[dict], costs: list[dict]) -> Iterator[R
                 key = {"descriptor_dim": variant["width"], "integration_limit": f"{limit:.2f}"}
                 yield key | _cells(variant, "au_pro_at", limit) | origin
         elif table == "table4":
-            key = {"group": _group(variant["variant"]), "variant": variant["variant"]}
-            yield key | {"au_pro": _cells(variant, "au_pro_at", LIMIT)["mean"]} | origin
+            key = {"group": variant["group"] or _group(variant["variant"]), "variant": variant["variant"]}
+            if variant["group"] == "pretraining_dataset":  # what the row is about
+                origin["dataset"] = variant["pretraining"]
+            cells = {"au_pro": _cells(variant, "au_pro_at", LIMIT)["mean"], "weights": variant["weights"]}
+            yield key | cells | origin
         elif table in ("mvtec_table2", "mvtec_table5"):
             cells = _cells(variant, *(("au_pro_at", LIMIT) if table == "mvtec_table2" else ("au_roc", None)))
             yield {name: variant[name] for name in KEYS[table]} | cells | origin

@@ -7,6 +7,7 @@ from st3d import __version__, runtime
 from st3d.images import Modality
 
 Varied = Literal["none", "points", "neighbours", "width", "latent", "other"]
+Group = Literal["pretraining_dataset", "feature_extractor", ""]
 Method = Literal["3d_st", "voxel_gan", "voxel_ae", "voxel_vm", "depth_gan", "depth_ae", "depth_vm"]
 
 
@@ -16,6 +17,9 @@ def variant(
     score: list[Path],
     categories: list[str],
     varied: Varied,
+    group: Group,
+    weights: str,
+    pretraining: str,
     method: Method,
     modality: Modality,
     latent: int,
@@ -36,6 +40,9 @@ def variant(
     score : JSON of each category, as stage `score` writes them
     categories : their names, in the same order
     varied : what the variant varies: none (it is the first of its method), one hyperparameter, or other
+    group : what part of Table 4 the variant belongs to; empty: none of these two
+    weights : where the weights come from that the students learn from; empty of a baseline
+    pretraining : name of the data that the scenes are made of
     method : 3d_st, or one of MVTec 3D-AD's own
     modality : 3d, or 3d_rgb: with colours
     latent : numbers in a latent vector; 0 of a method without
@@ -64,6 +71,9 @@ def variant(
     content = {
         "variant": variant,
         "varied": varied,
+        "group": group,
+        "weights": weights,
+        "pretraining": pretraining,
         "method": method,
         "modality": modality,
         "latent": latent,

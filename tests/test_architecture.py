@@ -8,14 +8,15 @@ import pytest
 import yaml
 
 from st3d.__main__ import STAGES, WHERE
-from st3d.config import BASELINES, MODELS, Study, sees
-from st3d.config import STAGES as SHARED
+from st3d.config import Study
 from st3d.fingerprint import PACKAGE, imports
+from st3d.stages import BASELINES, EXTRACTORS, MODELS, MODULE_OF, chain, sees
+from st3d.stages import STAGES as SHARED
 from st3d.variant import Method, Modality
 
 ROOT = PACKAGE.parent
 STAGE_MODULES = {WHERE.get(stage, stage) for stage in STAGES} - {"detector"}
-EDGES = {"config", "fingerprint", "__main__", "detector"}
+EDGES = {"config", "stages", "fingerprint", "__main__", "detector"}
 FILES = {
     "meshes",
     "scans",
@@ -33,6 +34,9 @@ FILES = {
     "image_inputs",
     "baselines",
     "frames",
+    "fragments",
+    "ply_pcd",
+    "sources",
 }
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 HEAVY = {"torch", "open3d", "scipy", "numpy", "h5py", "matplotlib", "trimesh"}
@@ -62,7 +66,7 @@ def test_a_kernel_knows_no_path(module):
     assert names & {"Path", "pathlib", "h5py", "tifffile", "yaml"} == set()
 
 
-@pytest.mark.parametrize("module", ["config", "fingerprint", "__main__", "__init__"])
+@pytest.mark.parametrize("module", ["config", "stages", "fingerprint", "__main__", "__init__"])
 def test_what_a_dry_run_imports_is_light(module):
     tree = ast.parse((PACKAGE / f"{module}.py").read_text())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
@@ -127,7 +131,16 @@ def test_a_rule_has_docstring_log_conda_and_resources(rule):
     assert re.match(r'rule \w+:\n    """.+"""\n', text)
     assert all(f"\n    {part}:" in text for part in ("log", "conda", "resources", "shell"))
     assert "mem_mb=" in text and "runtime=" in text
-    trained = {"teacher", "student", "voxel_gan", "voxel_ae", "depth_gan", "depth_ae"}
+    trained = {
+        "teacher",
+        "pretrain_fcgf",
+        "pretrain_ppf_foldnet",
+        "student",
+        "voxel_gan",
+        "voxel_ae",
+        "depth_gan",
+        "depth_ae",
+    }
     assert ("gpu=1" in text) == (rule in trained | {"maps", "cost"})
 
 
@@ -141,7 +154,8 @@ def test_a_shared_stage_sees_what_its_rule_reads(rule):
 
 @pytest.mark.parametrize("rule", sorted(SHARED))
 def test_a_stage_sees_nothing_that_its_rule_does_not_read(rule):
-    elsewhere = {"meshes": "MESHES", "furniture": "MESHES", "dataset": "DATASET", "simulation": "scans_complete"}
+    elsewhere = {"dataset": "DATASET", "simulation": "scans_complete", "extractor": "extractor_of"}
+    elsewhere |= dict.fromkeys(("furniture", "stand_ins"), "sources_complete")
     if rule == "maps":
         elsewhere["detector"] = "models_of"
     for name in SHARED[rule][1]:
@@ -156,19 +170,23 @@ def _keys(name):
     return [key] if key else list(DEMO.config[section])
 
 
-def stages_before(stage, method):
-    """`stage` and all before it, in a variant of `method`."""
-    before = (MODELS[method],) if stage == "maps" else SHARED[stage][0]
-    return {stage}.union(*(stages_before(name, method) for name in before))
+@pytest.mark.parametrize("rule", sorted(SHARED))
+def test_a_stages_code_is_in_the_module_that_its_rule_calls(rule):
+    assert MODULE_OF.get(rule, rule) == re.search(r"python -m st3d (\w+)", RULES[rule])[1]
 
 
-@pytest.mark.parametrize("method", MODELS)
-def test_the_code_of_a_variants_scores_is_that_of_all_stages_of_its_method(method):
-    chains = re.search(r"^CHAINS = (\{.*?^\})", (ROOT / "rules" / "common.smk").read_text(), re.MULTILINE | re.DOTALL)[
-        1
-    ]
-    run = {re.search(r"python -m st3d (\w+)", RULES[stage])[1] for stage in stages_before("score", method)}
-    assert set(ast.literal_eval(chains)[method]) == run
+@pytest.mark.parametrize("rule", sorted(SHARED))
+def test_a_stage_comes_after_those_whose_results_its_rule_reads(rule):
+    inputs = RULES[rule].partition("input:")[2].partition("output:")[0]
+    read = set(re.findall(r'made_by\(\s*"(\w+)"', inputs))
+    read |= {f"graph_{what}" for what in re.findall(r"\b(scenes|scans)_of\(", inputs)}
+    if "extractor_of" in inputs:
+        read |= set(EXTRACTORS.values())
+    if rule == "maps":
+        read = set(MODELS.values())
+    # what a stage reads may be known to it through another stage
+    assert read <= chain(rule) - {rule}
+    assert set(SHARED[rule][0]) <= read
 
 
 def test_the_baselines_are_named_alike_in_the_config_the_schema_and_the_stage():

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from st3d.config import BASELINES, LEAST_SIZE, STAGES, Study, flag, listing, sees
+from st3d.config import LEAST_SIZE, Study, flag, listing
 from st3d.image_networks import core
+from st3d.stages import BASELINES, STAGES, sees
 
 ROOT = Path(__file__).parents[1]
 DEMO = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -60,11 +61,58 @@ def test_equal_variants_share_even_their_maps():
 
 def test_3d_st_sees_no_setting_of_a_baseline_and_a_baseline_none_of_3d_st_or_another():
     common = {"detector", "dataset", "simulation", "score"}
-    ours = sees("score", "3d_st") | sees("cost")
-    assert not ours & {*BASELINES, "frame", "augmentation", "voxels", "depth"}
+    variants = study().variants
+    for name in ("base", "fcgf"):
+        assert not (sees("score", variants[name]) | sees("cost")) & {*BASELINES, "frame", "voxels", "depth"}
     for method in BASELINES:
         source = STAGES[method][0][0]
-        assert sees("score", method) == common | {"thin.invalid", "frame", "augmentation", source, method}
+        assert sees("score", variants[method]) == common | {"thin.invalid", "frame", "augmentation", source, method}
+
+
+def test_a_student_sees_the_settings_of_its_own_extractor_alone():
+    variants = study().variants
+    makers = {"teacher", "pretrain_fcgf", "pretrain_ppf_foldnet", "fpfh"}
+    found = {
+        name: sees("student", variants[name]) & makers for name in ("base", "kitti", "fcgf", "ppf_foldnet", "fpfh")
+    }
+    assert found["base"] == found["kitti"] == {"teacher"}
+    assert found["fcgf"] == {"pretrain_fcgf"} and found["ppf_foldnet"] == {"pretrain_ppf_foldnet"}
+    assert found["fpfh"] == {"fpfh"} and "scenes" not in sees("student", variants["fpfh"])
+
+
+def test_other_extractors_and_scenes_share_the_scans():
+    demo = study(variants={"far": {"pretrain_fcgf": {"voxel": 0.01}}, "far_fcgf": {"extractor": {"method": "fcgf"}}})
+    for name in ("kitti", "fcgf", "ppf_foldnet", "fpfh"):
+        assert demo.owner("scale_scans", name) == demo.owner("thin", name) == "base"
+        assert demo.owner("student", name) == name
+    assert demo.owner("scenes", "kitti") == "kitti" and demo.owner("graph_scenes", "fcgf") == "base"
+    assert demo.owner("student", "far") == "base"  # the teacher's students see nothing of FCGF
+    assert demo.owner("student", "far_fcgf") == "fcgf"
+
+
+def test_table4_knows_the_parts_of_its_variants_and_their_weights():
+    given = {"official": {"extractor": {"method": "fcgf"}, "pretrain_fcgf": {"weights": "some/where/best.pth"}}}
+    demo = study(variants=given | {"wide_kitti": {"scenes": {"source": "simulated_kitti"}, "network": {"width": 32}}})
+    groups = {name: demo.group(name) for name in demo.shown_in("table4")}
+    assert [name for name, group in groups.items() if group == "pretraining_dataset"] == ["itodd", "3dmatch", "kitti"]
+    extractors = [name for name, group in groups.items() if group == "feature_extractor"]
+    assert extractors == ["fcgf", "ppf_foldnet", "fpfh", "official"]
+    assert groups["random_weights"] == groups["wide_kitti"] == ""
+    weights = {name: demo.weights(name) for name in ("base", "kitti", "random_weights", *extractors, "voxel_ae")}
+    assert weights == {
+        "base": "trained here on simulated", "kitti": "trained here on simulated_kitti", "random_weights": "random",
+        "fcgf": "trained here on simulated", "ppf_foldnet": "trained here on simulated", "fpfh": "none",
+        "official": "given: best.pth", "voxel_ae": "",
+    }  # fmt: skip
+
+
+def test_the_scenes_source_is_the_meshes_or_others_by_name_or_folder():
+    demo = study(meshes=["modelnet10", "own/meshes"], variants={"own": {"scenes": {"source": "some/clouds"}}})
+    sources = {name: demo.variants[name]["scenes"]["source"] for name in ("base", "kitti", "own")}
+    assert sources == {"base": ["modelnet10", "own/meshes"], "kitti": ["simulated_kitti"], "own": ["some/clouds"]}
+    assert demo.pretraining("base") == "modelnet10+meshes" and demo.pretraining("own") == "clouds"
+    same = study(variants={"named": {"scenes": {"source": "simulated"}}})
+    assert same.owner("score", "named") == "base"
 
 
 def test_an_owner_does_not_depend_on_which_variants_run():
@@ -113,6 +161,9 @@ def test_a_multiple_is_of_the_base_and_stays_a_whole_number():
         ({"depth": {"size": 48}}, "depth.size: 48 is not a multiple of 32"),
         ({"depth": {"size": 0}}, "variants.depth_gan: depth.size: expected 64 or more for depth_gan, found 0"),
         ({"voxel_vm": {"epochs": 3}}, "voxel_vm.epochs: unknown key; known keys: least_std"),
+        ({"extractor": {"method": "spinnet"}}, "extractor.method: 'spinnet' is not one of"),
+        ({"scenes": {"source": []}}, "scenes.source: [] is not valid"),
+        ({"pretrain_fcgf": {"conv1_kernel": 4}}, "pretrain_fcgf.conv1_kernel: 4 is not one of"),
         ({"variants": {"deep": {"voxel_gan": {"latent": 0}}}}, "variants.deep: voxel_gan.latent: 0 is less than"),
     ],
 )
@@ -163,7 +214,8 @@ def test_the_tables_show_the_variants_that_the_paper_shows_there():
     ours = [name for name in demo.running if demo.method(name) == "3d_st"]
     assert demo.shown_in("table1") == ["base", "width128", *BASELINES]
     assert demo.shown_in("table2") == ["base", "width128"]
-    assert demo.shown_in("table4") == ["random_weights", "absolute_coordinates", "rotation_invariance"]
+    strategies = ["random_weights", "absolute_coordinates", "rotation_invariance"]
+    assert demo.shown_in("table4") == [*strategies, "itodd", "3dmatch", "kitti", "fcgf", "ppf_foldnet", "fpfh"]
     assert set(demo.shown_in("table3")) == set(ours) - set(demo.shown_in("table4"))
     assert demo.shown_in("auroc") == demo.shown_in("sampled_au_pro") == [*ours, *BASELINES]
 

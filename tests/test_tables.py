@@ -24,7 +24,7 @@ def make_variant(tmp_path):
         scores = [write_score(tmp_path / "score" / name / f"{each}.json", level) for each in categories]
         output = tmp_path / "variant" / f"{name}.json"
         settings = {"method": "3d_st", "modality": "3d", "latent": 0, "points": 4000, "neighbours": 16, "width": 64}
-        settings |= sizes
+        settings |= {"group": "", "weights": "trained here on meshes", "pretraining": "meshes"} | sizes
         variant(
             variant=name,
             score=scores,
@@ -185,6 +185,19 @@ def test_table4_shows_published_rows_that_were_not_run(tmp_path, make_variant):
     assert next(row["group"] for row in rows if row["variant"] == "mine") == "other"
 
 
+def test_table4_names_the_pretraining_data_and_the_weights(tmp_path, make_variant):
+    made = [
+        make_variant("kitti", "other", group="pretraining_dataset", pretraining="simulated_kitti"),
+        make_variant("fcgf", "other", group="feature_extractor", weights="given: best.pth"),
+        make_variant("fpfh", "other", group="feature_extractor", weights="none"),
+    ]
+    rows = {row["variant"]: row for row in make_table(tmp_path, "table4", made) if row["source"] == "measured"}
+    assert (rows["kitti"]["dataset"], rows["kitti"]["weights"]) == ("simulated_kitti", "trained here on meshes")
+    assert (rows["fcgf"]["dataset"], rows["fcgf"]["weights"]) == ("scans", "given: best.pth")
+    assert (rows["fpfh"]["group"], rows["fpfh"]["weights"]) == ("feature_extractor", "none")
+    assert rows["itodd"]["dataset"] == rows["itodd"]["au_pro"] == ""
+
+
 def test_the_summary_shows_measured_minus_published(tmp_path, make_variant):
     base = make_variant("base", level=3.0)
     make_table(tmp_path, "table1", [base])
@@ -213,6 +226,6 @@ def test_a_foreign_score_is_refused(tmp_path, make_variant):
         path.write_text("{}")
         variant(
             variant="base", score=[path], categories=["bagel"], varied="none", method="3d_st", modality="3d",
-            latent=0, points=1, neighbours=1, width=16,
+            latent=0, points=1, neighbours=1, width=16, group="", weights="", pretraining="",
             dataset="x", preset="x", output=tmp_path / "o.json", table=tmp_path / "o.csv", code="x",
         )  # fmt: skip

@@ -81,10 +81,10 @@ def test_a_student_learns_to_match_the_teacher(scenes, tmp_path):
 
 
 def test_feature_statistics_are_those_of_all_points_of_all_scans_in_float64(scenes, tmp_path):
-    frozen = load_teacher(train_teacher(scenes, tmp_path), CPU)
+    frozen = load_teacher(train_teacher(scenes, tmp_path), CPU, 1.0)
     with Inputs(scenes["train"], 150, 6, 0.1, CPU) as scans:
         graphs = [scans.graph(index) for index in range(5)]
-        mean, std = feature_statistics(frozen, iter(graphs))
+        mean, std = feature_statistics(frozen.describe(graph) for graph in graphs)
         everything = torch.cat([frozen.describe(graph).double() for graph in graphs])  # (5 * 150, d)
     assert mean.shape == std.shape == (16,)
     assert torch.allclose(mean.double(), everything.mean(dim=0), rtol=1e-6, atol=1e-7)
@@ -167,14 +167,14 @@ def test_a_cut_or_foreign_model_is_one_line(scenes, tmp_path, content):
     path = train_teacher(scenes, tmp_path)
     path.write_bytes(path.read_bytes()[:-200] if content is None else content)
     with pytest.raises(ValueError, match=r"teacher.pt: expected a teacher of st3d, found .*") as error:
-        load_teacher(path, CPU)
+        load_teacher(path, CPU, 1.0)
     assert "\n" not in str(error.value)
 
 
 def test_a_student_is_not_taken_for_a_teacher(scenes, tmp_path):
     path = train_student(scenes, train_teacher(scenes, tmp_path), tmp_path)
     with pytest.raises(ValueError, match="expected a teacher of st3d, found student"):
-        load_teacher(path, CPU)
+        load_teacher(path, CPU, 1.0)
 
 
 @pytest.mark.gpu

@@ -3,7 +3,6 @@
 import csv
 import itertools
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from st3d.config import BASELINES
+from st3d.stages import BASELINES
 
 ROOT = Path(__file__).parents[1]
 OVERLAY = ["--configfile", str(ROOT / "tests" / "tiny.yaml")]
@@ -60,20 +59,18 @@ def project(tmp_path_factory):
     return copy_of_project(tmp_path_factory.mktemp("project"))
 
 
-def test_a_dry_run_of_the_demo_needs_no_torch_and_takes_seconds(project, tmp_path):
+def test_a_dry_run_of_the_demo_needs_no_torch(project, tmp_path):
     for name in ("torch", "numpy", "open3d"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('a dry run imports this')")
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = snakemake(project, "-n", PYTHONPATH=str(tmp_path))
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stdout + done.stderr
     jobs = planned(done)
-    assert jobs["student"] == 140
-    assert jobs["teacher"] == 13  # the student's rotation is nothing to the teacher
-    assert jobs["scenes"] == 3
+    assert jobs["student"] == 200
+    assert jobs["teacher"] == 16  # the student's rotation and other extractors are nothing to the teacher
+    assert (jobs["pretrain_fcgf"], jobs["pretrain_ppf_foldnet"], jobs["fpfh"]) == (1, 1, 1)
+    assert (jobs["stand_ins"], jobs["scenes"]) == (3, 12)
     assert {jobs[method] for method in BASELINES} == {10}  # each once a category; with colours, only for its own tables
     assert (jobs["frame"], jobs["voxels"], jobs["depth"]) == (10, 30, 50)  # depth_vm has its own of train and test
-    assert after.ru_utime - before.ru_utime < 5
 
 
 def test_one_variant_is_a_target_of_its_own(project):
@@ -87,6 +84,33 @@ def test_table1_needs_only_its_own_variants(project):
     assert {jobs[method] for method in BASELINES} == {10}
     assert (jobs["maps"], jobs["variant"]) == (80, 8)
     assert "cost" not in jobs
+
+
+def test_table4_needs_its_nine_variants(project):
+    jobs = planned(snakemake(project, "-n", "table4"))
+    assert (jobs["teacher"], jobs["student"], jobs["variant"]) == (6, 90, 9)
+    assert not set(BASELINES) & set(jobs)
+
+
+def test_given_weights_need_no_scenes_and_must_be_there(project, tmp_path):
+    variants = "variants={official: {extractor: {method: fcgf}, pretrain_fcgf: {weights: best.pth}}}"
+    done = snakemake(project, "-n", "variant_official", "--config", variants)
+    assert done.returncode == 1
+    expected = "config: pretrain_fcgf.weights: best.pth: expected a file, found none"
+    assert done.stderr.splitlines()[-1] == expected
+    (project / "best.pth").touch()
+    jobs = planned(snakemake(project, "-n", "variant_official", "--config", variants))
+    (project / "best.pth").unlink()
+    assert (jobs["pretrain_fcgf"], jobs["student"]) == (1, 10)
+    assert not {"furniture", "scenes", "graph_scenes", "teacher"} & set(jobs)
+
+
+def test_a_variant_of_the_users_own_shares_what_those_of_the_config_own(project, tmp_path):
+    (tmp_path / "my.yaml").write_text("variants: {mine: {network: {width: 32}, graph: {neighbours: x0.5}}}\n")
+    done = snakemake(project, "-n", "variant_mine", "--configfile", str(tmp_path / "my.yaml"))
+    assert done.returncode == 0, done.stderr
+    assert "results/scale/near_half/scenes.json" in done.stdout
+    assert "results/scale/mine" not in done.stdout
 
 
 def test_the_methods_of_the_dataset_paper_need_nothing_of_3d_st(project):

@@ -1,0 +1,77 @@
+"""Extractors: what a student can learn from in the teacher's place."""
+
+
+rule pretrain_fcgf:
+    """FCGF with given weights, or pretrained to find points again in another view of a scene."""
+    input:
+        train=unless_given("pretrain_fcgf", scenes_of("train")),
+        validation=unless_given("pretrain_fcgf", scenes_of("validation")),
+        weights=given_weights("pretrain_fcgf"),
+    output:
+        extractor="<results>/pretrain_fcgf/{variant}/fcgf.pt",
+        curve="<results>/pretrain_fcgf/{variant}/loss.csv",
+    log:
+        "<results>/pretrain_fcgf/{variant}/fcgf.log",
+    benchmark:
+        "<results>/pretrain_fcgf/{variant}/fcgf.benchmark.tsv"
+    conda:
+        "../envs/st3d.yaml"
+    threads: config["runtime"]["threads"]
+    resources:
+        mem_mb=6000,
+        runtime=2880,
+        gpu=1,
+    params:
+        settings=settings("graph.points", "pretrain_fcgf", "runtime.device", "runtime.threads"),
+        code=fingerprint("pretrain_fcgf"),
+    shell:
+        "python -m st3d pretrain_fcgf --train {input.train} --validation {input.validation}"
+        " --extractor {output.extractor} --curve {output.curve} {params.settings} --code {params.code} 2> {log}"
+
+
+rule pretrain_ppf_foldnet:
+    """PPF-FoldNet with given weights, or pretrained to rebuild the point pair features of neighbourhoods."""
+    input:
+        train=unless_given("pretrain_ppf_foldnet", scenes_of("train")),
+        validation=unless_given("pretrain_ppf_foldnet", scenes_of("validation")),
+        scale=unless_given("pretrain_ppf_foldnet", made_by("scale_scenes", "<results>/scale/{variant}/scenes.json")),
+        weights=given_weights("pretrain_ppf_foldnet"),
+    output:
+        extractor="<results>/pretrain_ppf_foldnet/{variant}/ppf_foldnet.pt",
+        curve="<results>/pretrain_ppf_foldnet/{variant}/loss.csv",
+    log:
+        "<results>/pretrain_ppf_foldnet/{variant}/ppf_foldnet.log",
+    benchmark:
+        "<results>/pretrain_ppf_foldnet/{variant}/ppf_foldnet.benchmark.tsv"
+    conda:
+        "../envs/st3d.yaml"
+    threads: config["runtime"]["threads"]
+    resources:
+        mem_mb=6000,
+        runtime=2880,
+        gpu=1,
+    params:
+        settings=settings("graph", "pretrain_ppf_foldnet", "runtime.device", "runtime.threads"),
+        code=fingerprint("pretrain_ppf_foldnet"),
+    shell:
+        "python -m st3d pretrain_ppf_foldnet --train {input.train} --validation {input.validation}"
+        " --scale {input.scale} --extractor {output.extractor} --curve {output.curve} {params.settings}"
+        " --code {params.code} 2> {log}"
+
+
+rule fpfh:
+    """Fast point feature histograms: no weights, only what they are made of."""
+    output:
+        "<results>/fpfh/{variant}/fpfh.pt",
+    log:
+        "<results>/fpfh/{variant}/fpfh.log",
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=settings("fpfh"),
+        code=fingerprint("fpfh"),
+    shell:
+        "python -m st3d fpfh --extractor {output} {params.settings} --code {params.code} 2> {log}"
