@@ -11,10 +11,10 @@ from snakemake.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 sys.path.insert(0, workflow.basedir)  # with --sdm conda, snakemake's own Python need not have st3d
-from st3d.config import MODELNET10, MVTEC_3D_AD, REGISTERED, SIMULATED, SOURCES, STAND_INS, THREE_D_MATCH
+from st3d.config import MESHES, MODELNET10, MVTEC_3D_AD, REGISTERED, SIMULATED, SOURCES, STAND_INS, THREE_D_MATCH
 from st3d.config import Study, in_order, listing
 from st3d.fingerprint import fingerprint
-from st3d.stages import EXTRACTORS, OTHERS, STAGES
+from st3d.stages import EXTRACTORS, STAGES
 
 if isinstance(config.get("variants"), dict):  # else Study says what is wrong
     config["variants"] = in_order(config["variants"], Path(workflow.basedir, "config.yaml"))
@@ -78,19 +78,33 @@ def one_run_at_a_time():
         raise WorkflowError(f"another snakemake is at work in {os.getcwd()}: wait for it, or stop it") from None
 
 
+def refuse_absent_sources():
+    """End before the first job if it is sure that one will miss data that only the user can fetch."""
+    for job in workflow.dag.needrun_jobs():
+        if job.rule.name == "scenes" and origin(job.wildcards):
+            for name in study.variants[job.wildcards.variant]["scenes"]["source"]:
+                if name in REGISTERED and not Path(FOLDERS[name]).is_dir():
+                    raise WorkflowError(
+                        f"{FOLDERS[name]}: expected the point clouds of {name}, found no such folder; get them from"
+                        f" {config['download'][name]['url']} and put them there, or ask for other tables than table4"
+                    )
+
+
 onstart:
     if workflow.is_main_process:
         one_run_at_a_time()
+        refuse_absent_sources()
         if workflow.local_exec:
             # 9.27.1 looks at all waiting jobs again one timespan after each look: a chain of timers for every job that
             # has ended, in the end a sixth of a core. Submissions to a cluster stay limited.
             workflow.scheduler.job_rate_limiter = None
 
 
-def folder(path, key):
-    """A folder of the user's own that config names."""
+def folder(path, key, *known):
+    """A folder of the user's own that config names, where one of the `known` names could stand."""
     if not Path(path).is_dir():
-        sys.exit(f"config: {key}: {path}: expected a folder, found none")
+        names = f" or one of {', '.join(known)}" if known else ""
+        sys.exit(f"config: {key}: {path}: expected a folder{names}, found none")
     return Path(path)
 
 
@@ -201,7 +215,13 @@ FOLDERS = (
 
 def sources(wildcards):
     """A params function: the folders that the variant's scenes are made of."""
-    return [FOLDERS.get(name, name) for name in study.variants[wildcards.variant]["scenes"]["source"]]
+    folders = []
+    for name in study.variants[wildcards.variant]["scenes"]["source"]:
+        if name == THREE_D_MATCH:  # only the scenes that config names: others may lie beside them
+            folders += [f"{FOLDERS[name]}/{scene}" for scene in config["download"][name]["scenes"]]
+        else:
+            folders.append(FOLDERS.get(name, name))
+    return folders
 
 
 def sources_complete(wildcards):
@@ -238,16 +258,26 @@ def digest_of_own(paths):
     return " ".join(listed(path) for path in paths)
 
 
+def check_own(name):
+    """End at once if a folder or file of the user's own, which a variant of 3D-ST needs, is not there."""
+    chosen = study.variants[name]
+    stage = EXTRACTORS[chosen["extractor"]["method"]]
+    given = "" if stage == "teacher" else chosen[stage].get("weights")
+    if given and not Path(given).is_file():
+        sys.exit(f"config: {stage}.weights: {given}: expected a file, found none")
+    if given or stage == "fpfh":
+        return  # neither needs scenes
+    named = (config["variants"][name].get("scenes") or {}).get("source", config["scenes"]["source"])
+    for source in chosen["scenes"]["source"]:
+        if source not in SOURCES and named == MESHES:
+            folder(source, "meshes")
+        elif source not in SOURCES:
+            folder(source, "scenes.source", MESHES, *SOURCES)
+
+
 for name in study.running:
     if study.method(name) == "3d_st":
-        chosen = study.variants[name]
-        for source in chosen["scenes"]["source"]:
-            if source not in SOURCES:
-                folder(source, "meshes" if source in study.variants["base"]["scenes"]["source"] else "scenes.source")
-        for stage in OTHERS:
-            given = chosen[stage].get("weights")
-            if given and EXTRACTORS[chosen["extractor"]["method"]] == stage and not Path(given).is_file():
-                sys.exit(f"config: {stage}.weights: {given}: expected a file, found none")
+        check_own(name)
 
 OWN_SCANS = (
     {}

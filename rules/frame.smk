@@ -22,7 +22,7 @@ rule frame:
         settings=settings("frame", "thin.invalid"),
         code=fingerprint("frame"),
     shell:
-        "python -m st3d frame --dataset {params.dataset} --category {wildcards.category} {params.settings}"
+        "python -m st3d frame --dataset {params.dataset:q} --category {wildcards.category} {params.settings}"
         " --output {output} --code {params.code} 2> {log}"
 
 
@@ -48,7 +48,7 @@ rule voxels:
         settings=settings("voxels", "augmentation", "thin.invalid"),
         code=fingerprint("voxels"),
     shell:
-        "python -m st3d voxels --dataset {params.dataset} --category {wildcards.category} --split {wildcards.split}"
+        "python -m st3d voxels --dataset {params.dataset:q} --category {wildcards.category} --split {wildcards.split}"
         " --frame {input.frame} {params.settings} --output {output} --code {params.code} 2> {log}"
 
 
@@ -74,5 +74,5 @@ rule depth:
         settings=settings("depth", "augmentation", "thin.invalid"),
         code=fingerprint("depth"),
     shell:
-        "python -m st3d depth --dataset {params.dataset} --category {wildcards.category} --split {wildcards.split}"
+        "python -m st3d depth --dataset {params.dataset:q} --category {wildcards.category} --split {wildcards.split}"
         " --frame {input.frame} {params.settings} --output {output} --code {params.code} 2> {log}"

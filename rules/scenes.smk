@@ -28,6 +28,6 @@ rule scenes:
         ),
         code=fingerprint("scenes"),
     shell:
-        "python -m st3d scenes --source {params.source} --origin '{params.origin}' --split {wildcards.split} --part {wildcards.part}"
+        "python -m st3d scenes --source {params.source:q} --origin {params.origin:q} --split {wildcards.split} --part {wildcards.part}"
         " --parts {params.parts} --clouds {params.clouds} --points {params.points} {params.settings}"
         " --output {output} --code {params.code} 2> {log}"

@@ -22,7 +22,7 @@ rule score:
         settings=settings("score"),
         code=fingerprint("score"),
     shell:
-        "python -m st3d score --dataset {params.dataset} --category {wildcards.category} --maps {params.maps}"
+        "python -m st3d score --dataset {params.dataset:q} --category {wildcards.category} --maps {params.maps}"
         " --manifest {input} --output {output} {params.settings} --code {params.code} 2> {log}"
 
 

@@ -32,8 +32,8 @@ rule variant:
         code=lambda wildcards: fingerprint(*study.modules(wildcards.variant), "variant"),
     shell:
         "python -m st3d variant --variant {wildcards.variant} --score {input} --categories {params.categories}"
-        " --varied {params.varied} --group '{params.group}' --weights '{params.weights}'"
-        " --pretraining '{params.pretraining}' --latent {params.latent} {params.settings} --output {output.json}"
+        " --varied {params.varied} --group {params.group:q} --weights {params.weights:q}"
+        " --pretraining {params.pretraining:q} --latent {params.latent} {params.settings} --output {output.json}"
         " --table {output.csv} --code {params.code} 2> {log}"
 
 
@@ -83,7 +83,7 @@ rule gallery:
         settings=settings("gallery"),
         code=fingerprint("gallery"),
     shell:
-        "python -m st3d gallery --dataset {params.dataset} --category {wildcards.category} --maps {params.maps}"
+        "python -m st3d gallery --dataset {params.dataset:q} --category {wildcards.category} --maps {params.maps}"
         " --manifest {input} --output {output} {params.settings} --code {params.code} 2> {log}"
 
 

@@ -24,6 +24,6 @@ rule thin:
         settings=settings("thin"),
         code=fingerprint("thin"),
     shell:
-        "python -m st3d thin --dataset {params.dataset} --category {wildcards.category} --split {wildcards.split}"
+        "python -m st3d thin --dataset {params.dataset:q} --category {wildcards.category} --split {wildcards.split}"
         " --part {wildcards.part} --points {params.points} --least {params.least} {params.settings}"
         " --output {output} --code {params.code} 2> {log}"

@@ -13,11 +13,13 @@ from typing import Any
 import jsonschema
 import yaml
 
-from st3d.stages import BASELINES, EXTRACTORS, MODULE_OF, OTHERS, STAGES, VARIABLE, Settings, chain, sees, value
+from st3d.folders import files_below
+from st3d.stages import BASELINES, EXTRACTORS, MODULE_OF, STAGES, VARIABLE, Settings, chain, sees, value
 
 SIMULATED, MVTEC_3D_AD, MODELNET10 = "simulated", "mvtec_3d_ad", "modelnet10"
 THREE_D_MATCH, REGISTERED = "3dmatch", ("semantic_kitti", "itodd")  # the second: downloads that ask for a registration
 STAND_INS = ("simulated_kitti", "simulated_3dmatch", "simulated_itodd")
+MESHES = "meshes"  # as a source: what config's `meshes` names
 SOURCES = (SIMULATED, MODELNET10, *STAND_INS, THREE_D_MATCH, *REGISTERED)  # of scenes, beside folders
 MVTEC_CATEGORIES = ("bagel", "cable_gland", "carrot", "cookie", "dowel", "foam", "peach", "potato", "rope", "tire")
 
@@ -77,28 +79,27 @@ class Study:
 
     def group(self, variant: str) -> str:
         """What part of Table 4 a variant belongs to by what it changes; empty where that does not say it."""
-        names = self.changed(variant, "base")
-        changed = {name.partition(".")[0] for name in names}
-        if "scenes.source" in names and changed == {"scenes"}:
-            return "pretraining_dataset"
-        return "feature_extractor" if "extractor" in changed and changed <= {"extractor", *OTHERS} else ""
+        changed = self.changed(variant, "base")
+        if "extractor.method" in changed:
+            return "feature_extractor"
+        return "pretraining_dataset" if "scenes.source" in changed else ""
 
     def pretraining(self, variant: str) -> str:
         """The names of the data that a variant's scenes are made of."""
         return "+".join(Path(source).name for source in self.variants[variant]["scenes"]["source"])
 
     def weights(self, variant: str) -> str:
-        """Where the weights come from that a variant's student learns from; empty of a baseline."""
+        """What a variant's students learn from, and where its weights come from; empty of a baseline."""
+        settings = self.variants[variant]
+        method = settings["extractor"]["method"]
         if self.method(variant) in BASELINES:
             return ""
-        settings = self.variants[variant]
-        maker = EXTRACTORS[settings["extractor"]["method"]]
-        given = settings[maker].get("weights", "none")
-        if maker == "fpfh":
-            return "none"
-        if maker != "teacher" and given:
-            return f"given: {Path(given).name}"
-        return "random" if given == "random" else f"trained here on {self.pretraining(variant)}"
+        if method == "fpfh":
+            return "fpfh, which has none"
+        if method == "teacher" and settings["teacher"]["weights"] == "random":
+            return "teacher, random"
+        given = "" if method == "teacher" else settings[EXTRACTORS[method]]["weights"]
+        return f"{method}, given: {Path(given).name}" if given else f"{method}, trained on {self.pretraining(variant)}"
 
     def latent(self, variant: str) -> int:
         """The length of the latent vector of a variant's method; 0 where it has none."""
@@ -172,9 +173,9 @@ class Study:
                     raise ValueError(f"{where}.{key}: not a key of {section}; known keys: {known}")
                 settings[section][key] = _changed(settings[section][key], change)
         self._check(settings, f"config: variants.{variant}")
-        source = settings["scenes"]["source"]
-        source = self.config["meshes"] if source == "meshes" else source
-        settings["scenes"]["source"] = [source] if isinstance(source, str) else source
+        meshes = _listed(self.config["meshes"])
+        sources = [meshes if source == MESHES else [source] for source in _listed(settings["scenes"]["source"])]
+        settings["scenes"]["source"] = [name for each in sources for name in each]
         self._check_detector(settings, f"config: variants.{variant}")
         points, neighbours = settings["graph"]["points"], settings["graph"]["neighbours"]
         if neighbours >= points:
@@ -199,6 +200,11 @@ class Study:
 
     def _check_choices(self) -> None:
         config = self.config
+        if config["extractor"]["method"] != "teacher":
+            raise ValueError(
+                f"config: extractor.method: expected teacher, found {config['extractor']['method']}; students of"
+                " another extractor are a variant, such as fcgf: {extractor: {method: fcgf}}"
+            )
         if next(iter(config["variants"])) != "base":
             raise ValueError("config: variants: expected base first, for it owns what variants share")
         for name in config["run_variants"]:
@@ -221,6 +227,10 @@ def in_order(variants: Mapping[str, Any], defaults: Path) -> dict[str, Any]:
     return {name: variants[name] for name in [*known, *(name for name in variants if name not in known)]}
 
 
+def _listed(setting: Any) -> list[Any]:
+    return [setting] if isinstance(setting, str) else list(setting)
+
+
 def flag(key: str, setting: Any) -> str:
     """One setting as a command line flag: `--weight-decay 1e-06`, `--limits 0.1 0.3`."""
     values = setting if isinstance(setting, list) else [setting]
@@ -232,9 +242,8 @@ def listing(folder: Path) -> str:
     import hashlib
 
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            digest.update(f"{path.relative_to(folder)} {path.stat().st_size}\n".encode())
+    for name in files_below(folder):
+        digest.update(f"{name} {(folder / name).stat().st_size}\n".encode())
     return digest.hexdigest()[:16]
 
 

@@ -1,6 +1,7 @@
-"""Folders that are made whole or not at all."""
+"""Folders that are made whole or not at all, and what lies below one."""
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,21 @@ from pathlib import Path
 from st3d import runtime
 
 MARKER = ".made_by_st3d"  # tells a folder that may be replaced from someone's own data
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files at any depth, relative to `folder`, sorted; links to folders are followed, each folder once."""
+    seen: set[str] = set()
+    found = []
+    for where, below, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(where)
+        if real in seen:  # a link back up, or a second one to the same place
+            below.clear()
+            continue
+        seen.add(real)
+        below.sort()
+        found += [Path(os.path.relpath(where, folder), name) for name in names]
+    return sorted(found, key=str)
 
 
 def refuse_foreign(target: Path) -> None:

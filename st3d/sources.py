@@ -6,6 +6,7 @@ from typing import Literal
 
 from st3d.clouds import IMAGES, has_faces
 from st3d.clouds import SUFFIXES as CLOUDS
+from st3d.folders import files_below
 from st3d.fragments import DEPTH, Frames, runs
 from st3d.meshes import SUFFIXES as MESHES
 
@@ -54,9 +55,8 @@ def first_file(item: Item) -> Path:
 
 def _found(folder: Path, origin: str) -> dict[Kind, list[Item]]:
     """The meshes and clouds below a folder, sorted; a kind of which there are none is left out."""
-    names = [path.relative_to(folder) for path in folder.rglob("*") if _suffix(path)]
     # archives made on a Mac carry a hidden ._x.off beside x.off
-    names = sorted((name for name in names if not any(part.startswith(".") for part in name.parts)), key=str)
+    names = [name for name in files_below(folder) if _suffix(name) and not _hidden(name)]
     scans = [name for name in names if name.suffix.lower() == ".bin" and SCANS in name.parts[:-1]]
     if scans:
         names = [name for name in names if name.suffix.lower() != ".bin" or SCANS in name.parts[:-1]]
@@ -72,6 +72,10 @@ def _found(folder: Path, origin: str) -> dict[Kind, list[Item]]:
         raise ValueError(f"{folder}: expected point clouds or meshes ({EXPECTED}), found none{where}")
     found: dict[Kind, list[Item]] = {"meshes": meshes, "clouds": clouds}
     return {kind: some for kind, some in found.items() if some}
+
+
+def _hidden(name: Path) -> bool:
+    return any(part.startswith(".") for part in name.parts)
 
 
 def _suffix(path: Path) -> str:

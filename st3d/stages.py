@@ -16,7 +16,6 @@ EXTRACTORS = {  # what a student learns from: the stage that makes it
     "ppf_foldnet": "pretrain_ppf_foldnet",
     "fpfh": "fpfh",
 }
-OTHERS = tuple(stage for stage in EXTRACTORS.values() if stage != "teacher")
 
 # What a stage can see of the config, beside what the stages before it see; a test compares this with the rules.
 # Points and neighbours are stored once for the largest that any variant needs, and sliced: hence graph's single keys.

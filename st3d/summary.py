@@ -5,19 +5,20 @@ import os
 from pathlib import Path
 
 from st3d import runtime
-from st3d.columns import CATEGORIES, KEYS, VALUES, columns
+from st3d.columns import CATEGORIES, KEYS, ORIGIN, VALUES, columns
 
 TITLES = {
     "table1": "Table 1. AU-PRO at limit 0.3 per category",
     "table2": "Table 2. AU-PRO at smaller limits",
     "table3": "Table 3. AU-PRO, seconds and memory over points, descriptor numbers and neighbours",
-    "table4": "Table 4. AU-PRO at limit 0.3 of other ways to train",
+    "table4": "Table 4. AU-PRO at limit 0.3 of other training, pretraining data and feature extractors",
     "auroc": "Image AUROC",
     "sampled_au_pro": "AU-PRO from 100 thresholds, as the literature often gives it",
     "mvtec_table2": "MVTec 3D-AD, Table 2. AU-PRO at limit 0.3 of its own methods",
     "mvtec_table4": "MVTec 3D-AD, Table 4. AU-PRO at limit 0.3 over the length of the latent vector",
     "mvtec_table5": "MVTec 3D-AD, Table 5. Image AUROC of its own methods",
 }
+TEXTS = ("dataset", "device", "weights")  # no numbers
 Row = dict[str, str]
 
 
@@ -48,9 +49,8 @@ def rows_with_differences(table: str, rows: list[Row]) -> list[Row]:
     The mean's difference is over the categories that both have.
     """
     keys = KEYS[table]
-    values = [
-        name for name in columns(table) if name not in (*keys, "source", "dataset", "code", "scale", "categories")
-    ]
+    hidden = {*keys, *ORIGIN} - ({"dataset"} if table == "table4" else set())
+    values = [name for name in columns(table) if name not in hidden]
     result: list[Row] = []
     published: Row = {}
     for row in rows:
@@ -58,7 +58,7 @@ def rows_with_differences(table: str, rows: list[Row]) -> list[Row]:
         if row["source"] == "published":
             published = shown
             result.append(shown)
-        elif any(row[name] for name in values):
+        elif row["code"]:
             result.append(shown)
             if all(published.get(name) == shown[name] for name in keys):
                 result.append(_difference(shown, published, values, every=row["categories"] == str(len(CATEGORIES))))
@@ -66,7 +66,7 @@ def rows_with_differences(table: str, rows: list[Row]) -> list[Row]:
 
 
 def _difference(measured: Row, published: Row, values: list[str], every: bool) -> Row:
-    both = {name: (measured[name], published[name]) for name in values if name != "device"}
+    both = {name: (measured[name], published[name]) for name in values if name not in TEXTS}
     gaps = {name: float(ours) - float(theirs) for name, (ours, theirs) in both.items() if ours and theirs}
     if not every:  # a mean over fewer categories compares with the published mean over the same ones
         alike = [gaps[name] for name in CATEGORIES if name in gaps]
@@ -79,11 +79,18 @@ def _difference(measured: Row, published: Row, values: list[str], every: bool) -
 
 def _origin(rows: list[Row]) -> list[str]:
     """What was measured, in one paragraph."""
-    made = sorted({(row["scale"], row["dataset"], row["code"], row["categories"]) for row in rows if row["code"]})
+    made: dict[tuple[str, ...], None] = {}  # a set in order
+    for row in sorted(rows, key=lambda row: (row["scale"], row["dataset"], row["code"], row["categories"])):
+        if row["code"]:
+            part = f"{row['categories']} of {len(CATEGORIES)} categories, code `{row['code']}`."
+            pretrained = row.get("group") == "pretraining_dataset"  # whose column dataset says on what
+            made[row["scale"], row["dataset"], part, "pretrained" if pretrained else ""] = None
     return [
-        f"Measured with sizes `{scale}` on `{dataset}`, {categories} of {len(CATEGORIES)} categories, code `{code}`. "
+        f"Teacher pretrained on `{dataset}`, sizes `{scale}`, {part}"
+        if pretrained
+        else f"Measured with sizes `{scale}` on `{dataset}`, {part} "
         + ("" if dataset == "mvtec_3d_ad" else "The published rows are for `mvtec_3d_ad`: other data, other numbers.")
-        for scale, dataset, code, categories in made
+        for scale, dataset, part, pretrained in made
     ]
 
 

@@ -100,7 +100,7 @@ def _measured(table: str, variants: list[dict], costs: list[dict]) -> Iterator[R
                 yield key | _cells(variant, "au_pro_at", limit) | origin
         elif table == "table4":
             key = {"group": variant["group"] or _group(variant["variant"]), "variant": variant["variant"]}
-            if variant["group"] == "pretraining_dataset":  # what the row is about
+            if key["group"] == "pretraining_dataset":  # what the row is about
                 origin["dataset"] = variant["pretraining"]
             cells = {"au_pro": _cells(variant, "au_pro_at", LIMIT)["mean"], "weights": variant["weights"]}
             yield key | cells | origin

@@ -118,6 +118,25 @@ def test_the_maps_score_the_described_points_and_the_detector_agrees(scans, extr
     assert np.array_equal(detector.map(scan), found)
 
 
+def test_a_scan_with_fewer_points_than_are_described_has_a_map(scans, extractors, tmp_path):
+    path = train_student(scans, extractors["ppf_foldnet"], tmp_path / "student", epochs=1)
+    scan = tifffile.imread(scans["folder"] / "part/test/good/xyz/000.tiff")
+    few = np.zeros_like(scan)
+    few[20:30, 20:29] = scan[20:30, 20:29]
+    valid = int((few != 0).any(axis=2).sum())
+    assert NEIGHBOURS < valid < DESCRIBED
+    found = Detector.load(teacher=extractors["ppf_foldnet"], student=path, device="cpu").map(few)
+    assert found.shape == scan.shape[:2] and np.isfinite(found).all() and found.max() > 0
+
+
+def test_a_student_of_another_extractor_is_trained_on_turned_scans_too(scans, extractors, tmp_path):
+    still, turned, again = (
+        train_student(scans, extractors["fpfh"], tmp_path / name, epochs=1, rotation=rotation)
+        for name, rotation in (("still", "none"), ("turned", "random"), ("again", "random"))
+    )
+    assert turned.read_bytes() == again.read_bytes() != still.read_bytes()
+
+
 def test_fcgf_sees_metres_and_fpfh_the_cloud(scans, extractors):
     shown, cloud, s = first_graph(scans)
     network = FCGF(**MODELS["fcgf"])

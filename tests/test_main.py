@@ -5,6 +5,7 @@ import sys
 import time
 
 import pytest
+import torch
 
 from st3d.__main__ import STAGES, main
 
@@ -18,6 +19,53 @@ def test_a_fault_in_the_input_is_one_line_and_exit_code_1(capfd, tmp_path):
     assert str(missing) in error
     assert error.count("\n") == 1
     assert not (tmp_path / "t.csv").exists()
+
+
+SCENES = "--split train --part 0 --parts 1 --clouds 2 --objects 3 --half-width 3 --points 50 --dense-factor 4"
+EXTRACTOR = "--points 9 --epochs 1 --learning-rate 1e-3 --weight-decay 0 --seed 1 --device cpu --threads 1 --code x"
+FCGF = "--voxel 0.01 --width 32 --conv1-kernel 5 --scene-voxel 0.1 --overlap 0.5 --pairs 9 --candidates 9"
+FCGF += " --positive-margin 0.1 --negative-margin 1.4 --train --validation " + EXTRACTOR
+FOLDNET = "--neighbours 3 --descriptors 5 --neighbourhood 8 --patches 2 --train --validation --scale " + EXTRACTOR
+
+
+@pytest.mark.parametrize(
+    "stage, flags, name, content, found",
+    [
+        ("scenes", SCENES, "1.bin", b"17 bytes, no more", "found 17"),
+        ("scenes", SCENES, "1.ply", b"ply\nformat ascii 1.0\nelement vertex 0\nend_header\n", "found no vertices"),
+        ("scenes", SCENES, "1.txt", b"0 0 0", "get them from example.org"),
+        ("pretrain_fcgf", FCGF, "best.pth", {"state_dict": {"conv1.kernel": (125, 1, 32)}}, "expected final.kernel"),
+        ("pretrain_ppf_foldnet", FOLDNET, "best.pkl", {"encoder.conv1.weight": (64, 12, 1)}, "expected "),
+    ],
+)
+def test_unfit_pretraining_data_or_weights_are_one_line_and_leave_nothing(
+    capfd, tmp_path, stage, flags, name, content, found
+):
+    (tmp_path / "given").mkdir()
+    for file in (name, f"2{name}"):  # a split has two files at least
+        if isinstance(content, bytes):
+            (tmp_path / "given" / file).write_bytes(content)
+        else:
+            torch.save(tensors(content), tmp_path / "given" / file)
+    out = tmp_path / "out"
+    if stage == "scenes":
+        given = ["--source", tmp_path / "given", "--origin", "example.org", "--held-out", 0.5, "--seed", 1]
+        given += ["--output", out / "x.h5", "--code", "x"]
+    else:
+        given = ["--weights", tmp_path / "given" / name, "--extractor", out / "x.pt", "--curve", out / "x.csv"]
+    assert main([stage, *flags.split(), *map(str, given)]) == 1
+    error = capfd.readouterr().err
+    assert error.startswith(f"st3d {stage}: ") and error.count("\n") == 1
+    assert str(tmp_path / "given") in error and found in error
+    assert not out.exists() or not list(out.iterdir())
+
+
+def tensors(shapes):
+    """The same with zeros of these shapes."""
+    return {
+        name: tensors(each) if isinstance(each, dict) else torch.zeros(each, dtype=torch.float32)
+        for name, each in shapes.items()
+    }
 
 
 def test_a_flag_that_no_stage_takes_is_one_line(capfd):

@@ -128,3 +128,15 @@ def test_the_real_folders_are_clouds_and_meshes(shared_data):
     assert listed(shared_data / "kitti_velodyne") == ("clouds", ["000001.bin", "000002.bin"])
     assert listed(shared_data / "3dmatch") == ("clouds", ["cloud_bin_1.ply"])
     assert listed(shared_data / "modelnet10_sample" / "ModelNet10")[0] == "meshes"
+
+
+def test_links_to_folders_are_followed(tmp_path):
+    (tmp_path / "elsewhere/velodyne").mkdir(parents=True)
+    for number in range(3):
+        (tmp_path / f"elsewhere/velodyne/{number}.bin").touch()
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/sequences").symlink_to(tmp_path / "elsewhere")
+    kind, items = list_source([tmp_path / "own"], "train", 0.5, "")
+    assert (kind, [str(item.relative_to(tmp_path)) for item in items]) == (
+        "clouds", ["own/sequences/velodyne/1.bin"]
+    )  # fmt: skip

@@ -24,7 +24,7 @@ def make_variant(tmp_path):
         scores = [write_score(tmp_path / "score" / name / f"{each}.json", level) for each in categories]
         output = tmp_path / "variant" / f"{name}.json"
         settings = {"method": "3d_st", "modality": "3d", "latent": 0, "points": 4000, "neighbours": 16, "width": 64}
-        settings |= {"group": "", "weights": "trained here on meshes", "pretraining": "meshes"} | sizes
+        settings |= {"group": "", "weights": "teacher, trained on meshes", "pretraining": "meshes"} | sizes
         variant(
             variant=name,
             score=scores,
@@ -188,14 +188,30 @@ def test_table4_shows_published_rows_that_were_not_run(tmp_path, make_variant):
 def test_table4_names_the_pretraining_data_and_the_weights(tmp_path, make_variant):
     made = [
         make_variant("kitti", "other", group="pretraining_dataset", pretraining="simulated_kitti"),
-        make_variant("fcgf", "other", group="feature_extractor", weights="given: best.pth"),
-        make_variant("fpfh", "other", group="feature_extractor", weights="none"),
+        make_variant("3dmatch", "other", pretraining="simulated_3dmatch"),  # whose name says what it is about
+        make_variant("fcgf", "other", group="feature_extractor", weights="fcgf, given: best.pth"),
+        make_variant("fpfh", "other", group="feature_extractor", weights="fpfh, which has none"),
     ]
     rows = {row["variant"]: row for row in make_table(tmp_path, "table4", made) if row["source"] == "measured"}
-    assert (rows["kitti"]["dataset"], rows["kitti"]["weights"]) == ("simulated_kitti", "trained here on meshes")
-    assert (rows["fcgf"]["dataset"], rows["fcgf"]["weights"]) == ("scans", "given: best.pth")
-    assert (rows["fpfh"]["group"], rows["fpfh"]["weights"]) == ("feature_extractor", "none")
+    assert (rows["kitti"]["dataset"], rows["kitti"]["weights"]) == ("simulated_kitti", "teacher, trained on meshes")
+    assert (rows["fcgf"]["dataset"], rows["fcgf"]["weights"]) == ("scans", "fcgf, given: best.pth")
+    assert (rows["fpfh"]["group"], rows["fpfh"]["weights"]) == ("feature_extractor", "fpfh, which has none")
+    assert rows["3dmatch"]["dataset"] == "simulated_3dmatch"
     assert rows["itodd"]["dataset"] == rows["itodd"]["au_pro"] == ""
+
+
+def test_the_summary_tells_the_scans_from_the_pretraining_data(tmp_path, make_variant):
+    made = [make_variant("kitti", "other", group="pretraining_dataset", pretraining="simulated_kitti", level=3.0)]
+    make_table(tmp_path, "table4", [*made, make_variant("fcgf", "other", group="feature_extractor")])
+    output = tmp_path / "tables" / "summary.md"
+    summary(tables=[tmp_path / "tables/table4.csv"], gallery=[], output=output, code="x")
+    text = output.read_text()
+    assert "on `scans`" in text and "on `simulated_kitti`, sizes" in text
+    assert "Measured with sizes `demo` on `simulated_kitti`" not in text
+    row = next(line for line in text.splitlines() if "simulated_kitti |" in line)
+    assert "| kitti | measured | 0.9000 | simulated_kitti |" in row
+    after = text.splitlines()[text.splitlines().index(row) + 1]
+    assert "| difference | +0.165 |" in after
 
 
 def test_the_summary_shows_measured_minus_published(tmp_path, make_variant):

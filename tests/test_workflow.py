@@ -11,7 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
+from st3d.fcgf import FCGF
 from st3d.stages import BASELINES
 
 ROOT = Path(__file__).parents[1]
@@ -192,6 +194,47 @@ def test_every_method_of_table1_is_measured(finished):
         measured = {row["method"]: row for row in csv.DictReader(file) if row["source"] == "measured"}
     for method in (*BASELINES, "3d_st_16"):
         assert all(0 <= float(measured[method][name]) <= 1 for name in ("cable_gland", "dowel", "mean")), method
+
+
+def test_other_data_and_other_extractors_are_measured_in_table4(finished):
+    with (finished / "results/tables/table4.csv").open(newline="") as file:
+        measured = {row["variant"]: row for row in csv.DictReader(file) if row["code"]}
+    assert {"random_weights", "kitti", "fcgf", "ppf_foldnet", "fpfh"} == set(measured)
+    assert all(0 <= float(row["au_pro"]) <= 1 for row in measured.values())
+    assert measured["kitti"]["dataset"] == "simulated_kitti"
+    assert measured["fcgf"]["weights"] == "fcgf, trained on simulated"
+    with (finished / "results/maps/ppf_foldnet/dowel/maps.csv").open(newline="") as file:
+        assert {row["points"] for row in csv.DictReader(file)} == {"40"}
+
+
+def test_given_weights_are_taken_and_a_change_of_their_file_is_seen(finished):
+    weights = finished / "own weights.pth"
+    torch.save({"state_dict": FCGF(1.0).state_dict()}, weights)
+    variant = "variants={own: {extractor: {method: fcgf}, pretrain_fcgf: {weights: own weights.pth}}}"
+    target = "results/pretrain_fcgf/own/fcgf.pt"
+    arguments = ["--cores", "1", target, *OVERLAY, "--config", variant]
+    done = snakemake(finished, *arguments)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    first = (finished / target).read_bytes()
+    torch.save({"state_dict": FCGF(1.0).state_dict()}, weights)
+    assert snakemake(finished, *arguments).returncode == 0
+    assert (finished / target).read_bytes() != first
+
+
+def test_absent_data_that_only_the_user_can_fetch_end_the_run_before_its_first_job(project):
+    variant = "variants={drives: {scenes: {source: semantic_kitti}}}"
+    done = snakemake(project, "--cores", "1", "variant_drives", "--config", variant)
+    assert done.returncode == 1
+    expected = "data/semantic_kitti: expected the point clouds of semantic_kitti, found no such folder; get them from http"
+    assert any(line.startswith(expected) for line in done.stderr.splitlines())
+    assert not (project / "data").exists() and not (project / "results").exists()
+
+
+def test_a_source_that_is_no_name_and_no_folder_is_refused_with_the_names(project):
+    done = snakemake(project, "-n", "--config", "scenes={source: simulated_kiti}")
+    assert done.returncode == 1
+    expected = "config: scenes.source: simulated_kiti: expected a folder or one of meshes, simulated,"
+    assert done.stderr.splitlines()[-1].startswith(expected)
 
 
 def test_a_second_run_has_nothing_to_do(finished):
