@@ -3,6 +3,7 @@
 import fcntl
 import functools
 import os
+import shlex
 import sys
 
 from pathlib import Path

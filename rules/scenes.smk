@@ -19,7 +19,7 @@ rule scenes:
     params:
         source=sources,
         listing=sources_listing,
-        origin=origin,
+        origin=lambda wildcards: shlex.quote(origin(wildcards)),  # :q drops an empty one
         clouds=lambda wildcards: study.variants[wildcards.variant]["scenes"][SPLITS[wildcards.split]],
         parts=lambda wildcards: len(parts_of_scenes(wildcards.split)(wildcards)),
         points=largest("scenes", "graph.points"),
@@ -28,6 +28,6 @@ rule scenes:
         ),
         code=fingerprint("scenes"),
     shell:
-        "python -m st3d scenes --source {params.source:q} --origin {params.origin:q} --split {wildcards.split} --part {wildcards.part}"
+        "python -m st3d scenes --source {params.source:q} --origin {params.origin} --split {wildcards.split} --part {wildcards.part}"
         " --parts {params.parts} --clouds {params.clouds} --points {params.points} {params.settings}"
         " --output {output} --code {params.code} 2> {log}"

@@ -24,16 +24,16 @@ rule variant:
     params:
         categories=config["categories"],
         varied=lambda wildcards: study.hyperparameter(wildcards.variant),
-        group=lambda wildcards: study.group(wildcards.variant),
-        weights=lambda wildcards: study.weights(wildcards.variant),
-        pretraining=lambda wildcards: study.pretraining(wildcards.variant),
+        group=lambda wildcards: shlex.quote(study.group(wildcards.variant)),
+        weights=lambda wildcards: shlex.quote(study.weights(wildcards.variant)),
+        pretraining=lambda wildcards: shlex.quote(study.pretraining(wildcards.variant)),
         latent=lambda wildcards: study.latent(wildcards.variant),
         settings=settings("detector", "graph", "network.width", "dataset", "preset"),
         code=lambda wildcards: fingerprint(*study.modules(wildcards.variant), "variant"),
     shell:
         "python -m st3d variant --variant {wildcards.variant} --score {input} --categories {params.categories}"
-        " --varied {params.varied} --group {params.group:q} --weights {params.weights:q}"
-        " --pretraining {params.pretraining:q} --latent {params.latent} {params.settings} --output {output.json}"
+        " --varied {params.varied} --group {params.group} --weights {params.weights}"
+        " --pretraining {params.pretraining} --latent {params.latent} {params.settings} --output {output.json}"
         " --table {output.csv} --code {params.code} 2> {log}"
 
 
