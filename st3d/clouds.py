@@ -1,18 +1,21 @@
 """Point clouds as sensors and their data sets give them: BIN, NPY, PCD, PLY, XYZ, and ITODD's coordinate images.
 
-n points in a file, p points of it that are read. BIN and NPY are mapped: only the rows that were drawn stay in memory.
+n points in a file, p points of it that are read. Binary files are mapped and text is read line by line: at any time,
+only a block of rows and the points are in memory. TIFF images and what `ply_pcd` names are read whole.
 """
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from st3d.errors import by, short
-from st3d.ply_pcd import ply_header, read_pcd, read_ply
+from st3d.ply_pcd import lines, parsed, ply_header, read_pcd, read_ply
 
 # what it would say of a damaged file is said below, in one line
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -21,7 +24,7 @@ SUFFIXES = (".bin", ".npy", ".pcd", ".ply", ".xyz")
 IMAGES = "_x.tif"  # ends the first of an ITODD scan's three images
 POINT = 16  # bytes of a BIN file's point
 TITLES = 2  # lines of an XYZ file that may come before its numbers
-BLOCK = 2**20  # rows looked at at once
+BLOCK = 2**14  # rows looked at at once: what is made of them takes 0.6 MB at most
 FAR = 100  # longest sides from the origin: farther clouds lose digits as float32
 
 
@@ -40,7 +43,7 @@ def read_cloud(path: Path, most: int, rng: np.random.Generator) -> np.ndarray:
     -------
     (p, 3) float32, 1 <= p <= most, in the file's order and length unit; points that are NaN or infinite are left out.
     A cloud of doubles that lies more than 100 times its longest side from the origin is moved there before it
-    is rounded to float32: UTM coordinates would lose their decimals.
+    is rounded to float32: UTM coordinates would lose their decimals. XYZ and PLY count as doubles in any case.
 
     Raises
     ------
@@ -48,31 +51,63 @@ def read_cloud(path: Path, most: int, rng: np.random.Generator) -> np.ndarray:
         One line with the file and its fault: unknown ending, cut or foreign content, no points, none finite.
     """
     with _faults(path):
-        return drawn(_table(path), most, rng)
+        columns = _columns(path)
+        return _sample(columns, most, rng, doubles=path.suffix.lower() == ".ply")
 
 
 def drawn(table: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
     """Coordinates (p, 3) float32 of at most `most` random finite rows of `table` (n, 3 or more); see `read_cloud`."""
+    return _sample(_checked(table), most, rng, doubles=False)
+
+
+def _checked(table: np.ndarray) -> Sequence[np.ndarray]:
+    """The first three columns of a table of numbers."""
     if table.ndim != 2 or table.shape[1] < 3 or table.dtype.kind not in "fiu":
         found = f"{table.dtype} of shape {by(table.shape)}"
         raise ValueError(f"expected numbers of shape (n, 3) or with more columns, found {found}")
-    if len(table) == 0:
+    return list(table.T[:3])
+
+
+def _sample(columns: Sequence[np.ndarray], most: int, rng: np.random.Generator, doubles: bool) -> np.ndarray:
+    """`drawn` of three columns; `doubles`: count as such in any type."""
+    if len(columns[0]) == 0:
         raise ValueError("expected points, found none")
-    with np.errstate(over="ignore"):  # what float32 cannot hold counts as infinite
-        starts = range(0, len(table), BLOCK)
-        finite = [np.isfinite(table[at : at + BLOCK, :3].astype(np.float32)).all(axis=1) for at in starts]
-    rows = np.flatnonzero(np.concatenate(finite))
-    if len(rows) == 0:
-        raise ValueError(f"expected finite points, found NaN or infinity in all {len(table)}")
-    if len(rows) > most:
-        rows = np.sort(rng.choice(rows, most, replace=False))
-    points = table[rows, :3]
-    if points.dtype != np.float32:
-        points = points.astype(np.float64)
-        low, high = points.min(axis=0), points.max(axis=0)
+    starts = range(0, len(columns[0]), BLOCK)
+    edges = np.cumsum([0, *(len(_finite(columns, at)) for at in starts)])  # finite rows before each block
+    total = int(edges[-1])
+    if total == 0:
+        raise ValueError(f"expected finite points, found NaN or infinity in all {len(columns[0])}")
+    ranks = np.sort(rng.choice(total, most, replace=False)) if total > most else None  # among the finite rows
+    middle = np.zeros(3)
+    if doubles or np.result_type(*columns) != np.float32:
+        ends = [(block.min(axis=0), block.max(axis=0)) for _, block in _blocks(columns, edges, ranks)]
+        low, high = np.array(ends, np.float64).transpose(1, 2, 0)
+        low, high = low.min(axis=1), high.max(axis=1)
         if np.abs([low, high]).max() > FAR * (high - low).max():
-            points = points - (low + high) / 2
-    return np.ascontiguousarray(points, np.float32)
+            middle = (low + high) / 2
+    points = np.empty((min(total, most), 3), np.float32)
+    for place, block in _blocks(columns, edges, ranks):
+        points[place : place + len(block)] = block - middle
+    return points
+
+
+def _blocks(
+    columns: Sequence[np.ndarray], edges: np.ndarray, ranks: np.ndarray | None
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The rows (k, 3) of `ranks` among the finite ones, or all of these, block by block, and where each block goes."""
+    places = edges if ranks is None else np.searchsorted(ranks, edges)
+    for at, before, low, high in zip(range(0, len(columns[0]), BLOCK), edges, places, places[1:]):
+        if low < high:
+            rows = _finite(columns, at)
+            rows = rows if ranks is None else rows[ranks[low:high] - before]
+            yield low, np.stack([column[rows] for column in columns], axis=1)
+
+
+def _finite(columns: Sequence[np.ndarray], at: int) -> np.ndarray:
+    """Which rows of the block from row `at` on float32 can hold."""
+    with np.errstate(over="ignore"):  # what float32 cannot hold counts as infinite
+        block = [np.isfinite(column[at : at + BLOCK].astype(np.float32, copy=False)) for column in columns]
+    return at + np.flatnonzero(np.logical_and.reduce(block))
 
 
 def has_faces(path: Path) -> bool:
@@ -91,15 +126,15 @@ def _faults(path: Path) -> Iterator[None]:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _table(path: Path) -> np.ndarray:
-    """All rows (n, columns) of a file, mapped where the format allows."""
+def _columns(path: Path) -> Sequence[np.ndarray]:
+    """x, y and z of all points of a file, (n,) each, mapped where the format allows."""
     if path.name.lower().endswith(IMAGES):
-        return _read_images(path)
+        return _checked(_read_images(path))
     match path.suffix.lower():
         case ".bin":
-            return _read_bin(path)
+            return _checked(_read_bin(path))
         case ".npy":
-            return _read_npy(path)
+            return _checked(_read_npy(path))
         case ".pcd":
             return read_pcd(path)
         case ".ply":
@@ -126,23 +161,29 @@ def _read_npy(path: Path) -> np.ndarray:
         raise ValueError(f"expected a whole NPY file of numbers, found {short(error)}") from None
 
 
-def _read_xyz(path: Path) -> np.ndarray:
-    lines = [line for line in path.read_bytes().splitlines() if line.strip()]
-    lines = [line for line in lines if not line.lstrip().startswith((b"#", b"//"))]
-    first = next((at for at, line in enumerate(lines[: TITLES + 1]) if _are_numbers(line.split()[:3])), None)
+def _read_xyz(path: Path) -> Sequence[np.ndarray]:
+    titles = list(islice(_rows(path), TITLES + 1))
+    first = next((at for at, row in enumerate(titles) if _are_numbers(row.split()[:3])), None)
     if first is None:
-        found = repr(lines[0][:30].decode("ascii", "replace")) if lines else "none"
+        found = repr(titles[0].strip()[:30]) if titles else "none"
         raise ValueError(f"expected lines of x, y and z with white space between them, found {found}")
-    columns, last = len(lines[first].split()), len(lines[-1].split())
+    (end,) = deque(_rows(path), 1)
+    columns, last = len(titles[first].split()), len(end.split())
     if last < columns:
         raise ValueError(f"expected {columns} columns in the last line, found {last}: the file is cut")
     try:
-        return np.loadtxt(lines[first:], usecols=(0, 1, 2), ndmin=2)
+        return parsed(islice(_rows(path), first, None), (0, 1, 2), np.float64)
     except ValueError as error:
         raise ValueError(f"expected numbers in the first three columns, found {short(error)}") from None
 
 
-def _are_numbers(words: list[bytes]) -> bool:
+def _rows(path: Path) -> Iterator[str]:
+    """The lines of a text file without comments."""
+    rows = (line.partition("#")[0] for line in lines(path))
+    return (row for row in rows if row.strip() and not row.lstrip().startswith("//"))
+
+
+def _are_numbers(words: list[str]) -> bool:
     try:
         return len([float(word) for word in words]) == 3
     except ValueError:

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from st3d.clouds import drawn, has_faces, read_cloud
+from st3d.clouds import BLOCK, drawn, has_faces, read_cloud
 from st3d.points import farthest_points
 from st3d.scenes import cloud_scene
 
@@ -58,7 +59,7 @@ def written(folder, form, points):
     elif kind == "npy":
         np.save(path, points)
     elif kind == "xyz":
-        path.write_text("".join(f"{x!s} {y!s} {z!s}\n" for x, y, z in points))
+        path.write_text("".join(f"{x} {y} {z}\n" for x, y, z in points.tolist()))  # every digit: read as doubles
     else:
         path.write_bytes({"ply": ply, "pcd": pcd}[kind](points, sub))
     return path
@@ -92,7 +93,7 @@ def test_what_is_written_comes_back(tmp_path_factory, form, points):
     assert found.dtype == np.float32 and found.shape == points.shape
     low, high = points.min(axis=0), points.max(axis=0)
     far = np.abs([low, high]).max() > 100 * (high - low).max()
-    if far and form[:3] in ("xyz", "ply"):  # doubles, as trimesh and numpy give them, are moved to the origin
+    if far and form[:3] in ("xyz", "ply"):  # what counts as doubles is moved to the origin
         points = (points - (low.astype(float) + high) / 2).astype(np.float32)
     assert np.array_equal(found, points)
 
@@ -125,6 +126,18 @@ def test_every_point_is_as_likely(rng):
     for _ in range(2000):
         times[(drawn(table, 3, rng)[:, 0] / 3).astype(int)] += 1
     assert np.abs(times - 600).max() < 5 * (600 * 0.7) ** 0.5
+
+
+@pytest.mark.parametrize("most", [10, BLOCK, 2 * BLOCK, MANY])
+def test_a_sample_of_blocks_is_the_one_of_the_whole_table(rng, most):
+    table = rng.random((3 * BLOCK + 5, 4)) * 10
+    table[rng.random(len(table)) < 0.2, 1] = np.nan
+    table[BLOCK : 2 * BLOCK, 2] = 1e300  # a block of which float32 can hold nothing
+    with np.errstate(over="ignore"):
+        rows = np.flatnonzero(np.isfinite(table[:, :3].astype(np.float32)).all(axis=1))
+    if len(rows) > most:
+        rows = np.sort(np.random.default_rng(4).choice(rows, most, replace=False))
+    assert np.array_equal(drawn(table, most, np.random.default_rng(4)), table[rows, :3].astype(np.float32))
 
 
 @pytest.mark.parametrize("make", [lambda p: ply(p, "binary_big_endian", "double"), lambda p: pcd(p, "binary", 8)])
@@ -183,6 +196,94 @@ def test_a_ply_without_points_is_refused(tmp_path):
     assert "x, y and z, found red, u, y" in fault(
         path, ply(CLOUD, "ascii").replace(b" x\n", b" u\n").replace(b"y z", b"")
     )
+
+
+KINDS = {"char": "i1", "uint8": "u1", "short": "i2", "uint16": "u2", "int32": "i4", "uint": "u4"}
+KINDS |= {"float": "f4", "float64": "f8"}
+LAYOUTS = st.permutations(["x", "y", "z", "a", "b"]).flatmap(
+    lambda names: st.tuples(*(st.tuples(st.just(name), st.sampled_from(sorted(KINDS))) for name in names))
+)
+
+
+@given(layout=LAYOUTS, other=LAYOUTS, form=st.sampled_from(["<", ">", ""]), first=st.booleans(), faces=st.booleans())
+@settings(deadline=None)
+def test_a_ply_may_have_any_fields_in_any_order_and_other_elements(tmp_path_factory, layout, other, form, first, faces):
+    tables = {}
+    for name, fields, rows in (("vertex", layout, 7), ("camera", other, 3)):
+        tables[name] = np.zeros(rows, [(field, form + KINDS[kind]) for field, kind in fields])
+        for at, (field, _) in enumerate(fields):
+            tables[name][field] = np.arange(rows) * (at + 1)
+    order = ["vertex", "camera"][:: 1 if first else -1]
+    head = f"ply\nformat {({'<': 'binary_little_endian', '>': 'binary_big_endian'}).get(form, 'ascii')} 1.0\n"
+    for name in order:
+        head += f"element {name} {len(tables[name])}\n"
+        head += "".join(f"property {kind} {field}\n" for field, kind in {"vertex": layout, "camera": other}[name])
+    if faces:  # of 3 and 4 corners
+        head += "element face 2\nproperty list uchar int vertex_indices\n"
+    content = (head + "end_header\n").encode()
+    for name in order:
+        text = "".join(" ".join(str(number) for number in row) + "\n" for row in tables[name].tolist())
+        content += tables[name].tobytes() if form else text.encode()
+    corners = [np.array(face, (form or "<") + "i4").tobytes() for face in ([0, 1, 2], [0, 1, 2, 3])]
+    if faces:
+        content += b"\3" + corners[0] + b"\4" + corners[1] if form else b"3 0 1 2\n4 0 1 2 3\n"
+    path = tmp_path_factory.mktemp("ply") / "a.ply"
+    path.write_bytes(content)
+    assert np.array_equal(whole(path), np.stack([tables["vertex"][axis] for axis in "xyz"], axis=1).astype(np.float32))
+    if form and not faces:
+        assert fault(path, content + b"\0").endswith("the header is of another file")
+        assert fault(path, content[:-1]).endswith("the file is cut")
+
+
+@pytest.mark.parametrize("form", ["ascii", "binary_little_endian"])
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_ply_with_lists_in_or_before_its_vertices_is_read(tmp_path, form, inside):
+    lists = "property list uchar int near\n"
+    scalars = "".join(f"property float {axis}\n" for axis in "xyz")
+    near = [b"2 0 0 " if form == "ascii" else b"\2" + bytes(8)] * 5
+    rows = [" ".join(str(x) for x in row).encode() + b"\n" if form == "ascii" else row.tobytes() for row in CLOUD]
+    if inside:
+        head, body = f"element vertex 5\n{lists}{scalars}", b"".join(map(b"".join, zip(near, rows)))
+    else:
+        head, body = f"element group 5\n{lists}element vertex 5\n{scalars}", b"".join([*near, *rows])
+        body = b"\n".join(near) + b"\n" + b"".join(rows) if form == "ascii" else body
+    path = tmp_path / "a.ply"
+    path.write_bytes(f"ply\nformat {form} 1.0\n{head}end_header\n".encode() + body)
+    assert np.array_equal(whole(path), CLOUD)
+    assert fault(path, path.read_bytes()[:-7]).startswith("expected ")
+
+
+@pytest.mark.parametrize("data", ["ascii", "binary"])
+def test_a_pcd_may_have_any_fields_in_any_order(tmp_path, data):
+    kinds = [("_", "<u1", 3), ("z", "<f8", 1), ("normal", "<f4", 3), ("x", "<i2", 1), ("_", "<u1", 2), ("y", "<f4", 1)]
+    head = "VERSION 0.7\nFIELDS " + " ".join(name for name, _, _ in kinds)
+    head += "\nSIZE " + " ".join(kind[2] for _, kind, _ in kinds) + "\nTYPE "
+    head += " ".join(kind[1].upper() for _, kind, _ in kinds) + "\nCOUNT " + " ".join(str(wide) for _, _, wide in kinds)
+    rows = np.zeros(5, [(f"{name}{at}", kind, (wide,)) for at, (name, kind, wide) in enumerate(kinds)])
+    cloud = CLOUD * [10, 1, 1]
+    rows["x3"], rows["y5"], rows["z1"] = cloud[:, :1], cloud[:, 1:2], cloud[:, 2:]
+    rows["normal2"] = 0.5
+    text = "".join(" ".join(str(one) for field in row for one in field) + "\n" for row in rows.tolist())
+    path = tmp_path / "a.pcd"
+    content = f"{head}\nWIDTH 5\nHEIGHT 1\nPOINTS 5\nDATA {data}\n".encode()
+    path.write_bytes(content + (text.encode() if data == "ascii" else rows.tobytes()))
+    assert np.array_equal(whole(path), cloud)
+
+
+@pytest.mark.parametrize("most", [1000, MANY])
+@pytest.mark.parametrize("form", FORMATS[:-1])  # compressed files are read whole
+def test_a_cloud_takes_the_memory_of_a_block_and_of_its_points(tmp_path, form, most, rng):
+    text = form == "xyz" or "ascii" in form
+    count = 100_000 if text else 300_000
+    path = written(tmp_path, form, rng.random((count, 3), np.float32))
+    tracemalloc.start()  # numpy reports to it; pages of mapped files do not count
+    read_cloud(path, most, np.random.default_rng(0))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # A block takes less than 1 MB. The points take 12 bytes each; those of text are read as doubles of 24 bytes, and
+    # their array grows by quarters. A list of the lines takes 70 bytes a line and more; 4 bytes for each row, 1.2 MB.
+    held = min(most, count) * 12 + (count * 24 * 1.25 if text else 0)
+    assert peak < held + 1e6
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -264,6 +365,33 @@ def test_words_among_the_numbers_are_refused_with_their_line(tmp_path):
     message = fault(tmp_path / "a.xyz", b"1 2 3\n4 5 6\n7 eight 9\n")
     assert "expected numbers in the first three columns" in message and "row 2" in message
     assert "with white space between them, found '1,2,3'" in fault(tmp_path / "a.xyz", b"1,2,3\n4,5,6\n")
+
+
+@pytest.mark.parametrize("form", ["ply ascii", "pcd ascii"])
+def test_words_among_the_numbers_of_text_with_a_header_are_refused_with_their_line(tmp_path, form):
+    path = written(tmp_path, form, CLOUD)
+    message = fault(path, path.read_bytes().replace(b"3.5", b"three"))
+    assert message.startswith("expected numbers as x, y and z, found could not convert string 'three'")
+    assert "row 3" in message
+
+
+@pytest.mark.parametrize("form", ["xyz", "ply ascii", "pcd ascii"])
+def test_a_line_without_end_is_refused_before_it_is_in_memory(tmp_path, form):
+    path = written(tmp_path, form, CLOUD)
+    path.write_bytes(path.read_bytes().removesuffix(b"\n") + b" 7" * 2**21)
+    tracemalloc.start()
+    message = fault(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert message == "expected lines of less than 65536 characters, found a longer one" and peak < 2**20
+
+
+@pytest.mark.parametrize(
+    "line", [b"property half x", b"property list uchar", b"element vertex many", b"property float"]
+)
+def test_a_ply_header_that_lies_is_refused(tmp_path, line):
+    content = ply(CLOUD, "binary_little_endian").replace(b"property float x", line)
+    assert f"as PLY has them, found {line.decode()}" in fault(tmp_path / "a.ply", content)
 
 
 def test_a_mesh_is_told_from_a_cloud_by_its_header(tmp_path):
