@@ -205,7 +205,7 @@ def test_other_seeds_and_splits_give_other_cloud_scenes_and_equal_ones_equal_byt
         assert {int(cloud.points[0, 0] // 10) for cloud in validation} == {0, 10}
 
 
-def test_a_thousand_scenes_of_many_files_repeat_none(tmp_path):
+def test_scenes_of_more_files_repeat_none(tmp_path):
     folder = scans(tmp_path / "scans", 30, points=4)
     scenes(source=[folder], output=tmp_path / "a", **SETTINGS | {"clouds": 27, "points": 3})
     with clouds([tmp_path / "a"]) as shard:

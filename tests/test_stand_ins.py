@@ -49,7 +49,7 @@ def made(tmp_path_factory):
         ("simulated_itodd", ["scene_000.ply", "scene_001.ply"]),
     ],
 )
-def test_the_layout_is_the_real_data_sets(source, names, made):
+def test_the_clouds_lie_in_folders_as_said(source, names, made):
     assert [path.relative_to(made[source]).as_posix() for path in clouds_of(made[source])] == names
 
 
