@@ -225,7 +225,7 @@ def test_absent_data_that_only_the_user_can_fetch_end_the_run_before_its_first_j
     variant = "variants={drives: {scenes: {source: semantic_kitti}}}"
     done = snakemake(project, "--cores", "1", "variant_drives", "--config", variant)
     assert done.returncode == 1
-    expected = "data/semantic_kitti: expected the point clouds of semantic_kitti, found no such folder; get them from http"
+    expected = "data/semantic_kitti: expected the point clouds of semantic_kitti, found no such folder; get them from"
     assert any(line.startswith(expected) for line in done.stderr.splitlines())
     assert not (project / "data").exists() and not (project / "results").exists()
 
