@@ -83,7 +83,7 @@ def refuse_absent_sources():
     """End before the first job if it is sure that one will miss data that only the user can fetch."""
     for job in workflow.dag.needrun_jobs():
         if job.rule.name == "scenes" and origin(job.wildcards):
-            for name in study.variants[job.wildcards.variant]["scenes"]["source"]:
+            for name in source_names(job.wildcards):
                 if name in REGISTERED and not Path(FOLDERS[name]).is_dir():
                     raise WorkflowError(
                         f"{FOLDERS[name]}: expected the point clouds of {name}, found no such folder; get them from"
@@ -214,10 +214,15 @@ FOLDERS = (
 )
 
 
+def source_names(wildcards):
+    """What the variant's scenes are made of, by the names and folders that config gives."""
+    return study.variants[wildcards.variant]["scenes"]["source"]
+
+
 def sources(wildcards):
     """A params function: the folders that the variant's scenes are made of."""
     folders = []
-    for name in study.variants[wildcards.variant]["scenes"]["source"]:
+    for name in source_names(wildcards):
         if name == THREE_D_MATCH:  # only the scenes that config names: others may lie beside them
             folders += [f"{FOLDERS[name]}/{scene}" for scene in config["download"][name]["scenes"]]
         else:
@@ -228,7 +233,7 @@ def sources(wildcards):
 def sources_complete(wildcards):
     """An input function: the files that say that what is made or downloaded for the scenes is all there."""
     made = []
-    for name in study.variants[wildcards.variant]["scenes"]["source"]:
+    for name in source_names(wildcards):
         if name == THREE_D_MATCH:
             made += expand("<data>/3dmatch/{scene}/complete.json", scene=config["download"][THREE_D_MATCH]["scenes"])
         elif name in SOURCES and name not in REGISTERED:
@@ -238,14 +243,12 @@ def sources_complete(wildcards):
 
 def origin(wildcards):
     """A params function: where to get the variant's sources that only their users can fetch."""
-    names = study.variants[wildcards.variant]["scenes"]["source"]
-    return " ".join(config["download"][name]["url"] for name in names if name in REGISTERED)
+    return " ".join(config["download"][name]["url"] for name in source_names(wildcards) if name in REGISTERED)
 
 
 def sources_listing(wildcards):
     """A params function: what is in the users' own folders; a file more or less there makes the scenes anew."""
-    names = study.variants[wildcards.variant]["scenes"]["source"]
-    own = [FOLDERS.get(name, name) for name in names if name not in SOURCES or name in REGISTERED]
+    own = [FOLDERS.get(name, name) for name in source_names(wildcards) if name not in SOURCES or name in REGISTERED]
     return digest_of_own([Path(path) for path in own])
 
 

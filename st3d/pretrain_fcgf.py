@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from st3d.contrastive import View, draw_views, hardest_contrastive
 from st3d.fcgf import FCGF, official_weights
 from st3d.memory import ahead
 from st3d.optimizer import Adam
+from st3d.passes import trained, validated
 from st3d.shards import Clouds, clouds
 
 log = logging.getLogger("st3d")
@@ -102,16 +103,20 @@ def pretrain_fcgf(
             progress = Progress(checkpoint, run, network, network, [optimizer], epochs)
             sizes: dict[str, Any] = {"voxel": scene_voxel, "overlap": overlap, "pairs": pairs, "candidates": candidates}
             draw = partial(draw_views, **sizes, device=where)
-            margins = positive_margin, negative_margin
+
+            def loss_of(views: Views) -> Tensor:
+                return contrast(network, views, positive_margin, negative_margin)
+
             with clouds(train, points, 0) as scenes, clouds(validation, points, 0) as held_out:
                 for epoch in progress.epochs_left():
                     started = time.monotonic()
                     order = np.random.default_rng([seed, TRAINING, epoch]).permutation(len(scenes)).tolist()
                     views = drawn(scenes, order, [seed, TRAINING, epoch], draw, where)
-                    losses = trained(network, optimizer, runtime.steps(views, f"epoch {epoch}", len(order)), margins)
+                    shown = runtime.steps(views, f"epoch {epoch}", len(order))
+                    losses = trained(network, optimizer, shown, loss_of)
                     # the same views after every epoch, so that epochs compare
                     views = drawn(held_out, range(len(held_out)), [seed, VALIDATION], draw, where)
-                    held_losses = validated(network, views, margins)
+                    held_losses = validated(network, views, loss_of)
                     progress.end_epoch(losses, held_losses, time.monotonic() - started)
             history, kept = progress.history, progress.best_weights
 
@@ -131,29 +136,10 @@ def drawn(
     return ahead((partial(views, index) for index in order), device)
 
 
-def trained(network: FCGF, optimizer: Adam, views: Iterable[Views], margins: tuple[float, float]) -> list[Tensor]:
-    """A step per pair of views, and its loss."""
-    network.train()
-    losses = []
-    for pair in views:
-        optimizer.zero_grad()
-        loss = contrast(network, pair, margins)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.detach())
-    return losses
-
-
-@torch.no_grad()
-def validated(network: FCGF, views: Iterable[Views], margins: tuple[float, float]) -> list[Tensor]:
-    """The loss of each pair of views, by the running statistics."""
-    network.eval()
-    return [contrast(network, pair, margins) for pair in views]
-
-
-def contrast(network: FCGF, views: Views, margins: tuple[float, float]) -> Tensor:
+def contrast(network: FCGF, views: Views, positive_margin: float, negative_margin: float) -> Tensor:
     """The hardest-contrastive loss of two views; each is normalised by its own statistics in training."""
-    return hardest_contrastive((network.describe(views[0].keys), network.describe(views[1].keys)), views, *margins)
+    descriptors = network.describe(views[0].keys), network.describe(views[1].keys)
+    return hardest_contrastive(descriptors, views, positive_margin, negative_margin)
 
 
 class Inert:

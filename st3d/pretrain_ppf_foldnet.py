@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from st3d.checkpoints import Progress, finished, load_weights, read_tensors, run
 from st3d.inputs import Inputs
 from st3d.memory import ahead
 from st3d.optimizer import Adam
+from st3d.passes import trained, validated
 from st3d.ppf_foldnet import PPFFoldNet, chamfer_of_features, graph_features, layers_of
 
 log = logging.getLogger("st3d")
@@ -93,6 +93,7 @@ def pretrain_ppf_foldnet(
                 drawn = np.random.default_rng(stream).choice(n, size=min(patches, n), replace=False)
                 return graph_features(graph, graph.rows[drawn], neighbourhood).to(where)
 
+            loss_of = partial(rebuilding_loss, network)
             s = runtime.read_json(scale[0])["scale"]
             host = torch.device("cpu")  # neighbourhoods are looked up there
             with (
@@ -106,34 +107,15 @@ def pretrain_ppf_foldnet(
                     order = np.random.default_rng([seed, TRAINING, epoch]).permutation(len(scenes))
                     drawn = (partial(draw, scenes, [seed, TRAINING, epoch, index], index) for index in order)
                     shown = runtime.steps(ahead(drawn, where), f"epoch {epoch}", len(order))
-                    losses = trained(network, optimizer, shown)
-                    progress.end_epoch(losses, validated(network, held_features), time.monotonic() - started)
+                    losses = trained(network, optimizer, shown, loss_of)
+                    held_losses = validated(network, held_features, loss_of)
+                    progress.end_epoch(losses, held_losses, time.monotonic() - started)
             history, kept = progress.history, progress.best_weights
 
         runtime.write_csv(curve, history, ["epoch", "train", "validation"])
         model = {"neighbourhood": neighbourhood, "descriptors": descriptors}
         save(extractor, made | {"model": model, "weights": kept})
         checkpoint.unlink(missing_ok=True)
-
-
-def trained(network: PPFFoldNet, optimizer: Adam, shown: Iterable[Tensor]) -> list[Tensor]:
-    """A step per scene's features (p, m, 4), and its loss."""
-    network.train()
-    losses = []
-    for features in shown:
-        optimizer.zero_grad()
-        loss = rebuilding_loss(network, features)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.detach())
-    return losses
-
-
-@torch.no_grad()
-def validated(network: PPFFoldNet, held_features: Iterable[Tensor]) -> list[Tensor]:
-    """The loss of each scene's features, by the running statistics."""
-    network.eval()
-    return [rebuilding_loss(network, features) for features in held_features]
 
 
 def rebuilding_loss(network: PPFFoldNet, features: Tensor) -> Tensor:

@@ -5,11 +5,11 @@ frame) and its place (3,). Lengths in metres; h rows, w columns, n points.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
+from st3d.rays import tensor
 from st3d.worlds import Pose, World
 
 # HDL-64E: an upper block of 32 lasers every third of a degree, a lower one every half (Velodyne's manual)
@@ -58,12 +58,12 @@ class Caster:
 
         self.world = world
         self._scene = open3d.t.geometry.RaycastingScene(nthreads=1)
-        self._scene.add_triangles(_tensor(world.vertices), _tensor(world.triangles, np.uint32))
+        self._scene.add_triangles(tensor(world.vertices), tensor(world.triangles, np.uint32))
 
     def hits(self, place: np.ndarray, directions: np.ndarray) -> Hits:
         """Follow rays from one `place` (3,) in unit `directions` (..., 3)."""
         rays = np.concatenate([np.broadcast_to(place, directions.shape), directions], axis=-1)
-        found = self._scene.cast_rays(_tensor(rays), nthreads=1)
+        found = self._scene.cast_rays(tensor(rays), nthreads=1)
         distance = found["t_hit"].numpy().astype(np.float64)
         met = np.isfinite(distance)
         triangle = np.where(met, found["primitive_ids"].numpy(), 0)
@@ -75,7 +75,7 @@ class Caster:
     def reached(self, points: np.ndarray, source: np.ndarray) -> np.ndarray:
         """(...) bool: whether light from `source` (3,) comes to `points` (..., 3), which lie a bit off the surfaces."""
         rays = np.concatenate([points, source - points], axis=-1)
-        return ~self._scene.test_occlusions(_tensor(rays), tnear=0.0, tfar=0.99, nthreads=1).numpy()
+        return ~self._scene.test_occlusions(tensor(rays), tnear=0.0, tfar=0.99, nthreads=1).numpy()
 
 
 def lidar(caster: Caster, resolution: float, rng: np.random.Generator) -> np.ndarray:
@@ -201,10 +201,3 @@ def _smooth(white: np.ndarray, sigma: float) -> np.ndarray:
     kernel[len(kernel) // 2, len(kernel) // 2] = 1
     gain = np.sqrt((ndimage.gaussian_filter(kernel, sigma) ** 2).sum())
     return ndimage.gaussian_filter(white, sigma, mode="wrap") / gain
-
-
-def _tensor(values: np.ndarray, kind: type = np.float32) -> Any:
-    import open3d
-
-    core: Any = open3d.core  # its stubs know no arrays
-    return core.Tensor(np.ascontiguousarray(values, kind))

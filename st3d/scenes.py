@@ -81,7 +81,7 @@ def scenes(
     if dense_factor < 1:
         raise ValueError(f"dense_factor: expected 1 or more, found {dense_factor}")
     kind, files = list_source(source, split, held_out, origin)
-    cache = MeshCache(CACHE_BYTES)
+    meshes, cache = [first_file(item) for item in files], MeshCache(CACHE_BYTES)
     dealt = np.random.default_rng([seed, DEALING, SPLITS[split]]).permutation(len(files))
     numbers = range(part, clouds, parts)
 
@@ -89,7 +89,6 @@ def scenes(
         rng = np.random.default_rng([seed, SPLITS[split], number])
         if kind == "clouds":
             return cloud_scene(files[dealt[number % len(files)]], points, dense_factor, rng)
-        meshes = [first_file(item) for item in files]
         dense = scene(meshes, cache, objects, half_width, round(dense_factor * points), rng)
         return dense[farthest_points(dense, points)]
 

@@ -6,13 +6,13 @@ Letters: h rows, w columns.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from st3d.camera import Camera
+from st3d.rays import tensor
 from st3d.surfaces import Body, normals
 
 _LENS = Camera(focus=0.0103431, kappa=-2205.03, sx=3.74983e-6, sy=3.75e-6, cx=0.0, cy=0.0, width=0, height=0)
@@ -103,9 +103,9 @@ class Scanner:
         vertices = vertices @ self.axes.T + self.origin
         scene = open3d.t.geometry.RaycastingScene(nthreads=1)
         for points, triangles in (self.plane, (vertices, body.triangles)):
-            scene.add_triangles(_tensor(points), _tensor(triangles, np.uint32))
+            scene.add_triangles(tensor(points), tensor(triangles, np.uint32))
         origins = np.zeros_like(self.directions)
-        hit = scene.cast_rays(_tensor(np.concatenate([origins, self.directions], axis=-1)), nthreads=1)
+        hit = scene.cast_rays(tensor(np.concatenate([origins, self.directions], axis=-1)), nthreads=1)
         depth = hit["t_hit"].numpy().astype(np.float64)
         seen = hit["geometry_ids"].numpy() == 1
         corners = body.triangles[np.where(seen, hit["primitive_ids"].numpy(), 0)]  # (h, w, 3)
@@ -125,7 +125,7 @@ class Scanner:
         to_light = way / np.linalg.norm(way, axis=-1, keepdims=True)
         start = points + 2e-4 * normal  # off the surface, lest it shadows itself
         rays = np.concatenate([start, way], axis=-1)
-        lit = ~scene.test_occlusions(_tensor(rays), tnear=0.0, tfar=0.99, nthreads=1).numpy()
+        lit = ~scene.test_occlusions(tensor(rays), tnear=0.0, tfar=0.99, nthreads=1).numpy()
         half = to_camera + to_light
         half /= np.linalg.norm(half, axis=-1, keepdims=True)
         gloss = np.clip((normal * half).sum(axis=-1), 0, 1) ** 40
@@ -180,13 +180,6 @@ class Exposure:
         light = view.albedo * (_AMBIENT + lamp)[..., None] + (0.12 * view.gloss * view.lit * view.body)[..., None]
         value = 255 * np.clip(light, 0, 1) ** 0.85 + 1.4 * self.grain
         return np.clip(np.round(value), 0, 255).astype(np.uint8)
-
-
-def _tensor(values: np.ndarray, kind: type = np.float32) -> Any:
-    import open3d
-
-    core: Any = open3d.core  # its stubs know no arrays
-    return core.Tensor(np.ascontiguousarray(values, kind))
 
 
 def _blurred(white: np.ndarray, sigma: float) -> np.ndarray:

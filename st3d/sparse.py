@@ -147,13 +147,10 @@ class _Convolution(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, None, None]:
         (gradient,) = gradients
         features, weight = ctx.saved_tensors
-        back = None
-        if ctx.needs_input_grad[0]:
-            back = _scattered(gradient, weight.transpose(1, 2), transposed(ctx.pairs), len(features))
         of_weight = torch.empty_like(weight)
         for each, (inputs, outputs) in zip(of_weight, ctx.pairs, strict=True):
             torch.mm(features.index_select(0, inputs).T, gradient.index_select(0, outputs), out=each)
-        return back, of_weight, None, None
+        return _to_features(ctx, gradient), of_weight, None, None
 
 
 class _Columns(torch.autograd.Function):
@@ -171,11 +168,17 @@ class _Columns(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, None, None]:
         (gradient,) = gradients
-        features, weight = ctx.saved_tensors
-        back = None
-        if ctx.needs_input_grad[0]:
-            back = _scattered(gradient, weight.transpose(1, 2), transposed(ctx.pairs), len(features))
-        return back, (_columns(features, ctx.pairs, len(gradient)) @ gradient)[:, None], None, None
+        features, _ = ctx.saved_tensors
+        of_weight = (_columns(features, ctx.pairs, len(gradient)) @ gradient)[:, None]
+        return _to_features(ctx, gradient), of_weight, None, None
+
+
+def _to_features(ctx: Any, gradient: Tensor) -> Tensor | None:
+    """The gradient of a convolution's features (v, c), if it is asked for."""
+    if not ctx.needs_input_grad[0]:
+        return None
+    features, weight = ctx.saved_tensors
+    return _scattered(gradient, weight.transpose(1, 2), transposed(ctx.pairs), len(features))
 
 
 def _columns(features: Tensor, pairs: Pairs, rows: int) -> Tensor:
