@@ -1,6 +1,6 @@
 """3D-ST, reproduced: from meshes and scans to the paper's Tables 1 to 4.
 
-meshes -> scenes -> graph -> scale -> teacher ; scans -> thin -> graph -> scale -> student -> maps -> score -> tables
+meshes -> scenes -> graph -> scale -> teacher ; scans -> downsampling -> graph -> scale -> student -> maps -> score -> tables
 MVTec 3D-AD's own methods: scans -> frame -> voxels, depth -> gan, autoencoder, variation -> maps -> score -> tables
 """
 
@@ -15,7 +15,7 @@ configfile: f"{workflow.basedir}/config.yaml"
 include: "rules/common.smk"  # checks the config; input functions
 include: "rules/data.smk"  # furniture, simulation, downloads
 include: "rules/scenes.smk"  # synthetic scenes for pretraining
-include: "rules/thin.smk"  # scans, thinned
+include: "rules/downsampling.smk"  # scans, downsampled
 include: "rules/graph.smk"  # nearest neighbours
 include: "rules/scale.smk"  # the length unit of a training set
 include: "rules/teacher.smk"  # pretraining

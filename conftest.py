@@ -2,4 +2,4 @@
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("triton") else ["st3d/aggregation_triton.py"]
+collect_ignore = [] if find_spec("triton") else ["st3d/kernels/aggregation_triton.py"]

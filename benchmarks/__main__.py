@@ -17,7 +17,8 @@ import pandas as pd
 import torch
 
 from benchmarks.measure import ROOT, THREADS, machine_rates
-from st3d import runtime
+from st3d.formats.atomic import write_csv
+from st3d.training.device import set_threads
 
 NAMES = ("network", "teacher", "points", "harmonic", "pro", "scans", "baselines", "extractors", "gpu")
 RESULTS, PAGE, PLOT = ROOT / "results", ROOT / "docs/performance.md", ROOT / "docs/growth.png"
@@ -31,7 +32,7 @@ def main(names: list[str]) -> None:
     page = PAGE.read_text()
     for name in chosen:
         if name != "growth":
-            runtime.set_threads(THREADS)
+            set_threads(THREADS)
             rows = [row.as_dict() for row in importlib.import_module(f"benchmarks.{name}").rows()]
             for row in rows:
                 logging.info("%s", row)
@@ -41,7 +42,7 @@ def main(names: list[str]) -> None:
         from benchmarks import growth
 
         table = growth.table()
-        runtime.write_csv(RESULTS / "growth.csv", table.to_dict("records"), list(table.columns))
+        write_csv(RESULTS / "growth.csv", table.to_dict("records"), list(table.columns))
         growth.plot(table, PLOT)
         slopes = growth.exponents(table).round(2)
         page = replaced(page, "growth", f"{machine()}\n\n{slopes.to_markdown(index=False)}")
@@ -58,7 +59,7 @@ def merged(path: Path, new: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     elif path.exists():
         return pd.read_csv(path)
     if len(new):
-        runtime.write_csv(path, new.to_dict("records"), list(new.columns))
+        write_csv(path, new.to_dict("records"), list(new.columns))
     return new
 
 

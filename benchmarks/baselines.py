@@ -6,17 +6,18 @@ import numpy as np
 import open3d as o3d
 
 from benchmarks.measure import Call, Row, alternating
-from st3d import runtime
-from st3d.background import Plane, turned
-from st3d.camera import Camera
-from st3d.grids import Grid, mean_colours, occupancy, to_pixels
+from st3d.baselines.augmentation import rotate_scan
+from st3d.kernels.geometry.camera import Camera
+from st3d.kernels.geometry.plane import Plane
+from st3d.kernels.geometry.voxel_grid import Grid, mean_colours, occupancy, to_pixels
+from st3d.training.device import set_threads
 
 CELLS, REPEATS = 64, 5
 PLANE = Plane((0.0, 0.0, -1.0), -0.65)
 
 
 def rows() -> Iterator[Row]:
-    runtime.set_threads(1)
+    set_threads(1)
     points, colours = valid_points(400)
     grid = Grid.around(points.min(axis=0), points.max(axis=0), CELLS)
     calls = {"ours": voxelised(points, colours, grid), "twin": open3d_voxels(points, colours, grid)}
@@ -82,4 +83,4 @@ def projected(scores: np.ndarray) -> Call:
 
 def turning(side: int) -> Call:
     whole, colours = scan(side), np.random.default_rng(0).random((side, side, 3), np.float32)
-    return lambda: turned(whole, colours, camera(side), PLANE, np.array([0.0, 0.0, 0.65]), 5.0)
+    return lambda: rotate_scan(whole, colours, camera(side), PLANE, np.array([0.0, 0.0, 0.65]), 5.0)

@@ -7,10 +7,10 @@ import torch
 
 from benchmarks.measure import Call, Row, alternating, peak_mb
 from benchmarks.network import graph
-from st3d.aggregation import Graph
-from st3d.fcgf import CHANNELS, FCGF
-from st3d.point_features import fpfh, normals
-from st3d.ppf_foldnet import PPFFoldNet, patch_features
+from st3d.extractors.fcgf.network import CHANNELS, FCGF
+from st3d.extractors.point_features import fpfh, normals
+from st3d.extractors.ppf_foldnet.network import PPFFoldNet, patch_features
+from st3d.kernels.graph import Graph
 
 N, K = 64_000, 32
 PATCHES, M = 1000, 1024

@@ -1,22 +1,20 @@
-"""What the paper measures on a GPU: inference, a training step, its memory, and the fill; no rows without a GPU."""
+"""What the paper measures on a GPU: inference, a training step, and its memory; no rows without a GPU."""
 
 import time
 from collections.abc import Iterator
 from statistics import median
 
-import numpy as np
 import torch
 
-from benchmarks.harmonic import cases
 from benchmarks.measure import Call, Row, surface
 from benchmarks.network import D, K, N
-from st3d import harmonic_torch, runtime
-from st3d.inputs import scaled
-from st3d.losses import regression
-from st3d.models import Pair
-from st3d.network import DescriptorNetwork
-from st3d.optimizer import Adam
-from st3d.points import neighbours
+from st3d.evaluation.peak_memory import PeakMemory
+from st3d.kernels.points import neighbours
+from st3d.student_teacher.losses import regression
+from st3d.student_teacher.network import DescriptorNetwork
+from st3d.student_teacher.pair import Pair
+from st3d.training.inputs import scaled
+from st3d.training.optimizer import Adam
 
 REPEATS = 20
 
@@ -44,16 +42,12 @@ def rows() -> Iterator[Row]:
     seconds, memory = measured(step)
     wanted = "<= 5 ms and 600 MB on an H200 (paper: 5,890 MB)"
     yield Row("GPU: student training step", size, seconds, wanted, memory_mb=memory)
-    for name, values, known in cases():
-        on_gpu = [torch.from_numpy(np.ascontiguousarray(each)).to(device) for each in (values, known)]
-        seconds, memory = measured(lambda given=on_gpu: harmonic_torch.fill(*given))
-        yield Row(f"GPU: harmonic fill, {name}", "800 x 800", seconds, "<= 15 ms on an H200", memory_mb=memory)
 
 
 def measured(call: Call) -> tuple[float, float]:
     """Median seconds, and MB at the peak of the second call (the first one compiles)."""
     call()
-    memory = runtime.PeakMemory(torch.device("cuda"))
+    memory = PeakMemory(torch.device("cuda"))
     call()
     torch.cuda.synchronize()
     grown = memory.grown_gb() * 1000

@@ -12,7 +12,8 @@ import torch
 
 from benchmarks import network
 from benchmarks.measure import ROOT, THREADS, alternating
-from st3d import runtime
+from st3d.evaluation.peak_memory import PeakMemory
+from st3d.training.device import set_threads
 
 BASE = {"n": 64_000, "k": 32, "d": 64}
 STEPS = {"n": (16_000, 32_000, 64_000, 128_000), "k": (8, 16, 32, 64), "d": (16, 32, 64, 128, 256)}
@@ -21,11 +22,11 @@ REPEATS = 3
 
 def measure(what: str, n: int, k: int, d: int) -> dict[str, float]:
     """Seconds and MB of one configuration, in this process."""
-    runtime.set_threads(THREADS)
+    set_threads(THREADS)
     prepare = {"forward": network.forward, "step": network.step}[what]
     prepare(2000, 8, d)()  # libraries start up
     call = prepare(n, k, d)
-    memory = runtime.PeakMemory(torch.device("cpu"))
+    memory = PeakMemory(torch.device("cpu"))
     call()
     grown = memory.grown_gb() * 1000
     return {"seconds": alternating({"call": call}, REPEATS)["call"], "memory_mb": grown}

@@ -7,7 +7,7 @@ import pyamg
 import scipy.sparse as sparse
 
 from benchmarks.measure import Row, alternating
-from st3d.harmonic import fill
+from st3d.kernels.harmonic import fill
 
 SIDE, KNOWN, SHARE, REPEATS = 800, 64_000, 0.4, 5
 TOLERANCE = 1e-8  # of the twin's residual: its error is then close to the kernel's

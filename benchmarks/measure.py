@@ -14,7 +14,8 @@ from statistics import median
 import numpy as np
 import torch
 
-from st3d import native, runtime
+from st3d.kernels import native
+from st3d.training.device import set_threads
 
 ROOT = Path(__file__).parent.parent
 THREADS = os.cpu_count() or 1
@@ -82,12 +83,12 @@ def peak_mb(function: Callable[..., Call], *small: int) -> float:
 def machine_rates() -> tuple[float, float]:
     """Bytes per second of a copy (read and written) and float32 operations per second of a matrix product."""
     before = native.threads()
-    runtime.set_threads(THREADS)
+    set_threads(THREADS)
     source, target = torch.ones(64 * 2**20), torch.empty(64 * 2**20)
     copy = alternating({"copy": lambda: target.copy_(source)}, 5)["copy"]
     square = torch.ones(2048, 2048)
     product = alternating({"product": lambda: square @ square}, 5)["product"]
-    runtime.set_threads(before)
+    set_threads(before)
     return 2 * source.nbytes / copy, 2 * 2048**3 / product
 
 

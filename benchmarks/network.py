@@ -6,13 +6,13 @@ import torch
 from reference_network import descriptors_by_torch
 
 from benchmarks.measure import THREADS, Call, Row, alternating, peak_mb, surface
-from st3d import runtime
-from st3d.aggregation import Graph
-from st3d.inputs import scaled
-from st3d.losses import regression
-from st3d.network import DescriptorNetwork
-from st3d.optimizer import Adam
-from st3d.points import neighbours
+from st3d.kernels.graph import Graph
+from st3d.kernels.points import neighbours
+from st3d.student_teacher.losses import regression
+from st3d.student_teacher.network import DescriptorNetwork
+from st3d.training.device import set_threads
+from st3d.training.inputs import scaled
+from st3d.training.optimizer import Adam
 
 N, K, D, BLOCKS = 64_000, 32, 64, 4
 TWIN = "plain PyTorch with (n, k, c) tensors"
@@ -20,7 +20,7 @@ TWIN = "plain PyTorch with (n, k, c) tensors"
 
 def graph(n: int, k: int) -> Graph:
     """As a stage makes it."""
-    runtime.set_threads(THREADS)
+    set_threads(THREADS)
     points = surface(n)
     result = scaled(points, neighbours(points, k), 1.0, torch.device("cpu"))
     result.reverse()  # once per cloud, as in training
@@ -29,7 +29,7 @@ def graph(n: int, k: int) -> Graph:
 
 def plain_graph(n: int, k: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Points and neighbours in the order that they are stored in."""
-    runtime.set_threads(THREADS)
+    set_threads(THREADS)
     points = surface(n)
     return torch.from_numpy(points), torch.from_numpy(neighbours(points, k))
 

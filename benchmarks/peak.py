@@ -6,7 +6,7 @@ import sys
 
 import torch
 
-from st3d import runtime
+from st3d.evaluation.peak_memory import PeakMemory
 
 if __name__ == "__main__":
     module, function, *numbers = sys.argv[1:]
@@ -14,6 +14,6 @@ if __name__ == "__main__":
     if numbers:
         prepare(*map(int, numbers))()
     call = prepare()
-    memory = runtime.PeakMemory(torch.device("cpu"))
+    memory = PeakMemory(torch.device("cpu"))
     call()
     sys.stdout.write(json.dumps(memory.grown_gb() * 1000) + "\n")

@@ -8,7 +8,7 @@ from reference_points import farthest_points as greedy
 from scipy.spatial import cKDTree
 
 from benchmarks.measure import Row, alternating, surface
-from st3d.points import farthest_points, neighbours
+from st3d.kernels.points import farthest_points, neighbours
 
 DENSE, KEPT, CHECKED = 240_000, 64_000, 2_000
 N, K = 64_000, 32

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import label
 
 from benchmarks.measure import Call, Row, alternating, peak_mb
-from st3d.pro import au_pro
+from st3d.kernels.pro import au_pro
 
 SIDE, MAPS, COMPONENTS, REPEATS = 800, 110, 112, 3
 LIMIT = 0.3

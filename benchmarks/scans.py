@@ -11,16 +11,16 @@ import tifffile
 import torch
 
 from benchmarks.measure import THREADS, Call, Row, alternating
-from st3d import runtime
 from st3d.detector import Detector
-from st3d.furniture import furniture
-from st3d.graph import graph
-from st3d.models import Pair
-from st3d.network import DescriptorNetwork
-from st3d.points import mean_neighbour_distance
-from st3d.scans import read_scan, thin_scan
-from st3d.scenes import scenes
-from st3d.thin import thin
+from st3d.formats.scans import read_scan
+from st3d.kernels.points import downsample_scan, mean_neighbour_distance
+from st3d.simulation.furniture.furniture import furniture
+from st3d.student_teacher.downsampling import downsampling
+from st3d.student_teacher.graph import graph
+from st3d.student_teacher.network import DescriptorNetwork
+from st3d.student_teacher.pair import Pair
+from st3d.student_teacher.scenes import scenes
+from st3d.training.device import set_threads
 
 N, K, D, REPEATS = 64_000, 32, 64, 3
 
@@ -28,19 +28,19 @@ N, K, D, REPEATS = 64_000, 32, 64, 3
 def rows() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        runtime.set_threads(1)
+        set_threads(1)
         seconds = alternating({"ours": scene(folder)}, REPEATS)["ours"]
         yield Row(
-            "scene synthesis", f"10 meshes, dense, thinned to n {N:,}, graph k {K}", seconds, "<= 8 s on one core",
+            "scene synthesis", f"10 meshes, dense, downsampled to n {N:,}, graph k {K}", seconds, "<= 8 s on one core",
             floor_bytes=4 * N * 24 + N * (12 + 2 * K), threads=1,
         )  # fmt: skip
         write_scan(folder / "part" / "train/good/xyz/000.tiff", 800)
         seconds = alternating({"ours": scan_to_shard(folder)}, REPEATS)["ours"]
         yield Row(
-            "scan to shard", f"800 x 800: read, thin to n {N:,}, graph k {K}, write", seconds, "<= 5 s on one core",
+            "scan to shard", f"800 x 800: read, sample n {N:,}, graph k {K}, write", seconds, "<= 5 s on one core",
             floor_bytes=800 * 800 * 12 + N * (12 + 2 * K), threads=1,
         )  # fmt: skip
-        runtime.set_threads(THREADS)
+        set_threads(THREADS)
         write_scan(folder / "small.tiff", 400)
         seconds = alternating({"ours": inspection(folder / "small.tiff")}, REPEATS)["ours"]
         yield Row(
@@ -75,8 +75,8 @@ def scan_to_shard(folder: Path) -> Call:
     settings |= {"invalid": "refuse", "seed": 1, "code": ""}
 
     def call() -> None:
-        thin(dataset=folder, output=folder / "thin.h5", **settings)
-        graph(input=folder / "thin.h5", points=N, neighbours=K, output=folder / "graph.h5", code="")
+        downsampling(dataset=folder, output=folder / "downsampling.h5", **settings)
+        graph(input=folder / "downsampling.h5", points=N, neighbours=K, output=folder / "graph.h5", code="")
 
     return call
 
@@ -84,6 +84,6 @@ def scan_to_shard(folder: Path) -> Call:
 def inspection(path: Path) -> Call:
     """Random weights cost what trained ones do."""
     networks = [DescriptorNetwork(D).requires_grad_(False) for _ in range(2)]
-    scale = mean_neighbour_distance(thin_scan(read_scan(path), N, 0)[0], K)
+    scale = mean_neighbour_distance(downsample_scan(read_scan(path), N, 0)[0], K)
     detector = Detector(Pair(*networks, torch.zeros(D), torch.ones(D), scale, N, K, 0))
     return lambda: detector.map(read_scan(path))

@@ -9,9 +9,9 @@ from reference_points import receptive_field
 
 from benchmarks.measure import Call, Row, alternating, peak_mb
 from benchmarks.network import BLOCKS, D, K, N, graph, plain_graph
-from st3d.network import Decoder, DescriptorNetwork
-from st3d.optimizer import Adam
-from st3d.teacher import draw_task, reconstruction_loss
+from st3d.student_teacher.network import Decoder, DescriptorNetwork
+from st3d.student_teacher.teacher import draw_task, reconstruction_loss
+from st3d.training.optimizer import Adam
 
 FIELDS, DECODED = 16, 1024
 

@@ -7,7 +7,7 @@ from matplotlib import colormaps
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from st3d.samples import CATEGORIES, Sample, Studio
+from st3d.simulation.scans.samples import CATEGORIES, Sample, Studio
 
 RESOLUTION = 1.0
 CELL = 200  # pixels, side of one panel

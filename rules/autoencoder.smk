@@ -23,7 +23,7 @@ rule voxel_ae:
         gpu=1,
     params:
         settings=settings("detector.modality", "voxel_ae", "runtime.device", "runtime.threads"),
-        code=fingerprint("autoencoder"),
+        code=code_of("voxel_ae"),
     shell:
         "python -m st3d autoencoder --train {input.train} --validation {input.validation} --model {output.model}"
         " --curve {output.curve} {params.settings} --cache-gb {resources.cache_gb} --code {params.code} 2> {log}"
@@ -51,7 +51,7 @@ rule depth_ae:
         gpu=1,
     params:
         settings=settings("detector.modality", "depth_ae", "runtime.device", "runtime.threads"),
-        code=fingerprint("autoencoder"),
+        code=code_of("depth_ae"),
     shell:
         "python -m st3d autoencoder --train {input.train} --validation {input.validation} --model {output.model}"
         " --curve {output.curve} {params.settings} --cache-gb {resources.cache_gb} --code {params.code} 2> {log}"

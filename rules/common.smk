@@ -12,10 +12,19 @@ from snakemake.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 sys.path.insert(0, workflow.basedir)  # with --sdm conda, snakemake's own Python need not have st3d
-from st3d.config import MESHES, MODELNET10, MVTEC_3D_AD, REGISTERED, SIMULATED, SOURCES, STAND_INS, THREE_D_MATCH
-from st3d.config import Study, in_order, listing
-from st3d.fingerprint import fingerprint
-from st3d.stages import EXTRACTORS, STAGES
+from st3d.workflow.config import (
+    MESHES,
+    MODELNET10,
+    MVTEC_3D_AD,
+    REGISTERED,
+    SIMULATED,
+    SOURCES,
+    SURROGATES,
+    THREE_D_MATCH,
+)
+from st3d.workflow.config import Study, in_order, listing
+from st3d.workflow.fingerprint import fingerprint
+from st3d.workflow.stages import EXTRACTORS, STAGES, modules
 
 if isinstance(config.get("variants"), dict):  # else Study says what is wrong
     config["variants"] = in_order(config["variants"], Path(workflow.basedir, "config.yaml"))
@@ -124,6 +133,11 @@ def settings(*names):
     return lambda wildcards: study.flags(getattr(wildcards, "variant", "base"), *names)
 
 
+def code_of(stage):
+    """A params function: the fingerprint of the code that the rule's stage runs for its variant."""
+    return lambda wildcards: fingerprint(*modules(stage, study.variants.get(getattr(wildcards, "variant", None))))
+
+
 def largest(stage, name):
     """A params function: the largest value among the variants that share this result."""
     return lambda wildcards: study.largest(stage, wildcards.variant, name)
@@ -157,7 +171,7 @@ def scenes_of(split):
 def scans_of(split):
     """An input function: the graphs of a split of the rule's category."""
     pattern = "<results>/graph/{variant}/{category}/{split}_{part}.h5"
-    return made_by("graph_scans", pattern, split=split, part=range(config["thin"]["parts"]))
+    return made_by("graph_scans", pattern, split=split, part=range(config["downsampling"]["parts"]))
 
 
 def given_weights(stage):
@@ -208,7 +222,7 @@ def scans_complete(wildcards):
 
 
 FOLDERS = (
-    {name: f"{config['data']}/{name}" for name in (MODELNET10, THREE_D_MATCH, *STAND_INS)}
+    {name: f"{config['data']}/{name}" for name in (MODELNET10, THREE_D_MATCH, *SURROGATES)}
     | {SIMULATED: f"{config['data']}/furniture"}
     | {name: config["download"][name]["folder"] for name in REGISTERED}
 )

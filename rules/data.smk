@@ -17,12 +17,12 @@ rule furniture:
     params:
         folder=folder_of,
         settings=settings("furniture"),
-        code=fingerprint("furniture"),
+        code=code_of("furniture"),
     shell:
         "python -m st3d furniture --output {params.folder} {params.settings} --code {params.code} 2> {log}"
 
 
-rule stand_ins:
+rule surrogates:
     """Simulated point clouds in the place of a sensor's data set."""
     output:
         "<data>/{source}/complete.json",
@@ -31,7 +31,7 @@ rule stand_ins:
     benchmark:
         "<data>/logs/{source}.benchmark.tsv"
     wildcard_constraints:
-        source="|".join(STAND_INS),
+        source="|".join(SURROGATES),
     conda:
         "../envs/st3d.yaml"
     resources:
@@ -39,10 +39,10 @@ rule stand_ins:
         runtime=120,
     params:
         folder=folder_of,
-        settings=settings("stand_ins"),
-        code=fingerprint("stand_ins"),
+        settings=settings("surrogates"),
+        code=code_of("surrogates"),
     shell:
-        "python -m st3d stand_ins --source {wildcards.source} --output {params.folder} {params.settings}"
+        "python -m st3d surrogates --source {wildcards.source} --output {params.folder} {params.settings}"
         " --code {params.code} 2> {log}"
 
 
@@ -62,7 +62,7 @@ rule simulation:
     params:
         folder=folder_of_dataset,
         settings=settings("simulation"),
-        code=fingerprint("simulation"),
+        code=code_of("simulation"),
     shell:
         "python -m st3d simulation --category {wildcards.category} --output {params.folder}"
         " {params.settings} --code {params.code} 2> {log}"

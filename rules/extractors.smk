@@ -23,7 +23,7 @@ rule pretrain_fcgf:
         gpu=1,
     params:
         settings=settings("graph.points", "pretrain_fcgf", "runtime.device", "runtime.threads"),
-        code=fingerprint("pretrain_fcgf"),
+        code=code_of("pretrain_fcgf"),
     shell:
         "python -m st3d pretrain_fcgf --train {input.train} --validation {input.validation}"
         " --extractor {output.extractor} --curve {output.curve} {params.settings} --code {params.code} 2> {log}"
@@ -52,7 +52,7 @@ rule pretrain_ppf_foldnet:
         gpu=1,
     params:
         settings=settings("graph", "pretrain_ppf_foldnet", "runtime.device", "runtime.threads"),
-        code=fingerprint("pretrain_ppf_foldnet"),
+        code=code_of("pretrain_ppf_foldnet"),
     shell:
         "python -m st3d pretrain_ppf_foldnet --train {input.train} --validation {input.validation}"
         " --scale {input.scale} --extractor {output.extractor} --curve {output.curve} {params.settings}"
@@ -72,6 +72,6 @@ rule fpfh:
         runtime=10,
     params:
         settings=settings("fpfh"),
-        code=fingerprint("fpfh"),
+        code=code_of("fpfh"),
     shell:
         "python -m st3d fpfh --extractor {output} {params.settings} --code {params.code} 2> {log}"

@@ -19,8 +19,8 @@ rule frame:
     params:
         dataset=DATASET,
         listing=lambda wildcards: OWN_SCANS.get(wildcards.category, ""),
-        settings=settings("frame", "thin.invalid"),
-        code=fingerprint("frame"),
+        settings=settings("frame", "downsampling.invalid"),
+        code=code_of("frame"),
     shell:
         "python -m st3d frame --dataset {params.dataset:q} --category {wildcards.category} {params.settings}"
         " --output {output} --code {params.code} 2> {log}"
@@ -45,8 +45,8 @@ rule voxels:
     params:
         dataset=DATASET,
         listing=lambda wildcards: OWN_SCANS.get(wildcards.category, ""),
-        settings=settings("voxels", "augmentation", "thin.invalid"),
-        code=fingerprint("voxels"),
+        settings=settings("voxels", "augmentation", "downsampling.invalid"),
+        code=code_of("voxels"),
     shell:
         "python -m st3d voxels --dataset {params.dataset:q} --category {wildcards.category} --split {wildcards.split}"
         " --frame {input.frame} {params.settings} --output {output} --code {params.code} 2> {log}"
@@ -71,8 +71,8 @@ rule depth:
     params:
         dataset=DATASET,
         listing=lambda wildcards: OWN_SCANS.get(wildcards.category, ""),
-        settings=settings("depth", "augmentation", "thin.invalid"),
-        code=fingerprint("depth"),
+        settings=settings("depth", "augmentation", "downsampling.invalid"),
+        code=code_of("depth"),
     shell:
         "python -m st3d depth --dataset {params.dataset:q} --category {wildcards.category} --split {wildcards.split}"
         " --frame {input.frame} {params.settings} --output {output} --code {params.code} 2> {log}"

@@ -24,7 +24,7 @@ rule voxel_gan:
         gpu=1,
     params:
         settings=settings("detector.modality", "voxel_gan", "runtime.device", "runtime.threads"),
-        code=fingerprint("gan"),
+        code=code_of("voxel_gan"),
     shell:
         "python -m st3d gan --train {input.train} --validation {input.validation} --model {output.model}"
         " --critic-curve {output.critic_curve} --curve {output.curve} {params.settings}"
@@ -54,7 +54,7 @@ rule depth_gan:
         gpu=1,
     params:
         settings=settings("detector.modality", "depth_gan", "runtime.device", "runtime.threads"),
-        code=fingerprint("gan"),
+        code=code_of("depth_gan"),
     shell:
         "python -m st3d gan --train {input.train} --validation {input.validation} --model {output.model}"
         " --critic-curve {output.critic_curve} --curve {output.curve} {params.settings}"

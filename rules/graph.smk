@@ -19,7 +19,7 @@ rule graph_scenes:
     params:
         settings=settings("graph.points"),
         neighbours=largest("graph_scenes", "graph.neighbours"),
-        code=fingerprint("graph"),
+        code=code_of("graph_scenes"),
     shell:
         "python -m st3d graph --input {input} --output {output} {params.settings}"
         " --neighbours {params.neighbours} --code {params.code} 2> {log}"
@@ -28,7 +28,7 @@ rule graph_scenes:
 rule graph_scans:
     """Neighbours in a category's scans."""
     input:
-        made_by("thin", "<results>/thin/{variant}/{category}/{split}_{part}.h5"),
+        made_by("downsampling", "<results>/downsampling/{variant}/{category}/{split}_{part}.h5"),
     output:
         "<results>/graph/{variant}/{category}/{split}_{part}.h5",
     log:
@@ -43,7 +43,7 @@ rule graph_scans:
     params:
         settings=settings("graph.points"),
         neighbours=largest("graph_scans", "graph.neighbours"),
-        code=fingerprint("graph"),
+        code=code_of("graph_scans"),
     shell:
         "python -m st3d graph --input {input} --output {output} {params.settings}"
         " --neighbours {params.neighbours} --code {params.code} 2> {log}"

@@ -21,8 +21,8 @@ rule maps:
         gpu=1,
     params:
         folder=folder_of,
-        settings=settings("runtime.device", "runtime.threads"),
-        code=fingerprint("maps"),
+        settings=settings("detector.method", "runtime.device", "runtime.threads"),
+        code=code_of("maps"),
     shell:
         "python -m st3d maps --models {input.models} --test {input.test} --output {params.folder}"
         " --manifest {output} {params.settings} --code {params.code} 2> {log}"

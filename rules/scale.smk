@@ -18,7 +18,7 @@ rule scale_scenes:
         runtime=60,
     params:
         settings=settings("graph"),
-        code=fingerprint("scale"),
+        code=code_of("scale_scenes"),
     shell:
         "python -m st3d scale --train {input} {params.settings} --output {output} --code {params.code} 2> {log}"
 
@@ -40,6 +40,6 @@ rule scale_scans:
         runtime=60,
     params:
         settings=settings("graph"),
-        code=fingerprint("scale"),
+        code=code_of("scale_scans"),
     shell:
         "python -m st3d scale --train {input} {params.settings} --output {output} --code {params.code} 2> {log}"

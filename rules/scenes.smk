@@ -1,4 +1,4 @@
-"""Scenes: meshes placed at random, or point clouds, thinned to points, for the teacher to learn from."""
+"""Scenes: meshes placed at random, or point clouds, downsampled to points, for the teacher to learn from."""
 
 
 rule scenes:
@@ -24,9 +24,9 @@ rule scenes:
         parts=lambda wildcards: len(parts_of_scenes(wildcards.split)(wildcards)),
         points=largest("scenes", "graph.points"),
         settings=settings(
-            "scenes.objects", "scenes.half_width", "scenes.dense_factor", "scenes.held_out", "scenes.seed"
+            "scenes.objects", "scenes.half_width", "scenes.dense_factor", "scenes.validation_share", "scenes.seed"
         ),
-        code=fingerprint("scenes"),
+        code=code_of("scenes"),
     shell:
         "python -m st3d scenes --source {params.source:q} --origin {params.origin} --split {wildcards.split} --part {wildcards.part}"
         " --parts {params.parts} --clouds {params.clouds} --points {params.points} {params.settings}"

@@ -20,7 +20,7 @@ rule score:
         dataset=DATASET,
         maps=lambda wildcards: f"{config['results']}/maps/{study.owner('maps', wildcards.variant)}",
         settings=settings("score"),
-        code=fingerprint("score"),
+        code=code_of("score"),
     shell:
         "python -m st3d score --dataset {params.dataset:q} --category {wildcards.category} --maps {params.maps}"
         " --manifest {input} --output {output} {params.settings} --code {params.code} 2> {log}"
@@ -46,7 +46,7 @@ rule cost:
         gpu=1,
     params:
         settings=settings("graph", "network", "cost", "runtime.device", "runtime.threads"),
-        code=fingerprint("cost"),
+        code=code_of("cost"),
     shell:
         "python -m st3d cost --train {input.train} --scale {input.scale} --output {output} {params.settings}"
         " --code {params.code} 2> {log}"

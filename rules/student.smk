@@ -25,9 +25,9 @@ rule student:
         gpu=1,
     params:
         settings=settings("graph", "network", "student", "runtime.device", "runtime.threads"),
-        thin_seed=lambda wildcards: study.variants[wildcards.variant]["thin"]["seed"],
-        code=fingerprint("student"),
+        downsampling_seed=lambda wildcards: study.variants[wildcards.variant]["downsampling"]["seed"],
+        code=code_of("student"),
     shell:
         "python -m st3d student --teacher {input.teacher} --train {input.train} --validation {input.validation}"
         " --scale {input.scale} --student {output.student} --curve {output.curve} {params.settings}"
-        " --thin-seed {params.thin_seed} --cache-gb {resources.cache_gb} --code {params.code} 2> {log}"
+        " --downsampling-seed {params.downsampling_seed} --cache-gb {resources.cache_gb} --code {params.code} 2> {log}"

@@ -29,7 +29,7 @@ rule variant:
         pretraining=lambda wildcards: shlex.quote(study.pretraining(wildcards.variant)),
         latent=lambda wildcards: study.latent(wildcards.variant),
         settings=settings("detector", "graph", "network.width", "dataset", "preset"),
-        code=lambda wildcards: fingerprint(*study.modules(wildcards.variant), "variant"),
+        code=lambda wildcards: fingerprint(*study.modules(wildcards.variant), *modules("variant")),
     shell:
         "python -m st3d variant --variant {wildcards.variant} --score {input} --categories {params.categories}"
         " --varied {params.varied} --group {params.group} --weights {params.weights}"
@@ -58,7 +58,7 @@ rule tables:
         mem_mb=500,
         runtime=10,
     params:
-        code=fingerprint("tables"),
+        code=code_of("tables"),
     shell:
         "python -m st3d tables --table {wildcards.table} --variants {input.variants} --costs {input.costs}"
         " --output {output} --code {params.code} 2> {log}"
@@ -81,7 +81,7 @@ rule gallery:
         dataset=DATASET,
         maps=f"{config['results']}/maps/{study.owner('maps', study.running[0])}",
         settings=settings("gallery"),
-        code=fingerprint("gallery"),
+        code=code_of("gallery"),
     shell:
         "python -m st3d gallery --dataset {params.dataset:q} --category {wildcards.category} --maps {params.maps}"
         " --manifest {input} --output {output} {params.settings} --code {params.code} 2> {log}"
@@ -102,7 +102,7 @@ rule summary:
         mem_mb=500,
         runtime=10,
     params:
-        code=fingerprint("summary"),
+        code=code_of("summary"),
     shell:
         "python -m st3d summary --tables {input.tables} --gallery {input.gallery} --output {output}"
         " --code {params.code} 2> {log}"

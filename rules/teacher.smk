@@ -24,7 +24,7 @@ rule teacher:
         gpu=1,
     params:
         settings=settings("graph", "network", "teacher", "runtime.device", "runtime.threads"),
-        code=fingerprint("teacher"),
+        code=code_of("teacher"),
     shell:
         "python -m st3d teacher --train {input.train} --validation {input.validation} --scale {input.scale}"
         " --teacher {output.teacher} --curve {output.curve} {params.settings}"

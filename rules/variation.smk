@@ -18,7 +18,7 @@ rule voxel_vm:
         runtime=120,
     params:
         settings=settings("detector.modality", "voxel_vm"),
-        code=fingerprint("variation"),
+        code=code_of("voxel_vm"),
     shell:
         "python -m st3d variation --train {input.train} --model {output.model} {params.settings}"
         " --code {params.code} 2> {log}"
@@ -41,7 +41,7 @@ rule depth_vm:
         runtime=120,
     params:
         settings=settings("detector.modality", "depth_vm"),
-        code=fingerprint("variation"),
+        code=code_of("depth_vm"),
     shell:
         "python -m st3d variation --train {input.train} --model {output.model} {params.settings}"
         " --code {params.code} 2> {log}"

@@ -8,16 +8,16 @@ SCRIPT = """
 import os, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-import st3d.checkpoints as checkpoints
+import st3d.training.run as run
 count = 0
-end_epoch = checkpoints.Progress.end_epoch
+end_epoch = run.Progress.end_epoch
 def dies(self, *losses):
     global count
     count += 1
     if count == {fatal}:
         os.kill(os.getpid(), 9)
     end_epoch(self, *losses)
-checkpoints.Progress.end_epoch = dies
+run.Progress.end_epoch = dies
 """
 
 

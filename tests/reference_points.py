@@ -1,4 +1,4 @@
-"""Naive twins of st3d.points: the judges, written from the definitions."""
+"""Naive twins of st3d.kernels.points: the judges, written from the definitions."""
 
 import numpy as np
 

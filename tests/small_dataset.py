@@ -6,7 +6,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from st3d.camera import Camera
+from st3d.kernels.geometry.camera import Camera
 
 SIDE = 64
 CAMERA = Camera(0.0103431, -2205.03, 2.4e-5, 2.4e-5, 8.0, 31.0, SIDE, SIDE)

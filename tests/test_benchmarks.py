@@ -8,15 +8,15 @@ import torch
 from benchmarks import growth, harmonic, network, pro, teacher
 from benchmarks.__main__ import merged, readable, replaced
 from benchmarks.measure import Row, alternating
-from st3d import runtime
-from st3d.harmonic import fill
-from st3d.pro import au_pro
+from st3d.kernels.harmonic import fill
+from st3d.kernels.pro import au_pro
+from st3d.training.device import set_threads
 
 
 @pytest.fixture(autouse=True)
 def one_thread_afterwards():
     yield
-    runtime.set_threads(1)
+    set_threads(1)
 
 
 def losses(prepare, *sizes):

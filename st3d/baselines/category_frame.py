@@ -1,0 +1,104 @@
+"""A category's frame: where its scans lie, the plane behind them, the camera; and its scans with rotated copies."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from st3d.baselines.augmentation import rotate_scan
+from st3d.formats.atomic import read_json
+from st3d.formats.errors import by
+from st3d.formats.scans import Invalid, Split, list_samples, read_colours, read_scan
+from st3d.kernels.geometry.camera import Camera
+from st3d.kernels.geometry.plane import Plane
+
+log = logging.getLogger("st3d")
+
+Point = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What all scans of a category have in common.
+
+    Attributes
+    ----------
+    low, high : corners of the bounding box of all valid points of the training scans, metres
+    plane : the background
+    camera : with the shift that sends the scans' points to their pixels
+    """
+
+    low: Point
+    high: Point
+    plane: Plane
+    camera: Camera
+
+    @property
+    def pivot(self) -> np.ndarray:
+        """(3,) metres: the plane's point nearest to the box's middle, about which copies are rotated."""
+        middle, normal = (np.array(self.low) + self.high) / 2, np.array(self.plane.normal)
+        return middle - (middle @ normal - self.plane.offset) * normal
+
+    def content(self) -> dict[str, Any]:
+        """The frame as JSON can hold it."""
+        plane = {"normal": list(self.plane.normal), "offset": self.plane.offset}
+        return {"low": list(self.low), "high": list(self.high), "plane": plane, "camera": camera_content(self.camera)}
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The frame in a JSON that stage `frame` wrote."""
+        content = read_json(path)
+        try:
+            plane = Plane(tuple(content["plane"]["normal"]), content["plane"]["offset"])
+            return cls(tuple(content["low"]), tuple(content["high"]), plane, camera_of(content["camera"]))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{path}: expected a frame, found none ({error}); delete it and run again") from None
+
+
+def camera_content(camera: Camera) -> dict[str, Any]:
+    """A camera, its shift included, as JSON can hold it."""
+    return camera.parameters() | {"shift": list(camera.shift)}
+
+
+def camera_of(content: dict[str, Any]) -> Camera:
+    """The camera that `camera_content` gave."""
+    return replace(Camera.from_parameters(content), shift=tuple(content["shift"]))
+
+
+@dataclass(frozen=True)
+class View:
+    """A scan, or a rotated copy of it."""
+
+    sample: str
+    copy_number: int  # 0: as it was scanned
+    scan: np.ndarray  # (h, w, 3) float32, metres
+    colours: np.ndarray | None  # (h, w, 3) float32 in [0, 1]; None where there is no picture
+
+
+def views(
+    dataset: Path, category: str, split: Split, frame: Frame, copies: int, angle: float, seed: int, invalid: Invalid
+) -> Iterator[View]:
+    """The scans of a split, one by one; each training scan is followed by `copies` copies, rotated by U[-angle, angle].
+
+    Angles in degrees, about the background's normal; copy t of scan i has the stream default_rng([seed, i, t]).
+    """
+    samples = list_samples(dataset, category, split)
+    pictured = [sample for sample in samples if sample.rgb is not None]
+    for index, sample in enumerate(samples):
+        if pictured and sample.rgb is None:
+            raise ValueError(f"{sample.scan}: expected a picture in rgb/ as beside {pictured[0].scan.name}, found none")
+        scan = read_scan(sample.scan, invalid)
+        size = scan.shape[:2]
+        if size != (frame.camera.height, frame.camera.width):
+            expected = by((frame.camera.height, frame.camera.width))
+            raise ValueError(f"{sample.scan}: expected {expected} pixels like the camera, found {by(size)}")
+        colours = read_colours(sample.rgb, size) if sample.rgb is not None else None
+        yield View(sample.name, 0, scan, colours)
+        for number in range(1, 1 + (copies if split == "train" else 0)):
+            degrees = float(np.random.default_rng([seed, index, number]).uniform(-angle, angle))
+            copy = rotate_scan(scan, colours, frame.camera, frame.plane, frame.pivot, degrees)
+            yield View(sample.name, number, *copy)
+        log.info("%d/%d %s/%s/%s", index + 1, len(samples), category, split, sample.name)

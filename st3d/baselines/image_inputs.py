@@ -1,0 +1,76 @@
+"""The images of a split as the baselines' networks take them: batches on the device."""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from st3d.baselines.image_networks import core
+from st3d.formats.images import Images, Modality
+from st3d.training.memory import Memory, ahead
+from st3d.training.progress_bar import progress_bar
+
+
+class ImageInputs:
+    """All images of one split; a context manager.
+
+    Parameters
+    ----------
+    path : the split's images
+    modality : 3d, or 3d_rgb for the colours too
+    device : where the batches go
+    memory : if all images fit into it, each is read once and stays on the device
+
+    Attributes
+    ----------
+    described : what a model of these images must say of them
+    """
+
+    def __init__(self, path: Path, modality: Modality, device: torch.device, memory: Memory) -> None:
+        self.images = Images(path)
+        self.images.guarded(self._check_sides)
+        self._modality, self._device = modality, device
+        self.described = self.images.guarded(lambda: self.images.described(modality))
+        self.channels: int = self.described["channels"]
+        self._kept: dict[int, Tensor] = {}
+        self._keep = memory.take(len(self.images) * self.channels * int(np.prod(self.images.sides)) * 4)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.images.close()
+
+    def batch(self, indices: Sequence[int] | np.ndarray) -> Tensor:
+        """Images (b, c, *sides) float32 at `indices`."""
+        return torch.stack([self._image(int(index)) for index in indices])
+
+    def shuffled(self, stream: list[int], size: int, what: str) -> Iterable[Tensor]:
+        """All images in the order of the random `stream`, in batches of `size`, the last one maybe smaller.
+
+        They are read ahead of a GPU; `what` names the progress bar.
+        """
+        order = np.random.default_rng(stream).permutation(len(self))
+        cut = [order[start : start + size] for start in range(0, len(order), size)]
+        return progress_bar(ahead((partial(self.batch, indices) for indices in cut), self._device), what, len(cut))
+
+    def _check_sides(self) -> None:
+        try:
+            core(self.images.sides)
+        except ValueError as error:
+            raise ValueError(f"{self.images.path}: {error}") from None
+
+    def _image(self, index: int) -> Tensor:
+        if index in self._kept:
+            return self._kept[index]
+        image = torch.from_numpy(self.images.image(index, self._modality).values).to(self._device)
+        if self._keep:
+            self._kept[index] = image
+        return image

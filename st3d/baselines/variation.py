@@ -1,0 +1,54 @@
+"""Stage `variation`: the baseline that compares each voxel or pixel with its mean and spread over sound scans."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from st3d.formats.checkpoints import save
+from st3d.formats.images import Images, Modality
+from st3d.formats.provenance import provenance
+
+log = logging.getLogger("st3d")
+
+
+def variation(*, train: Path, model: Path, modality: Modality, least_std: float, code: str) -> None:
+    """Take the mean and standard deviation of each voxel or pixel over one category's training scans.
+
+    Turned copies do not count.
+
+    Parameters
+    ----------
+    train : the category's training images
+    model : the model to write
+    modality : 3d, or 3d_rgb for the colours too
+    least_std : standard deviations below it become it, in the images' units: voxels that are always alike have none
+    code : fingerprint of the code, kept with the model
+    """
+    settings = {"modality": modality, "least_std": least_std}
+    with Images(train) as images:
+        # by name: sums in another order would differ in the last bits
+        names = images.read("sample", slice(None))
+        order = sorted(np.flatnonzero(images.copies == 0).tolist(), key=lambda index: names[index])
+        mean, std = moments(images, order, modality)
+        described = images.described(modality)
+    log.info("%s: %d scans", train, len(order))
+    made = provenance(settings, code) | {"kind": "baseline", "method": "variation"}
+    arrays = {"mean": torch.from_numpy(mean), "std": torch.from_numpy(np.maximum(std, np.float32(least_std)))}
+    save(model, made | described | arrays)
+
+
+def moments(images: Images, order: list[int], modality: Modality) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation (c, *sides), float32, over the images at `order`; summed in float64, one at a time.
+
+    Two passes: squares of values far from their spread would leave few digits.
+    """
+    total = np.zeros((), np.float64)
+    for index in order:
+        total = total + images.image(index, modality).values
+    mean = total / len(order)
+    square = np.zeros((), np.float64)
+    for index in order:
+        square = square + (images.image(index, modality).values - mean) ** 2
+    return mean.astype(np.float32), np.sqrt(square / len(order)).astype(np.float32)

@@ -1,0 +1,110 @@
+"""Stage `cost`: what one scan costs in seconds and memory (the columns of Table 3), measured alone on the machine."""
+
+import logging
+import platform
+import time
+from pathlib import Path
+
+import torch
+
+from st3d.evaluation.peak_memory import PeakMemory
+from st3d.formats.atomic import read_json, write_json
+from st3d.formats.provenance import provenance
+from st3d.student_teacher.losses import regression
+from st3d.student_teacher.network import Coordinates, DescriptorNetwork
+from st3d.student_teacher.pair import Pair, standardised
+from st3d.training.device import Device, choose_device, set_threads
+from st3d.training.inputs import Inputs
+from st3d.training.optimizer import Adam
+
+log = logging.getLogger("st3d")
+
+
+def cost(
+    *,
+    train: list[Path],
+    scale: Path,
+    output: Path,
+    points: int,
+    neighbours: int,
+    width: int,
+    blocks: int,
+    coordinates: Coordinates,
+    repeats: int,
+    device: Device,
+    threads: int,
+    code: str,
+) -> None:
+    """Measure inference time and the memory of inference and of a training step on one training scan.
+
+    Parameters
+    ----------
+    train : shards of scans; the first one is used
+    scale : JSON with the scans' mean neighbour distance, metres
+    output : JSON to write: inference_seconds, training_memory_gb, inference_memory_gb, device
+    points : n, points of a scan
+    neighbours : k, neighbours of a point
+    width : d, numbers in a descriptor
+    blocks : residual blocks
+    coordinates : relative or absolute
+    repeats : timed passes, whose median is written
+    device : auto, cpu or cuda
+    threads : CPU threads
+    code : fingerprint of the code, kept with the result
+    """
+    settings = {key: value for key, value in locals().items() if not isinstance(value, list | Path)}
+    settings.pop("code")
+    set_threads(threads)
+    where = choose_device(device)
+    # any weights cost the same
+    teacher, student = (DescriptorNetwork(width, blocks, coordinates).to(where) for _ in range(2))
+    mean, std = torch.zeros(width, device=where), torch.ones(width, device=where)
+    pair = Pair(teacher, student, mean, std, read_json(scale)["scale"], points, neighbours, 0)
+    with Inputs(train, points, neighbours, pair.scale, where) as scans:
+        graph = scans.graph(0)
+
+    memory = PeakMemory(where)
+    seconds = []
+    for _ in range(repeats + 1):  # the first is the warm-up
+        _synchronise(where)
+        started = time.perf_counter()
+        pair.scores(graph)
+        _synchronise(where)
+        seconds.append(time.perf_counter() - started)
+    inference_memory = memory.grown_gb()
+
+    optimizer = Adam(student.parameters(), learning_rate=0.001, weight_decay=0.00001)
+    for _ in range(2):  # the second step holds the optimizer's state too
+        with torch.no_grad():
+            target = standardised(teacher.describe(graph), mean, std)
+        optimizer.zero_grad()
+        regression(student.describe(graph), target).backward()
+        optimizer.step()
+    training_memory = memory.grown_gb()
+
+    result = {
+        "inference_seconds": sorted(seconds[1:])[repeats // 2],
+        "inference_memory_gb": inference_memory,
+        "training_memory_gb": training_memory,
+        "device": _name(where, threads),
+        "points": len(graph.points),
+    }
+    log.info("%s", result)
+    write_json(output, provenance(settings, code) | result)
+
+
+def _synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _name(device: torch.device, threads: int) -> str:
+    """The device as people call it, such as `AMD EPYC (1 thread)`."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    model = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        with Path("/proc/cpuinfo").open() as file:
+            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+        model = names[0] if names else model
+    return f"{model} ({threads} thread{'s' if threads > 1 else ''})"

@@ -1,0 +1,61 @@
+"""Stage `maps`: an anomaly score for every pixel of a category's test scans, by 3D-ST or by a baseline."""
+
+import importlib
+import logging
+from pathlib import Path
+from typing import Literal
+
+from st3d.formats.atomic import replaced_folder, write_csv
+from st3d.formats.scans import write_map
+from st3d.training.device import Device, choose_device, set_threads
+
+log = logging.getLogger("st3d")
+
+Method = Literal["3d_st", "voxel_gan", "voxel_ae", "voxel_vm", "depth_gan", "depth_ae", "depth_vm"]
+# of each method, where its `maps_of` is; by name, so that a change in one reruns nothing of another
+MODULES: dict[Method, str] = {
+    "3d_st": "st3d.student_teacher.point_maps",
+    "voxel_gan": "st3d.baselines.image_maps",
+    "voxel_ae": "st3d.baselines.image_maps",
+    "voxel_vm": "st3d.baselines.image_maps",
+    "depth_gan": "st3d.baselines.image_maps",
+    "depth_ae": "st3d.baselines.image_maps",
+    "depth_vm": "st3d.baselines.image_maps",
+}
+
+
+def maps(
+    *,
+    method: Method,
+    models: list[Path],
+    test: list[Path],
+    output: Path,
+    manifest: Path,
+    device: Device,
+    threads: int,
+    code: str,
+) -> None:
+    """Score every pixel of every test scan of a category.
+
+    Parameters
+    ----------
+    method : 3d_st, or one of MVTec 3D-AD's own
+    models : teacher and student of 3D-ST, or a baseline's one model
+    test : the category's test scans: shards with graphs for 3D-ST, one file of images for a baseline
+    output : folder for one float32 TIFF per scan, test/<defect>/<id>.tiff; an earlier `test` is replaced as a whole
+    manifest : CSV to write: sample, height and width in pixels, scored points (voxels, pixels), largest score
+    device : auto, cpu or cuda
+    threads : CPU threads
+    code : fingerprint of the code; not kept, a map is only numbers
+    """
+    set_threads(threads)
+    where = choose_device(device)
+    maps_of = importlib.import_module(MODULES[method]).maps_of
+    rows = []
+    with replaced_folder(output / "test") as folder:
+        for each in maps_of(models, test, where):
+            write_map(folder / f"{each.sample}.tiff", each.scores)
+            height, width = each.scores.shape
+            row = {"sample": each.sample, "height": height, "width": width, "points": each.points}
+            rows.append(row | {"score": repr(float(each.scores.max()))})
+    write_csv(manifest, rows, ["sample", "height", "width", "points", "score"])

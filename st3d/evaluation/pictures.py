@@ -1,0 +1,62 @@
+"""Pictures of scans and maps, side by side, as PNG."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib import colormaps
+from PIL import Image
+
+from st3d.formats.atomic import atomic
+
+GAP = 4  # pixels between panels
+OUTLINE = (60, 220, 255)  # of the ground truth
+
+
+def relief(scan: np.ndarray) -> np.ndarray:
+    """The scan (h, w, 3) lit from the upper left: (h, w, 3) uint8, invalid pixels black."""
+    valid = scan.any(axis=2)
+    depth = np.where(valid, scan[..., 2], np.nan)
+    # slopes in metres per metre of the sensor's plane, so that the picture does not depend on the resolution
+    step = np.nanmedian(np.abs(np.diff(np.where(valid, scan[..., 0], np.nan), axis=1))) or 1.0
+    down, right = (np.gradient(depth, axis=axis) / step for axis in (0, 1))
+    normal = np.stack([right, down, np.ones_like(depth)], axis=2)
+    light = (normal @ np.array([0.45, 0.45, 0.77])) / np.linalg.norm(normal, axis=2)
+    shade = 40 + 200 * np.clip(np.nan_to_num(light, nan=0.75), 0, 1)
+    return np.repeat(np.where(valid, shade, 0).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def heat(scores: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Scores (h, w) as colours (h, w, 3) uint8, from `low` (dark) to `high` (bright)."""
+    unit = (scores - low) / max(high - low, 1e-12)
+    return (colormaps["inferno"](np.clip(unit, 0, 1))[..., :3] * 255).astype(np.uint8)
+
+
+def outlined(panel: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """A copy of the panel (h, w, 3) with the border of the mask (h, w) drawn in."""
+    inner = mask.copy()
+    for axis in (0, 1):
+        for shift in (-1, 1):
+            inner &= np.roll(mask, shift, axis)
+    result = panel.copy()
+    result[mask & ~inner] = OUTLINE
+    return result
+
+
+def picture(scan: np.ndarray, scores: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+    """Relief and map side by side, (h, 2 w + gap, 3) uint8, the ground truth outlined if there is one."""
+    panels = [relief(scan), heat(scores, *np.percentile(scores, [1, 99.9]))]
+    if mask is not None:
+        panels = [outlined(panel, mask) for panel in panels]
+    gap = np.full((len(scan), GAP, 3), 255, np.uint8)
+    return np.concatenate([panels[0], gap, panels[1]], axis=1)
+
+
+def save_picture(path: Path, scan: np.ndarray, scores: np.ndarray, mask: np.ndarray | None = None) -> None:
+    """Write `picture` as PNG."""
+    save_png(path, picture(scan, scores, mask))
+
+
+def save_png(path: Path, pixels: np.ndarray) -> None:
+    """Write (h, w, 3) uint8 as PNG, atomically."""
+    with atomic(path) as temporary:
+        Image.fromarray(pixels).save(temporary, format="PNG")

@@ -1,0 +1,97 @@
+"""Stage `variant`: one variant's scores of all categories, in one file for the tables and one to read."""
+
+from pathlib import Path
+from typing import Literal
+
+from st3d import __version__
+from st3d.evaluation.maps import Method
+from st3d.formats.atomic import read_json, write_csv, write_json
+from st3d.formats.images import Modality
+
+Varied = Literal["none", "points", "neighbours", "width", "latent", "other"]
+Group = Literal["pretraining_dataset", "feature_extractor", ""]
+
+
+def variant(
+    *,
+    variant: str,
+    score: list[Path],
+    categories: list[str],
+    varied: Varied,
+    group: Group,
+    weights: str,
+    pretraining: str,
+    method: Method,
+    modality: Modality,
+    latent: int,
+    points: int,
+    neighbours: int,
+    width: int,
+    dataset: str,
+    preset: str,
+    output: Path,
+    table: Path,
+    code: str,
+) -> None:
+    """Gather one variant's scores of all categories.
+
+    Parameters
+    ----------
+    variant : name
+    score : JSON of each category, as stage `score` writes them
+    categories : their names, in the same order
+    varied : what the variant varies: none (it is the first of its method), one hyperparameter, or other
+    group : what part of Table 4 the variant belongs to; empty: none of these two
+    weights : where the weights come from that the students learn from; empty of a baseline
+    pretraining : name of the data that the scenes are made of
+    method : 3d_st, or one of MVTec 3D-AD's own
+    modality : 3d, or 3d_rgb: with colours
+    latent : numbers in a latent vector; 0 of a method without
+    points : n, points of a scan; like the next two of no meaning but to 3d_st
+    neighbours : k, neighbours of a point
+    width : d, numbers in a descriptor
+    dataset : name or folder of the scans; of a folder its name is kept
+    preset : name of the set of sizes
+    output : JSON to write; shares of 1
+    table : CSV to write, a row per category and integration limit; shares of 1
+    code : fingerprint of all code that led to the scores
+    """
+    if len(score) != len(categories):
+        raise ValueError(f"--score: expected {len(categories)} files, one per category, found {len(score)}")
+    scores = {name: _score(path) for name, path in zip(categories, score, strict=True)}
+    write_csv(
+        table,
+        [
+            {"category": name, "limit": limit, "au_pro": au_pro, "au_pro_sampled": each["au_pro_sampled"][limit]}
+            | {"au_roc": each["au_roc"]}
+            for name, each in scores.items()
+            for limit, au_pro in each["au_pro_at"].items()
+        ],
+        ["category", "limit", "au_pro", "au_pro_sampled", "au_roc"],
+    )
+    content = {
+        "variant": variant,
+        "varied": varied,
+        "group": group,
+        "weights": weights,
+        "pretraining": pretraining,
+        "method": method,
+        "modality": modality,
+        "latent": latent,
+        "points": points,
+        "neighbours": neighbours,
+        "width": width,
+        "dataset": Path(dataset).name,
+        "scale": preset,
+        "code": f"{__version__}+{code}",
+        "categories": scores,
+    }
+    write_json(output, content)
+
+
+def _score(path: Path) -> dict:
+    content = read_json(path)
+    missing = [key for key in ("au_pro_at", "au_pro_sampled", "au_roc") if key not in content]
+    if missing:
+        raise ValueError(f"{path}: expected a score, found no {missing[0]}; delete it and run again")
+    return {key: content[key] for key in ("au_pro_at", "au_pro_sampled", "au_roc")}

@@ -1,0 +1,33 @@
+"""FCGF as an extractor."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from st3d.extractors.fcgf.network import FCGF
+from st3d.extractors.interface import Extractor
+from st3d.formats.checkpoints import load_weights
+from st3d.kernels.graph import Graph
+
+
+class FCGFExtractor:
+    """FCGF of the points in metres: its voxels have a size."""
+
+    describes: int | None = None
+
+    def __init__(self, network: FCGF, scale: float) -> None:
+        self._network, self._scale, self.outputs = network, scale, network.width
+
+    @torch.no_grad()
+    def describe(self, graph: Graph) -> Tensor:
+        return self._network(graph.points * self._scale)
+
+
+def load(content: Mapping[str, Any], path: Path, scale: float, device: torch.device) -> Extractor:
+    """The extractor of a checkpoint's content; see `interface.load_extractor`."""
+    network = FCGF(**content["model"])
+    load_weights(network, content["weights"], path)
+    return FCGFExtractor(network.requires_grad_(False).eval().to(device), scale)

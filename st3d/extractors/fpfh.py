@@ -1,0 +1,53 @@
+"""Stage `fpfh`: fast point feature histograms as a feature extractor."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from st3d.extractors import point_features
+from st3d.extractors.interface import Extractor
+from st3d.formats.checkpoints import save
+from st3d.formats.provenance import provenance
+from st3d.kernels.graph import Graph
+from st3d.training.run import run_hash
+
+DIMENSION = 33  # of a histogram
+
+
+def fpfh(*, extractor: Path, neighbours: int, code: str) -> None:
+    """Write the extractor's file: it has no weights, the file says how the histograms are made.
+
+    Parameters
+    ----------
+    extractor : the file to write
+    neighbours : points around a point that its histogram is made of
+    code : fingerprint of the code, kept with the file
+    """
+    if neighbours < 1:
+        raise ValueError(f"fpfh: expected neighbours of 1 or more, found {neighbours}")
+    settings = {"neighbours": neighbours}
+    made = provenance(settings, code) | {"kind": "extractor", "method": "fpfh"}
+    save(extractor, made | {"run": run_hash(settings, [], code), "model": settings, "weights": {}})
+
+
+class FPFHExtractor:
+    """Fast point feature histograms of all points."""
+
+    describes: int | None = None
+    outputs = DIMENSION
+
+    def __init__(self, neighbours: int) -> None:
+        self._neighbours = neighbours
+
+    def describe(self, graph: Graph) -> Tensor:
+        points, near = graph.points.cpu().numpy(), graph.neighbours.cpu().numpy()
+        histograms = point_features.fpfh(points, self._neighbours, point_features.normals(points, near))
+        return torch.from_numpy(histograms).to(graph.points.device)
+
+
+def load(content: Mapping[str, Any], path: Path, scale: float, device: torch.device) -> Extractor:
+    """The extractor of a checkpoint's content; see `interface.load_extractor`. Only `content` is needed."""
+    return FPFHExtractor(content["model"]["neighbours"])

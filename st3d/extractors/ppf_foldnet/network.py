@@ -1,0 +1,202 @@
+"""PPF-FoldNet (Deng, Birdal and Ilic, ECCV 2018): a codeword of a neighbourhood's point pair features.
+
+The authors' code is not public. Layers have the names and sizes of the network whose weights people use,
+https://github.com/XuyangBai/PPF-FoldNet, models/model_conv1d.py: its checkpoint loads by name, convolutions of one
+point as the matrices that they are (`layers_of`). Features are put in as there: angles / pi, distance / patch radius.
+
+Letters: n points of a cloud, k neighbours in its graph, p patches (neighbourhoods) of m points each.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from st3d.extractors.point_features import neighbourhoods, normals, point_pair_features
+from st3d.kernels.graph import Graph
+
+CODEWORD, PAIR, LOCAL, GLOBAL = 512, 4, 64 + 128 + 256, 256
+ROWS = 2**13  # points of patches that pass through the encoder at once when describing: 70 MB
+NEAREST = 2**22  # distances that the Chamfer distance holds at once
+
+
+class Encoder(nn.Module):
+    """Point pair features (p, m, 4) to codewords (p, 512)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Linear(PAIR, 64), nn.BatchNorm1d(64)
+        self.conv2, self.bn2 = nn.Linear(64, 128), nn.BatchNorm1d(128)
+        self.conv3, self.bn3 = nn.Linear(128, GLOBAL), nn.BatchNorm1d(GLOBAL)
+        self.fc1, self.fc2 = nn.Linear(LOCAL + GLOBAL, 1024), nn.Linear(1024, CODEWORD)
+
+    def forward(self, features: Tensor) -> Tensor:
+        p, m, _ = features.shape
+        first = self.bn1(self.conv1(features.reshape(p * m, PAIR))).relu_()
+        second = self.bn2(self.conv2(first)).relu_()
+        third = self.bn3(self.conv3(second)).relu_()
+        pooled = third.view(p, m, GLOBAL).amax(dim=1)
+        # what all points of a patch share is multiplied once, not m times
+        to_local, to_global = self.fc1.weight.split([LOCAL, GLOBAL], dim=1)
+        hidden = functional.linear(torch.cat([first, second, third], dim=1), to_local).view(p, m, -1)
+        hidden = hidden.add_(functional.linear(pooled, to_global, self.fc1.bias)[:, None]).relu_()
+        # the maximum first: neither the bias nor the ReLU changes which point has it
+        return functional.linear(hidden, self.fc2.weight).amax(dim=1).add(self.fc2.bias).relu_()
+
+
+class Decoder(nn.Module):
+    """Codewords (p, 512) to features (p, m, 4): a grid in the unit square, folded twice."""
+
+    grid: Tensor
+
+    def __init__(self, m: int) -> None:
+        super().__init__()
+        self.mlp1, self.mlp2 = _folding(2), _folding(PAIR)
+        steps = torch.linspace(0, 1, math.isqrt(m - 1) + 1)  # 32 for 1024 points; a square too large is cut
+        self.register_buffer("grid", torch.cartesian_prod(steps, steps).view(-1, 2)[:m], persistent=False)
+
+    def forward(self, codewords: Tensor) -> Tensor:
+        return _fold(self.mlp2, codewords, _fold(self.mlp1, codewords, self.grid))
+
+
+def _folding(onto: int) -> nn.Sequential:
+    widths = [CODEWORD + onto, 256, 128, 64, 32, PAIR]
+    layers = [each for a, b in zip(widths, widths[1:]) for each in (nn.Linear(a, b), nn.ReLU())]
+    return nn.Sequential(*layers[:-1])
+
+
+def _fold(layers: nn.Sequential, codewords: Tensor, onto: Tensor) -> Tensor:
+    first = cast(nn.Linear, layers[0])
+    to_codeword, to_place = first.weight.split([CODEWORD, onto.shape[-1]], dim=1)
+    shared = functional.linear(codewords, to_codeword, first.bias)[:, None]
+    return layers[1:](functional.linear(onto, to_place) + shared)
+
+
+class PPFFoldNet(nn.Module):
+    """The autoencoder; its encoder describes points.
+
+    Parameters
+    ----------
+    neighbourhood : m, points of a patch; the paper has 1024
+    descriptors : how many points of a cloud are to be described, the first in the order of farthest point sampling
+    """
+
+    width = CODEWORD
+
+    def __init__(self, neighbourhood: int, descriptors: int) -> None:
+        super().__init__()
+        for name, value, least in (("neighbourhood", neighbourhood, 2), ("descriptors", descriptors, 1)):
+            if value < least:
+                raise ValueError(f"ppf_foldnet: expected {name} of {least} or more, found {value}")
+        self.neighbourhood, self.descriptors = neighbourhood, descriptors
+        self.encoder, self.decoder = Encoder(), Decoder(neighbourhood)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_normal_(module.weight)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Point pair features (p, m, 4), as `patch_features` gives them, rebuilt from the patches' codewords."""
+        return self.decoder(self.encoder(features))
+
+    @torch.no_grad()
+    def describe(self, graph: Graph, rows: Tensor | NDArray[np.int64]) -> Tensor:
+        """Codewords (q, 512) of the neighbourhoods of the graph's points `rows` (q,), on the graph's device.
+
+        Frozen: batch normalisation uses its running statistics. A few patches at a time, so that memory does not grow
+        with q but for the features, 16 bytes a point.
+        """
+        self.eval()
+        at = rows.cpu().numpy() if isinstance(rows, Tensor) else rows
+        features = graph_features(graph, at, self.neighbourhood)
+        device = graph.points.device
+        parts = features.split(max(1, ROWS // self.neighbourhood))
+        return torch.cat([self.encoder(part.to(device)) for part in parts])
+
+
+def patch_radius(m: int, k: int) -> float:
+    """The radius of m points around a point, in units of the mean distance to k neighbours.
+
+    On a plane with even points, k neighbours fill a disc of radius r, their mean distance is 2 r / 3, and m points
+    fill m / k times its area. Real patches have edges and folds: some of their points lie further away.
+
+    Examples
+    --------
+    >>> patch_radius(1024, 16)
+    12.0
+    """
+    return 1.5 * math.sqrt(m / k)
+
+
+def graph_features(graph: Graph, at: NDArray[np.int64], m: int) -> Tensor:
+    """The network's input (q, m, 4), on the CPU, of the patches of the graph's points `at` (q,)."""
+    return patch_features(graph.points.cpu().numpy(), graph.neighbours.cpu().numpy(), at, m)
+
+
+def patch_features(points: NDArray, neighbours: NDArray, at: NDArray[np.int64], m: int) -> Tensor:
+    """The network's input: point pair features of the m points around each of `at`, mostly in [0, 1].
+
+    The public code divides angles by pi and distances by the 0.3 m of its patches' radius. Here the radius is what m
+    points of a plane have.
+
+    Parameters
+    ----------
+    points : (n, 3), in units of the mean distance to k neighbours
+    neighbours : (n, k), for the normals
+    at : (q,) points of the cloud
+    m : points of a patch
+
+    Returns
+    -------
+    (q, m, 4) float32 tensor on the CPU. Turning the cloud about the origin changes it by rounding alone: under 1e-5
+    of float64 points; where turned points are rounded to float32, some features of noisy normals change by 1e-4.
+    """
+    near = neighbourhoods(points, at, m)
+    used, place = np.unique(np.concatenate([at[:, None], near], axis=1), return_inverse=True)
+    place = place.reshape(len(at), m + 1)
+    looking = normals(points, neighbours[used], used)
+    features = point_pair_features(points[used], looking, place[:, 0], place[:, 1:])
+    features /= np.array([np.pi, np.pi, np.pi, patch_radius(m, neighbours.shape[1])], np.float32)
+    return torch.from_numpy(features)
+
+
+def chamfer_of_features(first: Tensor, second: Tensor) -> Tensor:
+    """Chamfer distances (p,) of p pairs of sets: mean squared distance to the nearest, both ways, summed.
+
+    The public code sums where this takes means: the sizes of patches then do not change a step. The paper takes the
+    larger of the two means of distances.
+
+    Parameters
+    ----------
+    first : (p, a, c)
+    second : (p, b, c)
+    """
+    (p, a, c), b = first.shape, second.shape[1]
+    with torch.no_grad():
+        to_second, to_first = [], []
+        count = max(1, NEAREST // (a * b))
+        for own, other in zip(first.split(count), second.split(count), strict=True):
+            distance = torch.cdist(own, other, compute_mode="donot_use_mm_for_euclid_dist")
+            to_second.append(distance.argmin(dim=2))
+            to_first.append(distance.argmin(dim=1))
+        set_number = torch.arange(p, device=first.device)[:, None]
+        nearest_second = (torch.cat(to_second) + set_number * b).view(-1)
+        nearest_first = (torch.cat(to_first) + set_number * a).view(-1)
+    forward = (first - second.reshape(-1, c)[nearest_second].view(p, a, c)).square().sum(dim=2).mean(dim=1)
+    backward = (second - first.reshape(-1, c)[nearest_first].view(p, b, c)).square().sum(dim=2).mean(dim=1)
+    return forward + backward
+
+
+def layers_of(official: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The public checkpoint's tensors under this network's names, which are the same.
+
+    A convolution of one point, (out, in, 1), is the matrix (out, in) that models/model_linear.py has in its place;
+    both are taken.
+    """
+    return {
+        name: value[:, :, 0] if value.ndim == 3 and value.shape[2] == 1 else value for name, value in official.items()
+    }

@@ -1,0 +1,52 @@
+"""Folders that are made whole or not at all, and what lies below one."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from st3d.formats.atomic import locked
+
+MARKER = ".made_by_st3d"  # tells a folder that may be replaced from someone's own data
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files at any depth, relative to `folder`, sorted; links to folders are followed, each folder once."""
+    seen: set[str] = set()
+    found = []
+    for where, below, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(where)
+        if real in seen:  # a link back up, or a second one to the same place
+            below.clear()
+            continue
+        seen.add(real)
+        below.sort()
+        found += [Path(os.path.relpath(where, folder), name) for name in names]
+    return sorted(found, key=str)
+
+
+def refuse_foreign(target: Path) -> None:
+    """Raise if `target` holds files that `replaced` did not put there."""
+    if target.exists() and any(target.iterdir()) and not (target / MARKER).exists():
+        raise ValueError(f"{target}: expected an empty folder or one made by st3d, found other files; move them away")
+
+
+@contextlib.contextmanager
+def replaced(target: Path) -> Iterator[Path]:
+    """An empty folder beside `target` that takes its name on success; stopped at any moment, no mixture is left."""
+    refuse_foreign(target)
+    partial, old = target.with_name(f".{target.name}.partial"), target.with_name(f".{target.name}.old")
+    with locked(target.with_name(f".{target.name}.lock")):
+        for rest in (partial, old):  # of a run that was killed
+            shutil.rmtree(rest, ignore_errors=True)
+        partial.mkdir(parents=True)
+        (partial / MARKER).touch()
+        try:
+            yield partial
+            if target.exists():
+                target.replace(old)
+            partial.replace(target)
+        finally:
+            for rest in (partial, old):
+                shutil.rmtree(rest, ignore_errors=True)

@@ -1,0 +1,156 @@
+"""HDF5 files of ours: written whole or not at all, summed against damage, saying in attributes how they were made."""
+
+import contextlib
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import h5py
+import numpy as np
+
+from st3d.formats.atomic import atomic
+from st3d.formats.errors import short
+from st3d.formats.provenance import FORMAT, provenance
+
+T = TypeVar("T")
+
+_REMAKE = "delete it and run the same command again to remake it"
+
+
+@contextlib.contextmanager
+def new_file(path: Path, settings: Mapping[str, Any], code: str, **attributes: str) -> Iterator[tuple[h5py.File, Any]]:
+    """A new file under a temporary name until all is written, and a function that raises if the disk refused anything.
+
+    Parameters
+    ----------
+    path : the file to write
+    settings : the stage's flags; with `code`, the version and the format they go into the attributes
+    code : fingerprint of the stage's source
+    attributes : further ones
+    """
+    with atomic(path) as temporary, _Disk(temporary, "w+") as disk:
+        # this layout sums its own headers too, and stays the same when the library moves on
+        with h5py.File(disk, "w", libver=("v110", "v110")) as file:
+            yield file, disk.check
+            made = provenance(settings, code) | ({"seed": settings["seed"]} if "seed" in settings else {}) | attributes
+            made["settings"] = json.dumps(made["settings"], sort_keys=True, default=str)
+            for key, value in sorted(made.items()):
+                # text of fixed length: HDF5 keeps other text in a heap without sums, where damage can hang a reader
+                file.attrs[key] = np.bytes_(value.encode() or b"\0") if isinstance(value, str) else value
+        disk.check()
+
+
+def dataset(
+    file: h5py.File, name: str, shape: tuple, chunk: tuple, dtype: Any, compression: int | None = None
+) -> h5py.Dataset:
+    """A new dataset with sums, whose first two sides may grow; `compression` is gzip's level."""
+    most = (None,) * min(2, len(shape)) + shape[2:]
+    packed = {} if compression is None else {"compression": "gzip", "compression_opts": compression, "shuffle": True}
+    return file.create_dataset(
+        name, shape, dtype, maxshape=most, chunks=chunk, fletcher32=True, track_times=False, fillvalue=None, **packed
+    )
+
+
+def column(file: h5py.File, name: str, values: np.ndarray) -> None:
+    """A dataset with one row of `values` per item."""
+    dataset(file, name, values.shape, (max(1, len(values)), *values.shape[1:]), values.dtype)[...] = values
+
+
+def names(samples: Sequence[str]) -> np.ndarray:
+    """Sample names as a column."""
+    encoded = [sample.encode() for sample in samples]
+    return np.array(encoded, dtype=h5py.string_dtype("utf-8", max(map(len, encoded))))
+
+
+class File:
+    """An open file, checked; a context manager.
+
+    Parameters
+    ----------
+    path : of the file
+    what : what it should be, for errors: "a shard"
+    fields : datasets that it must have; all it has are of one length
+    """
+
+    def __init__(self, path: Path, what: str, fields: set[str]) -> None:
+        self.path, self._what = Path(path), what
+        if not self.path.is_file():
+            raise ValueError(f"{path}: expected {what}, found no such file")
+        try:
+            self.file = h5py.File(self.path, "r")
+        except OSError as error:
+            raise self.bad("a whole HDF5 file", f"a cut or foreign one ({short(error)})") from None
+        self.attributes = self.guarded(lambda: self._checked(fields))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.file.close()
+
+    def guarded(self, call: Callable[[], T]) -> T:
+        """What `call` returns; if it fails, the file is closed."""
+        try:
+            return call()
+        except BaseException:
+            self.close()
+            raise
+
+    def read(self, name: str, place: Any) -> Any:
+        """Part of a dataset; damaged data are an error that names the file."""
+        try:
+            return self.file[name][place]
+        except OSError as error:
+            raise self.bad(f"whole data in '{name}'", f"damaged data ({short(error)})") from None
+
+    def bad(self, expected: str, found: str) -> ValueError:
+        return ValueError(f"{self.path}: expected {expected}, found {found}; {_REMAKE}")
+
+    def _checked(self, fields: set[str]) -> dict[str, Any]:
+        """The attributes, once all that every reader relies on is there."""
+        try:
+            attributes = {key: np.asarray(value).item() for key, value in self.file.attrs.items()}
+            attributes = {key: v.decode() if isinstance(v, bytes) else v for key, v in attributes.items()}
+            missing = {"format", "settings", "code"} - set(attributes) | fields - set(self.file)
+            if missing:
+                raise self.bad(f"{self._what} of st3d", f"an HDF5 file without {', '.join(sorted(missing))}")
+            if attributes["format"] != FORMAT:
+                raise self.bad(f"format {FORMAT}", f"format {attributes['format']}")
+            lengths = {name: self.file[name].shape[0] for name in self.file}
+            if len(set(lengths.values())) > 1:
+                raise self.bad("all fields of one length", f"{lengths}")
+            return attributes | {"settings": json.loads(attributes["settings"])}
+        except (OSError, RuntimeError, KeyError, AttributeError, TypeError, json.JSONDecodeError) as error:
+            raise self.bad(f"{self._what} of st3d", f"a damaged or foreign file ({short(error)})") from None
+
+
+class _Disk(io.FileIO):
+    """A file that keeps its first error to itself: HDF5 2.0 crashes at exit when a write has failed under it."""
+
+    failure: OSError | None = None
+
+    def write(self, data: Any, /) -> int:
+        view = memoryview(data).cast("B")
+        done = 0
+        try:
+            while done < len(view) and self.failure is None:
+                done += super().write(view[done:])
+        except OSError as error:
+            self.failure = error
+        return len(view)
+
+    def truncate(self, size: int | None = None, /) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.failure = self.failure or error
+            return size or 0
+
+    def check(self) -> None:
+        if self.failure is not None:
+            raise self.failure

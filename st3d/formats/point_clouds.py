@@ -1,0 +1,211 @@
+"""Point clouds as sensors and their data sets give them: BIN, NPY, PCD, PLY, XYZ, and ITODD's coordinate images.
+
+n points in a file, p points of it that are read. Binary files are mapped and text is read line by line: at any time,
+only a block of rows and the points are in memory. TIFF images and what `ply_pcd` names are read whole.
+"""
+
+import logging
+import warnings
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from st3d.formats.errors import by, short
+from st3d.formats.ply_pcd import lines, parsed, ply_header, read_pcd, read_ply
+
+# what it would say of a damaged file is said below, in one line
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+
+SUFFIXES = (".bin", ".npy", ".pcd", ".ply", ".xyz")
+IMAGES = "_x.tif"  # ends the first of an ITODD scan's three images
+POINT = 16  # bytes of a BIN file's point
+TITLES = 2  # lines of an XYZ file that may come before its numbers
+BLOCK = 2**14  # rows looked at at once: what is made of them takes 0.6 MB at most
+FAR = 100  # longest sides from the origin: farther clouds lose digits as float32
+
+
+def read_cloud(path: Path, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Read a point cloud, or a random sample of it.
+
+    Parameters
+    ----------
+    path : .bin (float32 x, y, z, reflectance, as KITTI's velodyne), .npy (n, 3 or more columns), .pcd or .ply (x, y, z
+        among other fields, as text or binary), .xyz (text, the first three columns), or the x image of an ITODD scan
+        (<name>_x.tif, with <name>_y.tif and <name>_z.tif beside it)
+    most : points to read at most, each as likely as any other
+    rng : the random stream; nothing is drawn from it for a cloud of `most` points or fewer
+
+    Returns
+    -------
+    (p, 3) float32, 1 <= p <= most, in the file's order and length unit; points that are NaN or infinite are left out.
+    A cloud of doubles that lies more than 100 times its longest side from the origin is moved there before it
+    is rounded to float32: UTM coordinates would lose their decimals. XYZ and PLY count as doubles in any case.
+
+    Raises
+    ------
+    ValueError
+        One line with the file and its fault: unknown ending, cut or foreign content, no points, none finite.
+    """
+    with _faults(path):
+        columns = _columns(path)
+        return _sample(columns, most, rng, doubles=path.suffix.lower() == ".ply")
+
+
+def drawn(table: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Coordinates (p, 3) float32 of at most `most` random finite rows of `table` (n, 3 or more); see `read_cloud`."""
+    return _sample(_checked(table), most, rng, doubles=False)
+
+
+def _checked(table: np.ndarray) -> Sequence[np.ndarray]:
+    """The first three columns of a table of numbers."""
+    if table.ndim != 2 or table.shape[1] < 3 or table.dtype.kind not in "fiu":
+        found = f"{table.dtype} of shape {by(table.shape)}"
+        raise ValueError(f"expected numbers of shape (n, 3) or with more columns, found {found}")
+    return list(table.T[:3])
+
+
+def _sample(columns: Sequence[np.ndarray], most: int, rng: np.random.Generator, doubles: bool) -> np.ndarray:
+    """`drawn` of three columns; `doubles`: count as such in any type."""
+    if len(columns[0]) == 0:
+        raise ValueError("expected points, found none")
+    starts = range(0, len(columns[0]), BLOCK)
+    edges = np.cumsum([0, *(len(_finite(columns, at)) for at in starts)])  # finite rows before each block
+    total = int(edges[-1])
+    if total == 0:
+        raise ValueError(f"expected finite points, found NaN or infinity in all {len(columns[0])}")
+    ranks = np.sort(rng.choice(total, most, replace=False)) if total > most else None  # among the finite rows
+    middle = np.zeros(3)
+    if doubles or np.result_type(*columns) != np.float32:
+        ends = [(block.min(axis=0), block.max(axis=0)) for _, block in _blocks(columns, edges, ranks)]
+        low, high = np.array(ends, np.float64).transpose(1, 2, 0)
+        low, high = low.min(axis=1), high.max(axis=1)
+        if np.abs([low, high]).max() > FAR * (high - low).max():
+            middle = (low + high) / 2
+    points = np.empty((min(total, most), 3), np.float32)
+    for place, block in _blocks(columns, edges, ranks):
+        points[place : place + len(block)] = block - middle
+    return points
+
+
+def _blocks(
+    columns: Sequence[np.ndarray], edges: np.ndarray, ranks: np.ndarray | None
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The rows (k, 3) of `ranks` among the finite ones, or all of these, block by block, and where each block goes."""
+    places = edges if ranks is None else np.searchsorted(ranks, edges)
+    for at, before, low, high in zip(range(0, len(columns[0]), BLOCK), edges, places, places[1:]):
+        if low < high:
+            rows = _finite(columns, at)
+            rows = rows if ranks is None else rows[ranks[low:high] - before]
+            yield low, np.stack([column[rows] for column in columns], axis=1)
+
+
+def _finite(columns: Sequence[np.ndarray], at: int) -> np.ndarray:
+    """Which rows of the block from row `at` on float32 can hold."""
+    with np.errstate(over="ignore"):  # what float32 cannot hold counts as infinite
+        block = [np.isfinite(column[at : at + BLOCK].astype(np.float32, copy=False)) for column in columns]
+    return at + np.flatnonzero(np.logical_and.reduce(block))
+
+
+def has_faces(path: Path) -> bool:
+    """Whether a PLY file is a mesh, by its header."""
+    with _faults(path):
+        return ply_header(path).elements.get("face", 0) > 0
+
+
+@contextmanager
+def _faults(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ValueError(f"{error.filename or path}: expected a point cloud, found no such file") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _columns(path: Path) -> Sequence[np.ndarray]:
+    """x, y and z of all points of a file, (n,) each, mapped where the format allows."""
+    if path.name.lower().endswith(IMAGES):
+        return _checked(_read_images(path))
+    match path.suffix.lower():
+        case ".bin":
+            return _checked(_read_bin(path))
+        case ".npy":
+            return _checked(_read_npy(path))
+        case ".pcd":
+            return read_pcd(path)
+        case ".ply":
+            return read_ply(path)
+        case ".xyz":
+            return _read_xyz(path)
+    raise ValueError(f"expected a point cloud ending in {', '.join((*SUFFIXES, IMAGES))}, found '{path.suffix}'")
+
+
+def _read_bin(path: Path) -> np.ndarray:
+    size = path.stat().st_size
+    if size == 0 or size % POINT:
+        raise ValueError(f"expected x, y, z, reflectance as float32, {POINT} bytes a point, found {size} bytes")
+    return np.memmap(path, np.dtype("<f4"), "r").reshape(-1, 4)
+
+
+def _read_npy(path: Path) -> np.ndarray:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of headers that an old Python wrote
+            return np.lib.format.open_memmap(path, mode="r")
+    except OSError:
+        raise
+    except Exception as error:  # a foreign header is read as a Python expression
+        raise ValueError(f"expected a whole NPY file of numbers, found {short(error)}") from None
+
+
+def _read_xyz(path: Path) -> Sequence[np.ndarray]:
+    titles = list(islice(_rows(path), TITLES + 1))
+    first = next((at for at, row in enumerate(titles) if _are_numbers(row.split()[:3])), None)
+    if first is None:
+        found = repr(titles[0].strip()[:30]) if titles else "none"
+        raise ValueError(f"expected lines of x, y and z with white space between them, found {found}")
+    (end,) = deque(_rows(path), 1)
+    columns, last = len(titles[first].split()), len(end.split())
+    if last < columns:
+        raise ValueError(f"expected {columns} columns in the last line, found {last}: the file is cut")
+    try:
+        return parsed(islice(_rows(path), first, None), (0, 1, 2), np.float64)
+    except ValueError as error:
+        raise ValueError(f"expected numbers in the first three columns, found {short(error)}") from None
+
+
+def _rows(path: Path) -> Iterator[str]:
+    """The lines of a text file without comments."""
+    rows = (line.partition("#")[0] for line in lines(path))
+    return (row for row in rows if row.strip() and not row.lstrip().startswith("//"))
+
+
+def _are_numbers(words: list[str]) -> bool:
+    try:
+        return len([float(word) for word in words]) == 3
+    except ValueError:
+        return False
+
+
+def _read_images(path: Path) -> np.ndarray:
+    import tifffile
+
+    images = []
+    for name in (path.name[: -len(IMAGES)] + IMAGES.replace("x", axis) for axis in "xyz"):
+        try:
+            image = tifffile.imread(path.with_name(name))
+        except FileNotFoundError:
+            raise ValueError(f"expected {name} beside it, found none") from None
+        except Exception as error:  # whatever the reader raises at foreign bytes
+            raise ValueError(f"expected TIFF files, found a cut or foreign {name} ({short(error)})") from None
+        images.append(image)
+    shapes = {image.shape for image in images}
+    if len(shapes) > 1 or images[0].ndim != 2 or any(image.dtype.kind != "f" for image in images):
+        found = ", ".join(f"{image.dtype} {by(image.shape)}" for image in images)
+        raise ValueError(f"expected images of floats with 1 channel and equal sides for x, y and z, found {found}")
+    points = np.stack([image.ravel() for image in images], axis=1)
+    points[points[:, 2] == 0] = np.nan  # a depth of 0 is what the sensor did not see
+    return points

@@ -1,0 +1,200 @@
+"""Scans and maps: MVTec 3D-AD's folders and files, and farthest point sampling of a scan.
+
+h, w rows and columns of the image, n points. A scan is an organised point cloud, an xyz image in metres whose invalid
+pixels are exactly (0, 0, 0).
+"""
+
+import io
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from st3d.formats.atomic import atomic
+from st3d.formats.errors import by, short
+
+Split = Literal["train", "validation", "test"]
+Invalid = Literal["refuse", "drop"]
+
+# what it would say of a damaged file is said below, in one line
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The files of one scan."""
+
+    name: str  # defect and number, such as "crack/003"; sound ones are "good/..."
+    scan: Path
+    mask: Path | None  # of test samples only
+    rgb: Path | None  # None where there is no picture
+
+    @property
+    def defect(self) -> str:
+        """The kind of defect, or "good"."""
+        return self.name.partition("/")[0]
+
+
+@dataclass(frozen=True)
+class Map:
+    """The anomaly map of one scan."""
+
+    sample: str  # as in Sample
+    scores: np.ndarray  # (h, w) float32
+    points: int  # points, voxels or pixels that were scored
+
+
+def list_samples(dataset: Path, category: str, split: Split) -> list[Sample]:
+    """All samples of a category's split, sorted by name.
+
+    Parameters
+    ----------
+    dataset : folder in MVTec 3D-AD's layout: <category>/{train,validation}/good/{xyz,rgb}, <category>/test/<defect>/
+        {xyz,rgb,gt}
+    category : name of a folder in it
+    split : train and validation have sound samples only; test has a mask for every sample
+
+    Raises
+    ------
+    ValueError
+        One line with the folder or file at fault: missing or empty folder, two scans of one name, no mask.
+    """
+    folder = Path(dataset) / category
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: expected the folder of category '{category}', found none")
+    if not any(folder.iterdir()):
+        raise ValueError(f"{folder}: expected scans of category '{category}', found an empty folder")
+    defects = ["good"]
+    if split == "test":
+        test = folder / "test"
+        defects = sorted(path.name for path in test.iterdir() if path.is_dir()) if test.is_dir() else []
+        if not defects:
+            raise ValueError(f"{test}: expected a folder for each kind of defect, found none")
+    return [sample for defect in defects for sample in _samples_in(folder / split / defect, split == "test")]
+
+
+def read_scan(path: Path, invalid: Invalid = "refuse") -> np.ndarray:
+    """Read an xyz image.
+
+    Parameters
+    ----------
+    path : TIFF of floats, (h, w, 3)
+    invalid : what to do with coordinates that are NaN or infinite: refuse the scan, or drop the pixel, that is,
+        set it to (0, 0, 0)
+
+    Returns
+    -------
+    (h, w, 3) float32, metres; invalid pixels are (0, 0, 0)
+
+    Raises
+    ------
+    ValueError
+        One line with the file and its fault.
+    """
+    scan = _read_tiff(path)
+    if scan.ndim != 3 or scan.shape[2] != 3:
+        raise ValueError(f"{path}: expected an image of 3 channels (x, y, z), found shape {by(scan.shape)}")
+    if not np.issubdtype(scan.dtype, np.floating):
+        raise ValueError(f"{path}: expected float32 coordinates in metres, found {scan.dtype}")
+    scan = scan.astype(np.float32)
+    broken = ~np.isfinite(scan).all(axis=2)
+    if broken.any():
+        if invalid == "refuse":
+            raise ValueError(
+                f"{path}: expected finite coordinates, found NaN or infinity in {int(broken.sum())} pixels;"
+                " to take these as invalid pixels set downsampling.invalid to drop"
+            )
+        scan[broken] = 0
+    return scan
+
+
+def read_mask(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
+    """Read a ground truth image; every class of defect counts.
+
+    Parameters
+    ----------
+    path : 8-bit image, 0 where the sample is sound
+    size : (h, w) of the sample's scan, checked if given
+
+    Returns
+    -------
+    (h, w) bool, True where the sample is anomalous
+    """
+    try:
+        with Image.open(path) as image:
+            mask = np.asarray(image)
+    except Exception as error:  # a cut PNG raises SyntaxError, and others more
+        raise ValueError(f"{path}: expected a mask image, found {short(error)}") from None
+    if mask.ndim != 2:
+        raise ValueError(f"{path}: expected a mask of 1 channel, found shape {by(mask.shape)}")
+    if size is not None and mask.shape != tuple(size):
+        raise ValueError(f"{path}: expected a mask of {by(size)} pixels like its scan, found {by(mask.shape)}")
+    return mask > 0
+
+
+def read_colours(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """Read a scan's picture: (h, w, 3) float32 in [0, 1]; `size` (h, w) of the scan is checked."""
+    try:
+        with Image.open(path) as image:
+            colours = np.asarray(image)
+    except Exception as error:  # as for masks
+        raise ValueError(f"{path}: expected a picture, found {short(error)}") from None
+    if colours.dtype != np.uint8 or colours.shape != (*size, 3):
+        found = f"{colours.dtype} of shape {by(colours.shape)}"
+        raise ValueError(f"{path}: expected 8 bits of 3 channels and {by(size)} pixels like its scan, found {found}")
+    return colours.astype(np.float32) / 255
+
+
+def write_map(path: Path, scores: np.ndarray) -> None:
+    """Write an anomaly map (h, w) as float32 TIFF, uncompressed, in the layout that MVTec's evaluation reads."""
+    assert scores.ndim == 2, scores.shape
+    image = io.BytesIO()  # numpy's own writing to a full disk would not say so
+    # no date, no description: equal maps give equal bytes
+    tifffile.imwrite(image, np.ascontiguousarray(scores, np.float32), metadata=None, software="st3d")
+    with atomic(path) as temporary:
+        temporary.write_bytes(image.getvalue())
+
+
+def read_map(path: Path) -> np.ndarray:
+    """Read an anomaly map: (h, w) float32, finite."""
+    scores = _read_tiff(path)
+    if scores.ndim != 2 or not np.issubdtype(scores.dtype, np.floating):
+        found = f"{scores.dtype} of shape {by(scores.shape)}"
+        raise ValueError(f"{path}: expected a map of floats with 1 channel, found {found}")
+    if not np.isfinite(scores).all():
+        raise ValueError(f"{path}: expected finite scores, found NaN or infinity")
+    return scores.astype(np.float32)
+
+
+def _samples_in(folder: Path, with_masks: bool) -> list[Sample]:
+    """The samples of one kind of defect in one split."""
+    xyz = folder / "xyz"
+    scans = sorted(path for path in xyz.iterdir() if path.suffix in (".tiff", ".tif")) if xyz.is_dir() else []
+    if not scans:
+        raise ValueError(f"{xyz}: expected scans (.tiff), found {'none' if xyz.is_dir() else 'no such folder'}")
+    samples: dict[str, Sample] = {}
+    for scan in scans:
+        name = f"{folder.name}/{scan.stem}"
+        if name in samples:
+            raise ValueError(f"{scan}: expected one scan named {name}, found also {samples[name].scan.name}")
+        mask, rgb = folder / "gt" / f"{scan.stem}.png", folder / "rgb" / f"{scan.stem}.png"
+        if with_masks and not mask.is_file():
+            raise ValueError(f"{mask}: expected the mask of test sample {name}, found none")
+        samples[name] = Sample(name, scan, mask if with_masks else None, rgb if rgb.is_file() else None)
+    return list(samples.values())
+
+
+def _read_tiff(path: Path) -> np.ndarray:
+    try:
+        image = tifffile.imread(path)
+    except FileNotFoundError:
+        raise ValueError(f"{path}: expected a TIFF file, found no such file") from None
+    except Exception as error:  # whatever the reader raises at foreign bytes
+        raise ValueError(f"{path}: expected a TIFF file, found a cut or foreign one ({short(error)})") from None
+    if image.size == 0:
+        raise ValueError(f"{path}: expected a TIFF file, found a cut one")
+    return image

@@ -1,0 +1,178 @@
+"""Shards: the clouds of one part of a split in one HDF5 file.
+
+`points` (clouds, n, 3) float32, unscaled, in the order of farthest point sampling; `count` (clouds,)
+says how many of the n are real, the rest are zeros. `neighbours` (clouds, n, k) uint16 or uint32, nearest first. For
+scans also `pixel` (clouds, n) uint32 into the flattened image, `size` (clouds, 2) rows and columns, `sample` names.
+Every dataset carries Fletcher-32 checksums; equal clouds give equal bytes.
+"""
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import h5py
+import numpy as np
+
+from st3d.formats.hdf5 import File, column, dataset, names, new_file
+
+_ROWS = 4096  # points in one chunk: a prefix of a cloud is read without the rest, and a chunk stays under 1 MB
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """One scene or scan; a prefix of its points is a farthest point sample."""
+
+    points: np.ndarray  # (n, 3) float32, unscaled (scans: metres)
+    neighbours: np.ndarray | None = None  # (n, k) integer, nearest first
+    pixel: np.ndarray | None = None  # (n,) uint32, place in the flattened image
+    size: tuple[int, int] | None = None  # rows and columns of the image
+    sample: str | None = None  # such as "crack/003"
+
+
+def index_type(points: int) -> type[np.unsignedinteger]:
+    """The narrowest stored type that can number `points` points."""
+    return np.uint16 if points <= 2**16 else np.uint32
+
+
+def write_shard(path: Path, clouds: Iterable[Cloud], *, settings: Mapping[str, Any], code: str) -> None:
+    """Write clouds one by one (memory for one of them), under a temporary name until all are there.
+
+    Parameters
+    ----------
+    path : the HDF5 file to write
+    clouds : all with the same fields; the neighbours' type is kept
+    settings : the stage's flags; they go with `code`, the version and the format into the attributes
+    code : fingerprint of the stage's source
+    """
+    with new_file(path, settings, code) as (file, check):
+        sizes: list[tuple[int, int]] = []
+        samples: list[str] = []
+        counts: list[int] = []
+        for index, cloud in enumerate(clouds):
+            _append(file, "points", index, np.asarray(cloud.points, np.float32))
+            if cloud.neighbours is not None:
+                _append(file, "neighbours", index, cloud.neighbours)
+            if cloud.pixel is not None:
+                _append(file, "pixel", index, np.asarray(cloud.pixel, np.uint32))
+            counts.append(len(cloud.points))
+            sizes += [cloud.size] if cloud.size is not None else []
+            samples += [cloud.sample] if cloud.sample is not None else []
+            check()
+        if not counts:  # a part may be empty, where a split has fewer items than parts
+            _append(file, "points", -1, np.empty((0, 3), np.float32))
+        assert len(sizes) in (0, len(counts)) and len(samples) in (0, len(counts)), path
+        column(file, "count", np.array(counts, np.uint32))
+        if sizes:
+            column(file, "size", np.array(sizes, np.uint32))
+        if samples:
+            column(file, "sample", names(samples))
+
+
+class Shard(File):
+    """An open shard; a context manager. `attributes` says how it was made."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "a shard", {"points", "count"})
+        self._count = self.guarded(lambda: self.read("count", slice(None)))
+
+    def __len__(self) -> int:
+        return len(self._count)
+
+    def cloud(self, index: int, points: int | None = None, neighbours: int | None = None) -> Cloud:
+        """Cloud `index`, cut to its first `points` points and nearest `neighbours` neighbours.
+
+        None keeps all that is stored; `neighbours=0` leaves them out. Only what is asked for is read.
+        """
+        count = int(self._count[index])
+        n = count if points is None else min(points, count)
+        near = None
+        if neighbours != 0 and "neighbours" in self.file:
+            near = self._neighbours(index, n, count, neighbours)
+        elif neighbours:
+            raise self.bad(f"{neighbours} neighbours a point", "none")
+        pixel = self.read("pixel", np.s_[index, :n]) if "pixel" in self.file else None
+        size = None
+        if "size" in self.file:
+            height, width = self.read("size", index)
+            size = int(height), int(width)
+        sample = self.read("sample", index).decode() if "sample" in self.file else None
+        return Cloud(self.read("points", np.s_[index, :n]), near, pixel, size, sample)
+
+    def _neighbours(self, index: int, n: int, count: int, wanted: int | None) -> np.ndarray:
+        stored = self.file["neighbours"].shape[2]
+        k = stored if wanted is None else wanted
+        if k > stored:
+            raise self.bad(f"{k} neighbours a point or more", f"{stored}")
+        if n < count:  # a shorter prefix has other neighbours
+            raise self.bad(f"neighbours among the first {n} points", f"neighbours among {count}")
+        return self.read("neighbours", np.s_[index, :n, :k])
+
+
+def read_shard(path: Path) -> Shard:
+    """Open a shard for reading: `with read_shard(path) as shard: shard.cloud(0)`.
+
+    Raises
+    ------
+    ValueError
+        One line with the file, what is wrong with it and how to remake it. Damaged data inside a whole
+        file are found by their sums when they are read.
+    """
+    return Shard(path)
+
+
+class Clouds(Sequence[Cloud]):
+    """The clouds of all parts of a split, in the order of its samples; a context manager."""
+
+    def __init__(self, paths: Sequence[Path], points: int | None = None, neighbours: int | None = None) -> None:
+        self._points, self._neighbours = points, neighbours
+        with contextlib.ExitStack() as stack:
+            self._shards = [stack.enter_context(read_shard(path)) for path in paths]
+            lengths = [len(shard) for shard in self._shards]
+            total, parts = sum(lengths), len(paths)
+            expected = [len(range(part, total, parts)) for part in range(parts)]
+            if lengths != expected:
+                names = ", ".join(str(path) for path in paths)
+                raise ValueError(f"{names}: expected {expected} clouds in the parts of one split, found {lengths}")
+            self._length = total
+            self._stack = stack.pop_all()
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: Any) -> Any:
+        if not 0 <= index < self._length:  # also ends iteration
+            raise IndexError(index)
+        part, place = index % len(self._shards), index // len(self._shards)
+        return self._shards[part].cloud(place, self._points, self._neighbours)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+
+def clouds(paths: Sequence[Path], points: int | None = None, neighbours: int | None = None) -> Clouds:
+    """All parts of a split as one sequence, as if there had been one part (item i of part p of N is i * N + p).
+
+    Parameters
+    ----------
+    paths : the parts' files, in the order of their numbers
+    points, neighbours : what to read of each cloud, as for `Shard.cloud`
+    """
+    return Clouds(paths, points, neighbours)
+
+
+def _append(file: h5py.File, name: str, index: int, values: np.ndarray) -> None:
+    """Put `values` (count, ...) at `index` of a dataset that grows as needed."""
+    if name not in file:
+        assert index <= 0, f"cloud {index} is the first with {name}"
+        chunk = (1, max(1, min(_ROWS, len(values))), *values.shape[1:])
+        dataset(file, name, (0, 0, *values.shape[1:]), chunk, values.dtype)
+    data = file[name]
+    data.resize(index + 1, axis=0)
+    data.resize(max(data.shape[1], len(values)), axis=1)
+    if len(values):
+        data[index, : len(values)] = values

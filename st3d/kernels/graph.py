@@ -1,0 +1,110 @@
+"""A cloud and its nearest neighbours in the form that aggregations read.
+
+Letters: n points, k neighbours, h aggregations still to come.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from st3d.kernels.native import address, library
+from st3d.kernels.points import within_hops
+
+MOST_NEIGHBOURS = 1024  # the C kernels keep a point's edges on the stack
+
+
+class Graph:
+    """A cloud and its neighbours in the form that the aggregation reads; made once per cloud.
+
+    Parameters
+    ----------
+    points : (n, 3) float tensor, scaled
+    neighbours : (n, k) integer tensor on the same device
+    rows : (n,) where each point of the cloud stands in the graph; left out: where it stands in the cloud
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit each other or an index lies outside the cloud.
+    """
+
+    def __init__(self, points: Tensor, neighbours: Tensor, rows: NDArray[np.int64] | None = None) -> None:
+        n = len(points)
+        self.rows = np.arange(n) if rows is None else rows
+        if points.ndim != 2 or points.shape[1] != 3:
+            raise ValueError(f"network: expected points of shape (n, 3), found {tuple(points.shape)}")
+        if neighbours.ndim != 2 or len(neighbours) != n or not 1 <= neighbours.shape[1] <= MOST_NEIGHBOURS:
+            raise ValueError(
+                f"network: expected neighbours of shape ({n}, 1 to {MOST_NEIGHBOURS}), found {tuple(neighbours.shape)}"
+            )
+        if n and not 0 <= int(neighbours.min()) <= int(neighbours.max()) < n:
+            raise ValueError(f"network: expected neighbours in [0, {n}), found an index outside")
+        near = neighbours.to(torch.int32).contiguous()
+        self._set(points.detach().to(torch.float32).contiguous(), near, near.cpu().numpy(), ())
+
+    def _set(self, points: Tensor, neighbours: Tensor, on_host: NDArray[np.int32], counts: Sequence[int]) -> None:
+        self.points, self.neighbours, self._on_host, self._counts = points, neighbours, on_host, counts
+        self._reverse: tuple[Tensor, Tensor] | None = None
+
+    def needed(self, hops: int) -> int:
+        """How many of the points, the first ones, the descriptors can depend on with `hops` aggregations to come."""
+        return self._counts[hops] if self._counts else len(self.points)
+
+    def around(self, at: NDArray[np.int64], hops: int) -> Self:
+        """The part that the descriptors of the distinct points `at` (q,) depend on, `hops` aggregations deep.
+
+        Its points come by their distance in edges, `at` first: each aggregation then works on a shorter prefix, and
+        the descriptors of a graph around `at` are those of these q points alone.
+        """
+        near = self._on_host
+        reached = within_hops(near, at, hops, len(self.points))
+        rows = int(reached.counts[hops - 1])  # nobody asks for the neighbours of the outermost points
+        renumbered = np.empty((rows, near.shape[1]), np.int32)
+        library.st3d_renumber(
+            address(near, np.int32),
+            ctypes.c_int64(near.shape[1]),
+            address(reached.place, np.int32),
+            address(reached.order, np.int32),
+            ctypes.c_int64(rows),
+            address(renumbered, np.int32),
+        )
+        device = self.points.device
+        part = object.__new__(type(self))  # its indices need no check
+        part.rows = np.arange(len(at))
+        points = self.points[torch.from_numpy(reached.order).to(device)]
+        part._set(points, torch.from_numpy(renumbered).to(device), renumbered, reached.counts.tolist())
+        return part
+
+    def field(self, index: int, hops: int) -> Tensor:
+        """Points (r, 3) that lie within `hops` edges of point `index`."""
+        order = within_hops(self._on_host, np.array([index]), hops, len(self.points)).order
+        return self.points[torch.from_numpy(np.sort(order)).to(self.points.device)]
+
+    def rotated(self, rotation: NDArray[np.float64]) -> Self:
+        """The same graph of the points rotated by the matrix `rotation` (3, 3)."""
+        other = object.__new__(type(self))
+        other.rows = self.rows
+        points = self.points.double() @ torch.from_numpy(rotation.T.copy()).to(self.points.device)
+        other._set(points.float(), self.neighbours, self._on_host, self._counts)
+        other._reverse = self.reverse()
+        return other
+
+    def reverse(self) -> tuple[Tensor, Tensor]:
+        """Offsets (n + 1,) int64 and sources int32: who has point j as a neighbour, rising."""
+        if self._reverse is None:
+            (rows, k), n = self.neighbours.shape, len(self.points)
+            offsets, sources = np.empty(n + 1, np.int64), np.empty(rows * k, np.int32)
+            library.st3d_reverse(
+                address(self._on_host, np.int32),
+                *(ctypes.c_int64(size) for size in (rows, k, n)),
+                address(offsets, np.int64),
+                address(sources, np.int32),
+            )
+            device = self.points.device
+            self._reverse = torch.from_numpy(offsets).to(device), torch.from_numpy(sources).to(device)
+        return self._reverse

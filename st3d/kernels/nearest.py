@@ -1,0 +1,58 @@
+"""Nearest points of pairs of sets, and the Chamfer distance between them."""
+
+import ctypes
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from st3d.kernels.native import address, in_ranges, library
+
+
+def chamfer_of_sets(first: Tensor, second: Tensor, offsets: Sequence[int]) -> Tensor:
+    """Chamfer distances (q,) of q pairs of sets.
+
+    Parameters
+    ----------
+    first : (q, m, 3), sets of one size
+    second : (r, 3), sets one after the other
+    offsets : (q + 1,) rising from 0 to r: set s is second[offsets[s]:offsets[s + 1]]
+    """
+    q, m, _ = first.shape
+    sizes = torch.tensor([stop - start for start, stop in pairwise(offsets)])
+    with torch.no_grad():
+        nearest = _nearest_on_cpu if first.device.type == "cpu" else _nearest_on_gpu
+        to_second, to_first = nearest(first.float(), second.float(), offsets)
+        # a set's points count as one whole, whatever its size
+        own = torch.repeat_interleave(torch.arange(q), sizes).to(first.device)
+        share = (1 / sizes.to(first)).to(first.device)[own]
+    flat = first.reshape(q * m, 3)
+    forward = (flat - second[to_second]).square().sum(dim=1).view(q, m).mean(dim=1)
+    backward = (second - flat[to_first]).square().sum(dim=1) * share
+    return forward + torch.zeros_like(forward).index_add(0, own, backward)
+
+
+def _nearest_on_cpu(first: Tensor, second: Tensor, offsets: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """For each point the nearest of its set's partner: rows of `second` (q * m,), rows of the flat `first` (r,)."""
+    q, m, _ = first.shape
+    to_second, to_first = np.empty(q * m, np.int64), np.empty(len(second), np.int64)
+    # detached here: kernel threads do not know of torch.no_grad
+    sets, partners = (each.detach().contiguous().numpy() for each in (first, second))
+    starts = np.array(offsets, np.int64)
+    given = (address(sets, np.float32), ctypes.c_int64(m), address(partners, np.float32), address(starts, np.int64))
+    found = (address(to_second, np.int64), address(to_first, np.int64))
+    in_ranges(lambda a, b: library.st3d_nearest(*given, ctypes.c_int64(a), ctypes.c_int64(b), *found), q, 1)
+    return torch.from_numpy(to_second), torch.from_numpy(to_first)
+
+
+def _nearest_on_gpu(first: Tensor, second: Tensor, offsets: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """The same by torch's operations, from exact differences: the matrix-product form would mistake near neighbours."""
+    m = first.shape[1]
+    to_second, to_first = [], []
+    for number, (start, stop) in enumerate(pairwise(offsets)):
+        distance = torch.cdist(first[number], second[start:stop], compute_mode="donot_use_mm_for_euclid_dist")
+        to_second.append(start + distance.argmin(dim=1))
+        to_first.append(number * m + distance.argmin(dim=0))
+    return torch.cat(to_second), torch.cat(to_first)

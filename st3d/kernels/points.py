@@ -1,0 +1,232 @@
+"""Point clouds: farthest point sampling, neighbourhoods, receptive fields.
+
+Letters: n points, k neighbours, r field points.
+"""
+
+import ctypes
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from st3d.kernels import native
+from st3d.kernels.native import address, library
+
+CURVE_BITS = 16  # of each axis in the curve's code
+
+
+def _checked(points: NDArray, name: str) -> NDArray[np.float64]:
+    """`points` as contiguous float64, (n, 3), finite."""
+    points = np.ascontiguousarray(points, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 3:
+        raise ValueError(f"{name}: expected points of shape (n, 3), found {points.shape}")
+    if not np.isfinite(points).all():
+        raise ValueError(f"{name}: expected finite coordinates, found NaN or infinity")
+    return points
+
+
+def farthest_points(points: NDArray, count: int, first: int = 0) -> NDArray[np.int64]:
+    """Indices of `count` points, each the farthest from all chosen before it.
+
+    Parameters
+    ----------
+    points : (n, 3) float array, any one length unit, finite
+    count : int, 1 <= count <= n
+    first : int, index of the point to start from
+
+    Returns
+    -------
+    (count,) int64 array, distinct, in the order of choice; a prefix is itself a farthest point sample
+
+    Raises
+    ------
+    ValueError
+        If `count` is not in [1, n] or `first` not in [0, n).
+
+    Notes
+    -----
+    The exact greedy order, distances in float64, ties to the lowest index. Buckets of a k-d tree skip what a new
+    point cannot change: about O(n log n) in practice, memory O(n). Eldar et al., "The farthest point strategy for
+    progressive image sampling", IEEE TIP 1997; Han et al., "QuickFPS", IEEE TCAD 2023 (the buckets).
+
+    Examples
+    --------
+    >>> farthest_points(np.array([[0.0, 0, 0], [1, 0, 0], [5, 0, 0]]), count=2)
+    array([0, 2])
+    """
+    points = _checked(points, "farthest_points")
+    if not 1 <= count <= len(points):
+        raise ValueError(f"farthest_points: expected count in [1, {len(points)}], found {count}")
+    if not 0 <= first < len(points):
+        raise ValueError(f"farthest_points: expected first in [0, {len(points)}), found {first}")
+    chosen = np.empty(count, np.int64)
+    failed = library.st3d_farthest_points(
+        address(points, np.float64),
+        ctypes.c_int64(len(points)),
+        ctypes.c_int64(count),
+        ctypes.c_int64(first),
+        address(chosen, np.int64),
+    )
+    if failed:
+        raise MemoryError(f"farthest_points: no memory for {len(points)} points")
+    return chosen
+
+
+def downsample_scan(scan: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Farthest point sampling of a scan's valid pixels, the same wherever the scan stands.
+
+    Parameters
+    ----------
+    scan : (h, w, 3) float32, metres
+    count : points to keep; a scan with fewer valid pixels keeps them all
+    seed : of the first point, which is drawn by default_rng([seed, number of valid pixels])
+
+    Returns
+    -------
+    points : (n, 3) float32, metres, n <= count, in the order of choice: a prefix is itself a farthest point sample
+    pixel : (n,) uint32, each point's place in the flattened image
+    """
+    pixel = np.flatnonzero((scan != 0).any(axis=2))  # in row-major order
+    if len(pixel) == 0:
+        raise ValueError("expected valid pixels in the scan, found none")
+    valid = scan.reshape(-1, 3)[pixel]
+    first = int(np.random.default_rng([seed, len(valid)]).integers(len(valid)))
+    chosen = farthest_points(valid, min(count, len(valid)), first)
+    return valid[chosen], pixel[chosen].astype(np.uint32)
+
+
+def neighbours(points: NDArray, k: int) -> NDArray[np.int64]:
+    """Indices of each point's `k` nearest others, the nearest first.
+
+    Parameters
+    ----------
+    points : (n, 3) float array, any one length unit, finite
+    k : int, 1 <= k < n
+
+    Returns
+    -------
+    (n, k) int64 array; never the point itself, while another point at the same place is a neighbour like any other;
+    its first j columns are the j nearest
+
+    Raises
+    ------
+    ValueError
+        If `k` is not in [1, n).
+
+    Examples
+    --------
+    >>> neighbours(np.array([[0.0, 0, 0], [1, 0, 0], [5, 0, 0]]), k=2)
+    array([[1, 2],
+           [0, 2],
+           [1, 0]])
+    """
+    points = _checked(points, "neighbours")
+    if not 1 <= k < len(points):
+        raise ValueError(f"neighbours: expected k in [1, {len(points)}), found {k}")
+    from scipy.spatial import cKDTree  # 0.3 s, which a job that searches nothing need not spend
+
+    tree = cKDTree(points)
+    found = np.empty((len(points), k + 1), np.int64)
+    found[tree.indices] = tree.query(points[tree.indices], k + 1, workers=native.threads())[1]  # leaf by leaf: in cache
+    # Among points at one place the search may list the point itself anywhere, or (more than k of them) not at all.
+    own = found == np.arange(len(points))[:, None]
+    own[~own.any(axis=1), -1] = True
+    return found[~own].reshape(len(points), k)
+
+
+def neighbour_distance(points: NDArray, near: NDArray) -> NDArray[np.float64]:
+    """(n, k) distances of each point to its neighbours `near` (n, k), in the points' unit, float64."""
+    points = np.asarray(points, np.float64)
+    return np.linalg.norm(points[:, None] - points[near], axis=2)
+
+
+def curve_order(points: NDArray) -> NDArray[np.int64]:
+    """The points' indices (n,) along a Z-curve: near in space is then mostly near in memory; `points` (n, 3), finite.
+
+    Examples
+    --------
+    >>> curve_order(np.array([[0.0, 0, 0], [9, 9, 9], [1, 0, 0], [8, 9, 9]]))
+    array([0, 2, 3, 1])
+    """
+    points = _checked(points, "curve_order")
+    low = points.min(axis=0)
+    side = np.ptp(points, axis=0).max() or 1.0
+    cell = ((points - low) * (2**CURVE_BITS - 1) / side).astype(np.int64)  # (n, 3)
+    code = np.zeros(len(points), np.int64)
+    for bit in range(CURVE_BITS):
+        for axis in range(3):
+            code |= (cell[:, axis] >> bit & 1) << (3 * bit + axis)
+    return np.argsort(code, kind="stable")
+
+
+def mean_neighbour_distance(points: NDArray, k: int) -> float:
+    """Mean distance of a point to its `k` nearest others, in the points' unit; `points` (n, 3), 1 <= k < n.
+
+    Examples
+    --------
+    >>> mean_neighbour_distance(np.array([[0.0, 0, 0], [1, 0, 0], [5, 0, 0]]), k=1)
+    2.0
+    """
+    return float(neighbour_distance(points, neighbours(points, k)).mean())
+
+
+def receptive_field(neighbours: NDArray, index: int, hops: int) -> NDArray[np.int64]:
+    """All points that the descriptor of point `index` can depend on.
+
+    Parameters
+    ----------
+    neighbours : (n, k) integer array, the directed graph
+    index : int in [0, n)
+    hops : int >= 0, the number of local feature aggregations, L
+
+    Returns
+    -------
+    (r,) int64 array, sorted: the union over l = 0..hops of the l-hop neighbourhood, `index` included
+
+    Examples
+    --------
+    >>> receptive_field(np.array([[1], [2], [3], [2]]), index=0, hops=2)
+    array([0, 1, 2])
+    """
+    if not 0 <= index < len(neighbours):
+        raise ValueError(f"receptive_field: expected index in [0, {len(neighbours)}), found {index}")
+    if hops < 0:
+        raise ValueError(f"receptive_field: expected hops of 0 or more, found {hops}")
+    reached = within_hops(np.ascontiguousarray(neighbours, np.int32), np.array([index]), hops, len(neighbours))
+    return np.sort(reached.order).astype(np.int64)
+
+
+class Hops(NamedTuple):
+    """What lies within some hops of some points.
+
+    order : (r,) int32, the points reached, the nearest in hops first
+    counts : (hops + 1,) int64, counts[h] is how many lie within h hops
+    place : (n,) int32, where a point stands in `order`; -1 if it was not reached
+    """
+
+    order: NDArray[np.int32]
+    counts: NDArray[np.int64]
+    place: NDArray[np.int32]
+
+
+def within_hops(neighbours: NDArray[np.int32], at: NDArray[np.int64], hops: int, n: int) -> Hops:
+    """Breadth-first search along `neighbours` (rows, k) among n points, from the distinct ones `at` (q,).
+
+    Points from number `rows` on have no neighbours given and must be `hops` away or not reached.
+    """
+    at = np.ascontiguousarray(at, np.int64)
+    order = np.empty(n, np.int32)
+    place, counts = np.full(n, -1, np.int32), np.empty(hops + 1, np.int64)
+    twice = library.st3d_within_hops(
+        address(neighbours, np.int32),
+        ctypes.c_int64(neighbours.shape[1]),
+        address(at, np.int64),
+        ctypes.c_int64(len(at)),
+        ctypes.c_int64(hops),
+        address(place, np.int32),
+        address(order, np.int32),
+        address(counts, np.int64),
+    )
+    if twice:
+        raise ValueError(f"within_hops: expected distinct points, found one twice among {len(at)}")
+    return Hops(order[: counts[hops]], counts, place)

@@ -1,0 +1,166 @@
+"""A made-up room, for a depth camera that is carried around in it: walls, furniture, small things. Metres; z is up."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from st3d.simulation.furniture import cases as furniture_cases
+from st3d.simulation.furniture import shells as furniture_shells
+from st3d.simulation.furniture.parts import Part, box, lathe, merged
+from st3d.simulation.range_sensors.world import Pose, Thing, World, about_z, gathered, looking, placed
+
+AT_WALLS = (
+    furniture_cases.bed,
+    furniture_cases.desk,
+    furniture_cases.dresser,
+    furniture_cases.night_stand,
+    furniture_shells.bathtub,
+    furniture_shells.sofa,
+    furniture_shells.toilet,
+)
+FREE = (furniture_cases.table, furniture_shells.chair, furniture_shells.chair)
+_CM = 0.01
+_APART = 0.08  # between pieces of furniture
+_ATTEMPTS = 12
+
+
+@dataclass(frozen=True)
+class Room:
+    """A room with a corner in the origin.
+
+    Attributes
+    ----------
+    world : all its triangles
+    size : (3,) width, depth, height
+    pieces : (p, 2, 3) the furniture's bounding boxes, low and high corner
+    """
+
+    world: World
+    size: np.ndarray
+    pieces: np.ndarray
+
+
+def room(rng: np.random.Generator) -> Room:
+    """Walls with door, window and pictures, up to ten pieces of furniture at them and among them, small things."""
+    size = np.array([rng.uniform(3.4, 5.5), rng.uniform(3.0, 4.8), rng.uniform(2.3, 2.8)])
+    things: Thing = [(box([0, 0, 0], size), 0.7), *_on_walls(rng, size)]
+    boxes: list[np.ndarray] = []
+    for number in range(rng.integers(6, 11)):
+        at_wall = number < 5
+        makers = AT_WALLS if at_wall else FREE
+        chosen = int(rng.integers(len(makers) + at_wall))
+        part = shelf(rng) if chosen == len(makers) else _metres(makers[chosen](rng))
+        for _ in range(_ATTEMPTS):
+            stood = _stood(rng, part, size, at_wall)
+            piece = np.stack([stood[0].min(axis=0), stood[0].max(axis=0)])
+            if all(_apart(piece, other) for other in boxes) and (piece[0] > -1e-6).all() and (piece[1] < size).all():
+                boxes.append(piece)
+                things.append((stood, 0.5))
+                things += _small_things(rng, piece)
+                break
+    return Room(gathered(things), size, np.stack(boxes))
+
+
+def walk(rng: np.random.Generator, room: Room, frames: int) -> list[Pose]:
+    """Poses of a camera that looks at a piece of furniture, from where none is, and moves by some decimetres."""
+    middles = room.pieces.mean(axis=1)
+    best, eye, target = float("inf"), room.size / 2, middles[0]
+    for _ in range(_ATTEMPTS):
+        start = np.append(rng.uniform(0.4, 1, 2) * (room.size[:2] - 0.4), rng.uniform(1.1, 1.7))
+        end = middles[rng.integers(len(middles))]
+        inside = ((start > room.pieces[:, 0] - 0.35) & (start < room.pieces[:, 1] + 0.35)).all(axis=1).any()
+        amiss = abs(float(np.linalg.norm(end - start)) - 2.3) + 10 * inside
+        if amiss < best:
+            best, eye, target = amiss, start, end
+    across = np.cross(target - eye, [0, 0, 1.0])
+    across /= np.linalg.norm(across)
+    poses: list[Pose] = []
+    for share in np.linspace(-1, 1, frames):
+        step = 0.18 * share * across + rng.normal(0, 0.03, 3)
+        aim = target + 0.55 * share * across + rng.normal(0, 0.08, 3)
+        place = np.clip(eye + step, 0.15, room.size - 0.15)
+        poses.append((looking(place, aim, rng.normal(0, 0.05)), place))
+    return poses
+
+
+def shelf(rng: np.random.Generator) -> Part:
+    """A book case with books, its back at the largest y; one part."""
+    width, depth, height = rng.uniform(0.6, 1.2), rng.uniform(0.25, 0.35), rng.uniform(1.2, 2.0)
+    board, floors = 0.02, int(rng.integers(3, 6))
+    boxes = [box([x, 0, 0], [x + board, depth, height]) for x in (0, width - board)]
+    boxes.append(box([0, depth - 0.01, 0], [width, depth, height]))
+    for z in np.linspace(0.04, height - board, floors + 1):
+        boxes.append(box([0, 0, z], [width, depth, z + board]))
+        x = board + rng.uniform(0, 0.2)
+        while x < width - 0.08 and z < height - 0.3:
+            thick = rng.uniform(0.015, 0.05)
+            top = z + board + rng.uniform(0.5, 0.9) * (height / floors - 0.05)
+            boxes.append(box([x, rng.uniform(0.02, 0.08), z + board], [x + thick, depth - 0.03, top]))
+            x += thick + (rng.uniform(0.05, 0.3) if rng.random() < 0.12 else 0.001)
+    return merged(boxes)
+
+
+def _metres(part: Part) -> Part:
+    return part[0] * _CM, part[1]
+
+
+def _stood(rng: np.random.Generator, part: Part, size: np.ndarray, at_wall: bool) -> Part:
+    """A piece of furniture with its back, the largest y, at a wall, or anywhere and turned by any angle."""
+    side = int(rng.integers(4))
+    turn = about_z(side * np.pi / 2 if at_wall else rng.uniform(0, 2 * np.pi))
+    vertices = part[0] @ turn.T
+    low, high = vertices.min(axis=0), vertices.max(axis=0)
+    free = np.maximum(size - (high - low), 0)
+    place = rng.uniform(0, 1, 3) * free
+    if at_wall:
+        gap = rng.uniform(0.01, 0.06)
+        axis, end = ((1, 1), (0, 0), (1, 0), (0, 1))[side]  # where a quarter turn puts the back
+        place[axis] = free[axis] - gap if end else gap
+    place[2] = 0.0
+    return vertices - low + place, part[1]
+
+
+def _apart(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two boxes, low and high corners, do not overlap, seen from above."""
+    return bool(((a[0] > b[1] + _APART) | (b[0] > a[1] + _APART))[:2].any())
+
+
+def _small_things(rng: np.random.Generator, piece: np.ndarray) -> Thing:
+    """Boxes and vases on a piece of table height, none elsewhere."""
+    low, high = piece
+    if not 0.4 < high[2] < 1.1:
+        return []
+    things: Thing = []
+    for _ in range(rng.integers(0, 6)):
+        half = rng.uniform(0.03, 0.13, 3)
+        place = rng.uniform(low + 0.12, np.maximum(high - 0.12, low + 0.13))
+        place[2] = high[2]
+        if rng.random() < 0.6:
+            thing: Part = box(-half * [1, 1, 0], half * [1, 1, 2])
+        else:
+            profile = [
+                (0, 0),
+                *((half[0] * r, half[2] * z) for r, z in zip(rng.uniform(0.4, 1, 5), range(5))),
+            ]
+            thing = lathe(profile, [0, 0, 0])
+        things += placed([(thing, rng.uniform(0.2, 0.8))], place, rng.uniform(0, np.pi))
+    return things
+
+
+def _on_walls(rng: np.random.Generator, size: np.ndarray) -> Thing:
+    """Skirting, a door, a window with sill and pictures, on the walls y = 0 and x = 0 and their opposites."""
+    width, depth, _ = size
+    things: Thing = [(box([0, 0, 0], [width, 0.015, 0.08]), 0.6), (box([0, 0, 0], [0.015, depth, 0.08]), 0.6)]
+    x = rng.uniform(0.2, width - 1.2)
+    things += [(box([x, 0, 0], [x + 0.95, 0.03, 2.05]), 0.6), (box([x + 0.08, 0, 0.02], [x + 0.87, 0.05, 1.98]), 0.5)]
+    y = rng.uniform(0.3, depth - 1.6)
+    things.append((box([0, y, 0.85], [0.2, y + 1.3, 0.88]), 0.7))  # the sill
+    for a, b in (((y, 0.9), (y + 0.07, 2.1)), ((y + 1.2, 0.9), (y + 1.27, 2.1)), ((y, 2.03), (y + 1.27, 2.1))):
+        things.append((box([0, *a], [0.06, *b]), 0.7))
+    for _ in range(rng.integers(1, 5)):
+        left, bottom = rng.uniform(0.2, width - 0.9), rng.uniform(1.2, 1.5)
+        right, top = left + rng.uniform(0.25, 0.7), bottom + rng.uniform(0.25, 0.6)
+        things.append((box([left, depth - 0.03, bottom], [right, depth, top]), 0.5))
+        low, high = sorted(rng.uniform(0.2, depth - 0.2, 2))
+        things.append((box([width - 0.03, low, bottom], [width, min(high, low + 0.7), top]), 0.5))
+    return things

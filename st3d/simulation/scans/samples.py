@@ -1,0 +1,176 @@
+"""One simulated scan: a category's thing, sound or with a defect, as arrays. Lengths in metres; h rows, w columns."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
+
+from st3d.kernels.geometry.camera import Camera
+from st3d.simulation.scans import defects, shapes_natural
+from st3d.simulation.scans import shapes_manufactured as shapes_made
+from st3d.simulation.scans.scanner import Exposure, Scanner, View, cut_out, pixel_pitch
+from st3d.simulation.scans.shapes_natural import MM
+from st3d.simulation.surfaces import Body, normals
+
+MASK_SHARE = (0.0005, 0.02)  # of the image; a defect outside is drawn again
+_ATTEMPTS = 40
+_DEPTH_DIFFERS = 0.12 * MM  # well above rounding, about the noise's size
+_COLOUR_DIFFERS = 0.04
+
+
+Kinds = dict[str, tuple[defects.Defect, tuple[int, ...]]]  # a defect, and the regions of the shape it may be in
+
+
+@dataclass(frozen=True)
+class Category:
+    """A thing to scan.
+
+    Attributes
+    ----------
+    shape : makes a sound thing from a random generator and the distance between vertices, metres
+    width, height : MVTec 3D-AD's image size, pixels
+    inside : albedo (3,) of what a cut or hole lays bare
+    kinds : the single defects by name; an empty tuple of regions means anywhere
+    combined : whether there are samples with two defects
+    free : how far the thing may be turned in the plane from its usual direction, degrees
+    """
+
+    shape: Callable[[np.random.Generator, float], Body]
+    width: int
+    height: int
+    inside: tuple[float, float, float]
+    kinds: Kinds
+    combined: bool = True
+    free: float = 180.0
+
+    def defect_names(self) -> list[str]:
+        return sorted([*self.kinds, *(["combined"] if self.combined else [])])
+
+    def class_ids(self) -> dict[str, int]:
+        """Values in the ground truth, as MVTec 3D-AD counts them: down from 255 in alphabetical order."""
+        return {name: 255 - index for index, name in enumerate(self.defect_names())}
+
+
+_DIRT: Kinds = {"contamination": (defects.contamination, ())}
+_CRACK: Kinds = {"crack": (defects.crack, ())}
+_CUT: Kinds = {"cut": (defects.cut, ())}
+_HOLE: Kinds = {"hole": (defects.hole, ())}
+_GLAND: Kinds = {
+    "bent": (defects.bent_finger, (shapes_made.FINGERS,)),
+    "cut": (defects.cut_finger, (shapes_made.FINGERS,)),
+    "hole": (defects.hole, (0, shapes_made.FINGERS)),
+    "thread": (defects.worn_thread, (shapes_made.THREAD,)),
+}
+_DOWEL: Kinds = {"bent": (defects.bent_dowel, ())}
+_ROPE: Kinds = {"cut": (defects.cut_rope, ()), "open": (defects.open_rope, ())}
+
+CATEGORIES: dict[str, Category] = {
+    "bagel": Category(shapes_natural.bagel, 800, 800, (0.86, 0.74, 0.52), _DIRT | _CRACK | _HOLE),
+    "cable_gland": Category(shapes_made.cable_gland, 400, 400, (0.40, 0.38, 0.38), _GLAND, combined=False),
+    "carrot": Category(shapes_natural.carrot, 800, 800, (0.94, 0.55, 0.20), _DIRT | _CRACK | _CUT | _HOLE),
+    "cookie": Category(shapes_natural.cookie, 500, 500, (0.66, 0.45, 0.23), _DIRT | _CRACK | _HOLE),
+    "dowel": Category(shapes_made.dowel, 400, 400, (0.88, 0.74, 0.52), _DIRT | _DOWEL | _CUT),
+    "foam": Category(shapes_made.foam, 900, 900, (0.74, 0.74, 0.72), _DIRT | _CUT | {"color": (defects.color, ())}),
+    "peach": Category(shapes_natural.peach, 600, 600, (0.95, 0.76, 0.38), _DIRT | _CUT | _HOLE),
+    "potato": Category(shapes_natural.potato, 800, 800, (0.90, 0.82, 0.54), _DIRT | _CUT | _HOLE),
+    "rope": Category(shapes_made.rope, 900, 400, (0.82, 0.77, 0.64), _DIRT | _ROPE, combined=False, free=7.0),
+    "tire": Category(shapes_made.tire, 600, 800, (0.09, 0.09, 0.09), _DIRT | _CUT | _HOLE),
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One scan: xyz (h, w, 3) float32 metres, rgb (h, w, 3) uint8, mask (h, w) uint8 of class ids, 0 where sound."""
+
+    xyz: np.ndarray
+    rgb: np.ndarray
+    mask: np.ndarray
+
+
+class Studio:
+    """A category's scanner: makes any of its samples, in any order, from random streams of their own."""
+
+    def __init__(self, category: str, resolution: float, seed: int) -> None:
+        self.category = CATEGORIES[category]
+        self.camera: Camera = cut_out(self.category.width, self.category.height, resolution)
+        self.scanner = Scanner(self.camera, resolution)
+        self.pitch = pixel_pitch(self.camera)
+        self.step = max(self.pitch, 0.3 * MM)  # between vertices
+        self.key = [seed, list(CATEGORIES).index(category)]
+
+    def pose(self, body: Body, rng: np.random.Generator) -> tuple[Rotation, np.ndarray]:
+        """A turn in the plane and a place that puts the thing on it, near the image's centre."""
+        turn = Rotation.from_euler("z", rng.uniform(-1, 1) * self.category.free + 180 * rng.integers(2), degrees=True)
+        points = (turn * body.rest).apply(body.vertices)
+        low, high = points.min(axis=0), points.max(axis=0)
+        slack = 0.03 * self.pitch * min(self.camera.width, self.camera.height)
+        lean = 0.38 * (high[2] - low[2]) / 2  # the camera looks from the side: a tall thing's image lies higher
+        middle = (low + high) / 2
+        place = np.array([-middle[0], -middle[1], -low[2] - 0.2 * MM])
+        place[:2] += rng.uniform(-slack, slack, 2)
+        return turn, place - self._toward_image_centre(lean)
+
+    def _toward_image_centre(self, lean: float) -> np.ndarray:
+        ahead = self.scanner.axes.T @ self.scanner.origin  # the viewing direction in the plane's frame
+        return np.array([ahead[0], ahead[1], 0.0]) / np.linalg.norm(ahead[:2]) * lean
+
+    def sample(self, split: int, index: int, defect: str | None = None) -> Sample:
+        """Sample `index` of `split`; its random stream is default_rng([seed, category, split, index])."""
+        shape, pose, damage, sensor = np.random.default_rng([*self.key, split, index]).spawn(4)
+        body = self.category.shape(shape, self.step)
+        turn, place = self.pose(body, pose)
+        sound = self.scanner.look(body, turn, place)
+        exposure = Exposure(self.scanner, sound, sensor)
+        if defect is None:
+            return Sample(exposure.xyz(sound), exposure.rgb(sound), np.zeros(sound.depth.shape, np.uint8))
+        view, marked = self._damaged(body, turn, place, sound, exposure, damage, defect)
+        mask = np.where(marked, self.category.class_ids()[defect], 0).astype(np.uint8)
+        return Sample(exposure.xyz(view), exposure.rgb(view), mask)
+
+    def twin(self, split: int, index: int) -> Sample:
+        """The sound twin of a defective sample: the same thing, pose and noise."""
+        return self.sample(split, index)
+
+    def _damaged(self, body: Body, turn: Rotation, place: np.ndarray, sound: View, exposure: Exposure,
+                 rng: np.random.Generator, defect: str) -> tuple[View, np.ndarray]:  # fmt: skip
+        """A view of the damaged thing and where it differs (h, w); drawn again until it is small, yet visible."""
+        size = 1.25 * np.sqrt(self.category.width * self.category.height) / 600
+        names = sorted(self.category.kinds)
+        for _ in range(_ATTEMPTS):
+            kinds = rng.permutation(names)[:2].tolist() if defect == "combined" else [defect]
+            broken = body
+            for kind in sorted(kinds, key=lambda kind: kind == "contamination"):  # dirt lies on top of the rest
+                make, regions = self.category.kinds[kind]
+                site = self._site(body, sound, rng, regions)
+                broken = make(broken, site, rng, size, np.array(self.category.inside))
+            view = self.scanner.look(broken, turn, place).where_new(sound)
+            marked = differs(sound, view, exposure)
+            share = marked.mean()
+            if MASK_SHARE[0] <= share <= MASK_SHARE[1]:
+                return view, marked
+            size *= 1.2 if share < MASK_SHARE[0] else 0.85
+        raise RuntimeError(f"{defect}: no defect of the wanted size in {_ATTEMPTS} attempts")
+
+    def _site(self, body: Body, sound: View, rng: np.random.Generator, regions: tuple[int, ...]) -> defects.Site:
+        """A place that camera and projector see well, not at the outline."""
+        good = sound.body & sound.lit & (np.minimum(sound.facing, sound.lighting) > 0.45)
+        if regions:
+            good &= np.isin(body.region[sound.vertex], regions)
+        inner = ndimage.binary_erosion(good, iterations=max(1, round(1.5 * MM / self.pitch)))
+        rows, columns = np.nonzero(inner if inner.any() else good)
+        if not len(rows):
+            rows, columns = np.nonzero(sound.body & sound.lit)
+        chosen = rng.integers(len(rows))
+        vertex = sound.vertex[rows[chosen], columns[chosen]]
+        outward = normals(body.vertices, body.triangles)[vertex]
+        return defects.Site(body.vertices[vertex], outward, int(body.region[vertex]))
+
+
+def differs(sound: View, view: View, exposure: Exposure) -> np.ndarray:
+    """(h, w) bool: where a defective thing looks otherwise than its sound twin, with the invalid pixels it causes."""
+    surface = (np.abs(view.depth - sound.depth) > _DEPTH_DIFFERS) | (view.body != sound.body)
+    surface |= np.abs(view.albedo - sound.albedo).max(axis=-1) > _COLOUR_DIFFERS
+    surface = ndimage.binary_closing(surface, np.ones((3, 3)))
+    return surface | (exposure.invalid(view) & ~exposure.invalid(sound))

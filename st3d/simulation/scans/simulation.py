@@ -1,0 +1,113 @@
+"""The embedded default's scans: one category in MVTec 3D-AD's folder layout and file formats, without a download."""
+
+import logging
+from pathlib import Path
+from typing import Literal
+
+import tifffile
+from PIL import Image
+
+from st3d.formats import folders
+from st3d.formats.atomic import write_json
+from st3d.formats.provenance import provenance
+from st3d.simulation.scans.samples import CATEGORIES, Sample, Studio
+
+log = logging.getLogger("st3d")
+
+Name = Literal[
+    "bagel", "cable_gland", "carrot", "cookie", "dowel", "foam", "peach", "potato", "rope", "tire"
+]  # fmt: skip
+
+
+def simulation(
+    *,
+    category: Name,
+    output: Path,
+    resolution: float,
+    training: int,
+    validation: int,
+    test_good: int,
+    test_per_defect: int,
+    seed: int,
+    code: str,
+) -> None:
+    """Simulate the scans of one category.
+
+    Parameters
+    ----------
+    category
+        One of MVTec 3D-AD's ten.
+    output
+        Folder that gets a folder of the category's name; an earlier simulation there is replaced.
+    resolution
+        Share of MVTec 3D-AD's image width and height, 1 for its full size.
+    training
+        Training scans.
+    validation
+        Validation scans.
+    test_good
+        Sound test scans.
+    test_per_defect
+        Test scans of each kind of defect.
+    seed
+        Start of the random streams.
+    code
+        Fingerprint of this stage's source, kept in complete.json.
+    """
+    settings = {
+        "category": category,
+        "resolution": resolution,
+        "training": training,
+        "validation": validation,
+        "test_good": test_good,
+        "test_per_defect": test_per_defect,
+        "seed": seed,
+    }
+    target = Path(output) / category
+    _check(settings, target)
+    studio = Studio(category, resolution, seed)
+    ids = CATEGORIES[category].class_ids()
+    groups: list[tuple[str, int, str | None]] = [
+        ("train/good", training, None),
+        ("validation/good", validation, None),
+        ("test/good", test_good, None),
+    ]
+    groups += [(f"test/{name}", test_per_defect, name) for name in ids]
+    with folders.replaced(target) as partial:
+        write_json(partial / "calibration" / "camera_parameters.json", studio.camera.parameters())
+        names = {str(value): name for name, value in ids.items()}
+        write_json(partial / "class_ids.json", {**names, "0": "good"})
+        for split, (folder, count, defect) in enumerate(groups):
+            for index in range(count):
+                sample = studio.sample(split, index, defect)
+                write_sample(partial / folder, f"{index:03d}", sample, with_mask=folder.startswith("test"))
+            log.info("%s %s: %d scans", category, folder, count)
+        files = sorted(str(path.relative_to(partial)) for path in partial.rglob("*.*") if path.suffix)
+    write_json(target / "complete.json", {**provenance(settings, code), "files": files})
+
+
+def write_sample(folder: Path, name: str, sample: Sample, *, with_mask: bool) -> None:
+    """One scan's files in `folder`/{xyz,rgb,gt}, in MVTec 3D-AD's formats."""
+    for kind in ("xyz", "rgb", *(["gt"] if with_mask else [])):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(
+        folder / "xyz" / f"{name}.tiff",
+        sample.xyz,
+        photometric="rgb",
+        planarconfig="contig",
+        rowsperstrip=1,
+        metadata=None,
+        software="st3d",
+    )
+    Image.fromarray(sample.rgb).save(folder / "rgb" / f"{name}.png")
+    if with_mask:
+        Image.fromarray(sample.mask).save(folder / "gt" / f"{name}.png")
+
+
+def _check(settings: dict, target: Path) -> None:
+    if not 0 < settings["resolution"] <= 1:
+        raise ValueError(f"{target}: expected a resolution above 0 and up to 1, found {settings['resolution']}")
+    for name in ("training", "validation", "test_good", "test_per_defect", "seed"):
+        if settings[name] < 0:
+            raise ValueError(f"{target}: expected {name} of at least 0, found {settings[name]}")
+    folders.refuse_foreign(target)

@@ -1,0 +1,44 @@
+"""Stage `graph`: the first points of each downsampled cloud, and their nearest neighbours."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from st3d.formats.shards import Cloud, index_type, read_shard, write_shard
+from st3d.kernels.points import neighbours as nearest
+
+log = logging.getLogger("st3d")
+
+
+def graph(*, input: Path, points: int, neighbours: int, output: Path, code: str) -> None:
+    """Cut each cloud to its first points and find every point's nearest neighbours.
+
+    Parameters
+    ----------
+    input
+        Shard (HDF5) of downsampled clouds, of scenes or of scans.
+    points
+        Points to take of each cloud, the first in the order of farthest point sampling; a smaller cloud keeps all.
+    neighbours
+        Nearest neighbours to find of each point, itself left out, the nearest first.
+    output
+        Shard (HDF5) to write.
+    code
+        Fingerprint of this stage's source, kept in the shard.
+    """
+    with read_shard(input) as shard:
+
+        def clouds() -> Iterator[Cloud]:
+            for index in range(len(shard)):
+                cloud = shard.cloud(index, points)
+                n = len(cloud.points)
+                if n <= neighbours:
+                    name = cloud.sample or f"cloud {index}"
+                    raise ValueError(f"{input}: expected {neighbours + 1} points or more in {name}, found {n}")
+                near = nearest(cloud.points, neighbours)
+                yield replace(cloud, neighbours=near.astype(index_type(points)))
+                log.info("graph %d/%d", index + 1, len(shard))
+
+        settings = {"points": points, "neighbours": neighbours, "input": shard.attributes["settings"]}
+        write_shard(output, clouds(), settings=settings, code=code)

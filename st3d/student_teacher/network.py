@@ -1,0 +1,138 @@
+"""The descriptor network and its decoder (Bergmann and Sattlegger, section 3.1 and Figure 4).
+
+Letters: n points, k neighbours, d width, c numbers in a descriptor (d, but for students of other extractors) or
+channels inside a block, m reconstructed points, q descriptors that are asked for.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from st3d.kernels.aggregation import aggregate
+from st3d.kernels.dense import dense
+from st3d.kernels.graph import Graph
+
+Coordinates = Literal["relative", "absolute"]
+SLOPE = 0.2  # of the network's LeakyReLU
+DECODER_SLOPE = 0.05
+DECODER_WIDTH = 128
+AGGREGATIONS_PER_BLOCK = 2
+MOST_WIDTH = 4096  # the C kernels keep rows of this length on the stack
+
+
+class LocalFeatureAggregation(nn.Module):
+    """LFA(c): the mean over neighbours of a shared MLP of the geometry G, joined by their features' mean: c -> 2 c."""
+
+    def __init__(self, channels: int, geometry: int) -> None:
+        super().__init__()
+        self.geometry = nn.Linear(geometry, channels)
+
+    def forward(self, graph: Graph, hops: int, features: Tensor) -> Tensor:
+        return aggregate(graph, hops, self.geometry.weight.t(), self.geometry.bias, features, SLOPE)
+
+
+def _initialise(module: nn.Module, slope: float) -> None:
+    """He et al.'s start for LeakyReLU: torch's default shrinks the signal layer by layer, and pretraining stalls."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_uniform_(layer.weight, a=slope, nonlinearity="leaky_relu")
+            nn.init.zeros_(layer.bias)
+
+
+def _mlp(layer: nn.Linear, features: Tensor, onto: Tensor | None = None) -> Tensor:
+    return dense(features, layer.weight, layer.bias, SLOPE, onto)
+
+
+class Block(nn.Module):
+    """Figure 4: MLP d -> d/4, LFA -> d/2, LFA -> d, MLP d -> d, plus MLP d -> d of the block's input."""
+
+    def __init__(self, width: int, geometry: int) -> None:
+        super().__init__()
+        self.reduce = nn.Linear(width, width // 4)
+        self.first = LocalFeatureAggregation(width // 4, geometry)
+        self.second = LocalFeatureAggregation(width // 2, geometry)
+        self.expand = nn.Linear(width, width)
+        self.shortcut = nn.Linear(width, width)
+
+    def forward(self, graph: Graph, hops: int, features: Tensor) -> Tensor:
+        inner = self.second(graph, hops, self.first(graph, hops + 1, _mlp(self.reduce, features)))
+        out = _mlp(self.expand, inner)  # (graph.needed(hops), d)
+        del inner  # only its gradient, if one is asked for, keeps it alive
+        if len(features) > len(out):
+            features = features[: len(out)]
+        return _mlp(self.shortcut, features, onto=out)
+
+
+class DescriptorNetwork(nn.Module):
+    """One d-dimensional descriptor per point: teacher and student alike.
+
+    Parameters
+    ----------
+    width : int, d, a multiple of 16
+    blocks : int, residual blocks, each with its own weights and two aggregations
+    coordinates : "relative" (G = p - q and its length) or "absolute" (p and q join G; the paper's ablation)
+    outputs : int, c, numbers in a descriptor where they are not d: a student's that learns another extractor's
+    """
+
+    describes = None  # all points of a cloud
+
+    def __init__(
+        self, width: int, blocks: int = 4, coordinates: Coordinates = "relative", outputs: int | None = None
+    ) -> None:
+        super().__init__()
+        if width < 16 or width % 16:
+            raise ValueError(f"network: expected a width that is a multiple of 16, found {width}")
+        if width > MOST_WIDTH:
+            raise ValueError(f"network: expected a width of at most {MOST_WIDTH}, found {width}")
+        if blocks < 1:
+            raise ValueError(f"network: expected at least one block, found {blocks}")
+        if outputs is not None and outputs < 1:
+            raise ValueError(f"network: expected at least one output, found {outputs}")
+        geometry = 4 if coordinates == "relative" else 10
+        self.width, self.coordinates = width, coordinates
+        self.blocks = nn.ModuleList(Block(width, geometry) for _ in range(blocks))
+        self.hidden = nn.Linear(width, width)
+        self.output = nn.Linear(width, width if outputs is None else outputs)
+        _initialise(self, SLOPE)
+
+    @property
+    def outputs(self) -> int:
+        """c, numbers in a descriptor."""
+        return self.output.out_features
+
+    @property
+    def hops(self) -> int:
+        """L, how many neighbourhoods deep a descriptor sees."""
+        return AGGREGATIONS_PER_BLOCK * len(self.blocks)
+
+    def forward(self, points: Tensor, neighbours: Tensor) -> Tensor:
+        """Descriptors (n, c) of `points` (n, 3), scaled, with `neighbours` (n, k), integers."""
+        return self.describe(Graph(points, neighbours))
+
+    def describe(self, graph: Graph) -> Tensor:
+        """Descriptors (n, c) of the rows of `graph`, or (q, c) of the q points that it is `around`."""
+        features = torch.zeros(1, self.width, device=graph.points.device)  # one row stands for all points
+        for number, block in enumerate(self.blocks, 1):
+            features = block(graph, self.hops - AGGREGATIONS_PER_BLOCK * number, features)
+        return dense(_mlp(self.hidden, features), self.output.weight, self.output.bias, slope=1)
+
+
+class Decoder(nn.Module):
+    """Reconstructs each descriptor's receptive field as `points` points around its mean (section 3.2)."""
+
+    def __init__(self, width: int, points: int = 1024) -> None:
+        super().__init__()
+        self.points = points
+        self.layers = nn.Sequential(
+            nn.Linear(width, DECODER_WIDTH),
+            nn.LeakyReLU(DECODER_SLOPE),
+            nn.Linear(DECODER_WIDTH, DECODER_WIDTH),
+            nn.LeakyReLU(DECODER_SLOPE),
+            nn.Linear(DECODER_WIDTH, 3 * points),
+        )
+        _initialise(self, DECODER_SLOPE)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Points (q, m, 3), scaled and centred, of the descriptors `features` (q, d)."""
+        return self.layers(features).view(-1, self.points, 3)

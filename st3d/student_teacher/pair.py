@@ -1,0 +1,95 @@
+"""Teacher, or another extractor, and student as they are used: a trained pair, read from its two files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from st3d.extractors.interface import Extractor, described, load_extractor
+from st3d.formats.checkpoints import load, load_weights
+from st3d.kernels.graph import Graph
+from st3d.student_teacher.network import DescriptorNetwork
+
+
+def load_teacher(
+    path: Path, device: torch.device, scale: float, model: Mapping[str, Any] | None = None
+) -> DescriptorNetwork | Extractor:
+    """The frozen teacher, or other extractor, in `path`.
+
+    Parameters
+    ----------
+    path : what stages `teacher`, `pretrain_fcgf`, `pretrain_ppf_foldnet` or `fpfh` wrote
+    device : where it goes
+    scale : mean neighbour distance of the scans to describe, metres
+    model : width, blocks and coordinates that a teacher must have; None: any
+    """
+    content = load(path, "teacher", "extractor")
+    if content["kind"] == "extractor":
+        return load_extractor(content, path, scale, device)
+    if model is not None and content["model"] != dict(model):
+        raise ValueError(f"{path}: expected a teacher of {dict(model)}, found {content['model']}")
+    teacher = DescriptorNetwork(**content["model"])
+    load_weights(teacher, content["weights"], path)
+    return teacher.requires_grad_(False).eval().to(device)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A teacher, a student of one category, and what standardises them.
+
+    mean, std : (c,) of the teacher's descriptors over the category's training scans
+    scale : mean neighbour distance of the training scans, metres
+    points, neighbours : n and k that the student was trained with
+    downsampling_seed : seed of the first point of farthest point sampling
+    """
+
+    teacher: DescriptorNetwork | Extractor
+    student: DescriptorNetwork
+    mean: Tensor
+    std: Tensor
+    scale: float
+    points: int
+    neighbours: int
+    downsampling_seed: int
+
+    @torch.no_grad()
+    def scores(self, graph: Graph) -> Tensor:
+        """Regression error per point: ||f_S - (f_T - mean) / std||, the score (section 3.3).
+
+        (n,) in the order of the cloud; of an extractor that describes the first points alone, of these.
+        """
+        target = standardised(self.teacher.describe(graph), self.mean, self.std)
+        error = squared_error(described(self.teacher, graph, self.student.describe(graph)), target).sqrt()
+        if self.teacher.describes is not None:
+            return error  # its rows are the first points in their order
+        return error[torch.from_numpy(graph.rows).to(error.device)]
+
+
+def standardised(features: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """(features - mean) / std per channel; features (n, d), mean and std (d,)."""
+    return (features - mean) / std
+
+
+def squared_error(features: Tensor, target: Tensor) -> Tensor:
+    """Squared Euclidean distance per point (n,) of two (n, d)."""
+    return (features - target).square().sum(dim=1)
+
+
+def load_pair(teacher: Path, student: Path, device: torch.device, model: Mapping[str, Any] | None = None) -> Pair:
+    """Teacher and student from their files; cut, of different widths, or not the `model` asked for: an error."""
+    content = load(student, "student")
+    network = load_teacher(teacher, device, content["scale"], model)
+    learner = DescriptorNetwork(**content["model"])
+    load_weights(learner, content["weights"], student)
+    if learner.outputs != network.outputs:
+        raise ValueError(f"{student}: expected the teacher's width {network.outputs}, found {learner.outputs}")
+    return Pair(
+        network,
+        learner.requires_grad_(False).eval().to(device),
+        content["mean"].to(device),
+        content["std"].to(device),
+        **{key: content[key] for key in ("scale", "points", "neighbours", "downsampling_seed")},
+    )

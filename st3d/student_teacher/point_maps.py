@@ -1,0 +1,64 @@
+"""3D-ST's anomaly maps: from scores per point to pixels."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from st3d.formats.scans import Map
+from st3d.formats.shards import Cloud
+from st3d.kernels import harmonic
+from st3d.kernels.graph import Graph
+from st3d.student_teacher.pair import load_pair
+from st3d.training.inputs import Inputs
+from st3d.training.memory import ahead
+from st3d.training.progress_bar import progress_bar
+
+
+def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) -> Iterator[Map]:
+    """3D-ST's maps: each point's score at its pixel, the pixels in between filled harmonically.
+
+    Parameters
+    ----------
+    models
+        Teacher, or another extractor, and student.
+    test
+        Shards of the category's test scans, with graphs.
+    device
+        Where the networks run.
+
+    Raises
+    ------
+    ValueError
+        If there are not two models, one of them is not what it should be, or a shard holds no scans.
+    """
+    if len(models) != 2:
+        raise ValueError(f"--models: expected a teacher and a student, found {len(models)} files")
+    pair = load_pair(models[0], models[1], device)
+    with Inputs(test, pair.points, pair.neighbours, pair.scale, device) as scans:
+
+        def read(index: int) -> tuple[Cloud, Graph]:
+            cloud = scans.cloud(index)
+            return cloud, scans.scaled(cloud)
+
+        clouds = ahead((partial(read, index) for index in range(len(scans))), device)
+        for cloud, graph in progress_bar(clouds, "scans", len(scans)):
+            if cloud.sample is None or cloud.size is None or cloud.pixel is None:
+                raise ValueError(f"{test[0]}: expected scans, found clouds without pixels")
+            scores = pair.scores(graph)
+            yield Map(cloud.sample, score_map(scores, cloud.pixel, cloud.size), len(scores))
+
+
+def score_map(scores: Tensor, pixel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Scores (q,) at the first of `pixel` (n,) of an image of `size` (h, w), filled harmonically: (h, w) float32.
+
+    Section 3.3; q is n, or less where the teacher describes the first points of a cloud alone.
+    """
+    place = pixel[: len(scores)].astype(np.int64)
+    values, known = np.zeros(size, np.float32), np.zeros(size, bool)
+    values.flat[place] = scores.cpu().numpy()
+    known.flat[place] = True
+    return harmonic.fill(values, known)  # on the CPU whatever the device: 0.06 s for 800 x 800

@@ -1,0 +1,141 @@
+"""Stage `scenes`: meshes placed at random and sampled on their surfaces, or point clouds, downsampled to points.
+
+The teacher learns from these scenes.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from st3d.formats.point_clouds import drawn, read_cloud
+from st3d.formats.rgbd_fragments import read_fragment
+from st3d.formats.shards import Cloud, write_shard
+from st3d.kernels.geometry.rotation import rotation
+from st3d.kernels.geometry.surface_sampling import sample_surface
+from st3d.kernels.points import farthest_points
+from st3d.student_teacher.mesh_cache import MeshCache
+from st3d.student_teacher.sources import Item, first_file, list_source
+
+log = logging.getLogger("st3d")
+
+SPLITS = {"train": 0, "validation": 1}  # number in the random streams
+DEALING = 2  # the stream that orders the files
+CACHE_BYTES = 512 * 2**20  # of meshes kept in memory: ModelNet10's largest take 50 MB
+
+
+def scenes(
+    *,
+    source: list[Path],
+    origin: str,
+    split: Literal["train", "validation"],
+    part: int,
+    parts: int,
+    clouds: int,
+    objects: int,
+    half_width: float,
+    points: int,
+    dense_factor: float,
+    validation_share: float,
+    seed: int,
+    output: Path,
+    code: str,
+) -> None:
+    """Make one part of a split's scenes: several meshes placed at random, or one point cloud, downsampled to points.
+
+    Parameters
+    ----------
+    source
+        Folders, all with meshes (.off, .obj, .stl, .ply with faces) or all with point clouds (.bin, .npy, .pcd, .xyz,
+        .ply without faces, ITODD's *_x.tif with y and z, 3DMatch's *.depth.png with poses), at any depth. Below folders
+        named train and test, as in ModelNet10, training takes the first and validation the second; elsewhere see
+        `validation_share`.
+    origin
+        Where to get what is not there; empty for a user's own folder.
+    split
+        Which scenes: train or validation.
+    part
+        Number of this part, from 0: it makes the scenes whose number is `part` modulo `parts`.
+    parts
+        Number of parts that the split is spread over.
+    clouds
+        Scenes in the whole split.
+    objects
+        Meshes in a scene; a scene of a point cloud is one cloud.
+    half_width
+        Object centres lie in [-half_width, half_width]^3; the unit is an object's longest bounding box side.
+        Point clouds stay where they are, in their own unit.
+    points
+        Points kept of a scene by farthest point sampling; a cloud with fewer keeps all.
+    dense_factor
+        Points sampled on the surfaces, or at most drawn from a cloud, per point kept, 1 or more.
+    validation_share
+        Share of the files kept for validation, where a folder has no train and test folders.
+    seed
+        Of the random streams; scene 37 is the same in any part.
+    output
+        Shard (HDF5) to write.
+    code
+        Fingerprint of this stage's source, kept in the shard.
+    """
+    if not 0 <= part < parts:
+        raise ValueError(f"part: expected a number from 0 to {parts - 1}, found {part}")
+    if dense_factor < 1:
+        raise ValueError(f"dense_factor: expected 1 or more, found {dense_factor}")
+    kind, files = list_source(source, split, validation_share, origin)
+    meshes, cache = [first_file(item) for item in files], MeshCache(CACHE_BYTES)
+    dealt = np.random.default_rng([seed, DEALING, SPLITS[split]]).permutation(len(files))
+    numbers = range(part, clouds, parts)
+
+    def sampled(number: int) -> np.ndarray:
+        rng = np.random.default_rng([seed, SPLITS[split], number])
+        if kind == "clouds":
+            return cloud_scene(files[dealt[number % len(files)]], points, dense_factor, rng)
+        dense = scene(meshes, cache, objects, half_width, round(dense_factor * points), rng)
+        return dense[farthest_points(dense, points)]
+
+    def made() -> Iterator[Cloud]:
+        for done, number in enumerate(numbers, 1):
+            yield Cloud(sampled(number))
+            log.info("scenes %d/%d %s", done, len(numbers), split)
+
+    settings = {
+        "split": split, "part": part, "parts": parts, "clouds": clouds, "objects": objects, "half_width": half_width,
+        "points": points, "dense_factor": dense_factor, "validation_share": validation_share, "seed": seed,
+        "files": len(files),
+    }  # fmt: skip
+    write_shard(output, made(), settings=settings, code=code)
+
+
+def cloud_scene(item: Item, points: int, dense_factor: float, rng: np.random.Generator) -> np.ndarray:
+    """A farthest point sample (p, 3) float32 of one point cloud, from a random first point, in the file's unit.
+
+    A cloud of more than dense_factor * points points is reduced at random to so many before.
+    """
+    most = round(dense_factor * points)
+    dense = read_cloud(item, most, rng) if isinstance(item, Path) else drawn(read_fragment(item), most, rng)
+    first = int(rng.integers(len(dense)))
+    return dense[farthest_points(dense, min(points, len(dense)), first)]
+
+
+def scene(
+    files: Sequence[Path], cache: "MeshCache", objects: int, half_width: float, count: int, rng: np.random.Generator
+) -> np.ndarray:
+    """`count` points (count, 3) float32 on the surfaces of `objects` random meshes; the unit is a mesh's longest side.
+
+    The points are shared among the meshes by their areas: the sample is uniform over all surfaces of the scene.
+    """
+    chosen = rng.choice(len(files), objects, replace=objects > len(files))
+    corners = np.concatenate([placed(cache.corners(files[index]), half_width, rng) for index in chosen])
+    points, _ = sample_surface(corners.reshape(-1, 3), np.arange(3 * len(corners)).reshape(-1, 3), count, rng)
+    return points.astype(np.float32)
+
+
+def placed(corners: np.ndarray, half_width: float, rng: np.random.Generator) -> np.ndarray:
+    """Triangle corners (t, 3, 3) with the longest side of their box scaled to 1, turned about each axis, and moved."""
+    low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
+    unit = (corners - (low + high) / 2) / (high - low).max()
+    turn = rotation(rng.uniform(0, 2 * np.pi, 3))
+    return unit @ turn.T + rng.uniform(-half_width, half_width, 3)

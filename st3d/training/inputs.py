@@ -1,0 +1,88 @@
+"""The clouds of a split as the network takes them: graphs of scaled points, on the device."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+
+from st3d.formats.shards import Cloud, clouds
+from st3d.kernels.graph import Graph
+from st3d.kernels.points import curve_order
+from st3d.training.memory import Memory
+
+
+class Inputs:
+    """All clouds of the parts of one split, in sample order; a context manager.
+
+    Parameters
+    ----------
+    paths : the split's shards, in the order of their parts
+    points : n, points to take of each cloud
+    neighbours : k
+    scale : mean neighbour distance, in the points' unit; coordinates are divided by it
+    device : where the graphs go
+    memory : if all graphs fit into it, each is read once and stays on the device
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        points: int,
+        neighbours: int,
+        scale: float,
+        device: torch.device,
+        memory: Memory | None = None,
+    ) -> None:
+        self._clouds = clouds(paths, points, neighbours)
+        self._scale, self._device = scale, device
+        self._kept: dict[int, Graph] = {}
+        # float32 coordinates, int32 neighbours and the reversed graph
+        size = len(self._clouds) * points * (12 + 8 * neighbours + 8)
+        self._keep = memory is not None and memory.take(size)
+        if not len(self._clouds):
+            self._clouds.__exit__()
+            raise ValueError(f"{paths[0]}: expected at least one cloud, found none")
+
+    def __len__(self) -> int:
+        return len(self._clouds)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._clouds.__exit__()
+
+    def cloud(self, index: int) -> Cloud:
+        """Cloud `index` as it is stored, cut to n points and k neighbours."""
+        return self._clouds[index]
+
+    def graph(self, index: int) -> Graph:
+        """Cloud `index`, scaled."""
+        if index in self._kept:
+            return self._kept[index]
+        graph = self.scaled(self._clouds[index])
+        if self._keep:
+            self._kept[index] = graph
+        return graph
+
+    def scaled(self, cloud: Cloud) -> Graph:
+        """The graph of one of the clouds."""
+        assert cloud.neighbours is not None  # the shard checked it
+        return scaled(cloud.points, cloud.neighbours, self._scale, self._device)
+
+
+def scaled(points: np.ndarray, neighbours: np.ndarray, scale: float, device: torch.device) -> Graph:
+    """The network's input of one cloud: points / scale (n, 3) with neighbours (n, k).
+
+    Its rows follow a curve through space: what an aggregation gathers is then mostly in the processor's cache.
+    """
+    if neighbours.size and int(neighbours.max()) >= len(points):
+        raise ValueError(f"neighbours: expected indices below {len(points)}, found {int(neighbours.max())}")
+    order = curve_order(points)
+    rows = np.empty_like(order)
+    rows[order] = np.arange(len(order))
+    points_scaled = torch.from_numpy((points[order].astype(np.float64) / scale).astype(np.float32))
+    near = torch.from_numpy(rows.astype(np.int32)[neighbours[order]])
+    return Graph(points_scaled.to(device), near.to(device), rows)

@@ -1,0 +1,4 @@
+"""Workflow: config, variants, stages, fingerprints, command line. Light: a dry run needs no torch.
+
+What must not enter: arrays, and imports of torch, NumPy or Open3D.
+"""

@@ -1,0 +1,79 @@
+"""The command line: `python -m st3d STAGE --flag value ...`; a stage's signature and docstring are flags and help."""
+
+import importlib
+import logging
+import os
+import re
+import sys
+import threading
+import time
+import traceback
+
+import cyclopts
+
+from st3d.workflow.stages import COMMANDS, MODULE
+
+
+def command_line(stage: str) -> cyclopts.App:
+    """The commands; only `stage`'s module is imported, the others are known by name."""
+    app = cyclopts.App(
+        name="st3d",
+        help="3D-ST: anomaly detection in 3D point clouds. Each command is a stage of the workflow; see README.md.",
+        default_parameter=cyclopts.Parameter(consume_multiple=True, negative=()),
+    )
+    for number, (room, commands) in enumerate(COMMANDS.items()):
+        group = cyclopts.Group(room, sort_key=number)
+        for name, (module, line) in commands.items():
+            if name == stage:
+                function = getattr(importlib.import_module(f"st3d.{module}"), name)
+                function.__doc__ = described(function.__doc__)
+                app.command(function, name=name, group=group)
+            else:
+                app.command(f"st3d.{module}:{name}", name=name, help=line, group=group)
+    return app
+
+
+def described(docstring: str) -> str:
+    """A numpydoc docstring whose `name : what it is` lines become a name and a description, which --help shows."""
+    head, line, parameters = docstring.partition("----------\n")
+    return head + line + re.sub(r"^( +)(\w+) : (.+)$", r"\1\2\n\1    \3", parameters, flags=re.MULTILINE)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; a fault in what the user gave is one line on stderr and exit code 1."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    _end_with(os.environ.get("ST3D_PARENT"))
+    stage = arguments[0] if arguments and arguments[0] in MODULE else ""
+    try:
+        if arguments and not stage and not arguments[0].startswith("-"):
+            raise ValueError(f"{arguments[0]}: no such stage; these are: {', '.join(MODULE)}")
+        command_line(stage)(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except Exception as error:
+        # torch's OutOfMemoryError goes by its name: most commands import no torch
+        expected = isinstance(error, ValueError | OSError | MemoryError | cyclopts.CycloptsError)
+        if not expected and type(error).__name__ != "OutOfMemoryError":
+            raise
+        if os.environ.get("ST3D_TRACEBACK"):
+            traceback.print_exc()
+        message = " ".join(str(error).split()) or type(error).__name__
+        sys.stderr.write(f"{f'st3d {stage}'.strip()}: {message}\n")
+        return 1
+    return 0
+
+
+def _end_with(parent: str | None) -> None:
+    """End this process within a second of `parent`'s end: a job must not outlive a killed workflow and write later."""
+
+    def watch(pid: int) -> None:
+        while True:
+            time.sleep(0.5)
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                os._exit(1)
+            except PermissionError:
+                pass  # it lives, and is another user's
+
+    if parent:
+        threading.Thread(target=watch, args=(int(parent),), daemon=True).start()

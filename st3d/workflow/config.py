@@ -1,0 +1,287 @@
+"""The config as the rules see it: checked, each variant resolved, and who owns which result.
+
+Only the rules use this module. It imports nothing heavy, so that a dry run needs no torch.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from st3d.formats.folders import files_below
+from st3d.workflow.stages import BASELINES, EXTRACTORS, STAGES, VARIABLE, Settings, chain, modules, sees, value
+
+SIMULATED, MVTEC_3D_AD, MODELNET10 = "simulated", "mvtec_3d_ad", "modelnet10"
+THREE_D_MATCH, REGISTERED = "3dmatch", ("semantic_kitti", "itodd")  # the second: downloads that ask for a registration
+SURROGATES = ("simulated_kitti", "simulated_3dmatch", "simulated_itodd")
+MESHES = "meshes"  # as a source: what config's `meshes` names
+SOURCES = (SIMULATED, MODELNET10, *SURROGATES, THREE_D_MATCH, *REGISTERED)  # of scenes, beside folders
+MVTEC_CATEGORIES = ("bagel", "cable_gland", "carrot", "cookie", "dowel", "foam", "peach", "potato", "rope", "tire")
+
+PAPER_WIDTHS = (64, 128)  # the descriptor widths of Tables 1 and 2
+
+LEAST_SIZE = 64  # pixels; the networks for depth images halve theirs five times, and one pixel left has no deviation
+
+
+class Study:
+    """A checked config with its variants.
+
+    Parameters
+    ----------
+    config : mapping, as in config.yaml
+    schema : path of config.schema.yaml
+
+    Raises
+    ------
+    ValueError
+        If a key is unknown or missing, or a value is out of range; one line that names the key.
+    """
+
+    def __init__(self, config: Mapping[str, Any], schema: Path):
+        self._validator = jsonschema.Draft202012Validator(yaml.safe_load(schema.read_text()))
+        config = {key: with_numbers(part) if key != "download" else part for key, part in config.items()}
+        self._check(config, "config")
+        self.config = config
+        self.variants = {name: self._resolve(name) for name in config["variants"]}
+        self._check_choices()
+        self.running: list[str] = list(config["run_variants"]) or list(self.variants)
+        self._owners = {stage: self._owners_of(stage) for stage in STAGES}
+
+    def owner(self, stage: str, variant: str) -> str:
+        """The first declared variant that agrees with `variant` on all that `stage` can see."""
+        return self._owners[stage][variant]
+
+    def largest(self, stage: str, owner: str, name: str) -> Any:
+        """The largest value of `name` over the variants to run that share `owner`'s result of `stage`."""
+        shared = [each for each in self.running if self.owner(stage, each) == owner] or [owner]
+        return max(value(self.variants[each], name) for each in shared)
+
+    def flags(self, variant: str, *names: str) -> str:
+        """Sections, or single `section.key`s, of a variant as command line flags."""
+        settings: Settings = {}
+        for name in names:
+            chosen = value(self.variants[variant], name)
+            settings |= chosen if isinstance(chosen, dict) else {name.split(".")[-1]: chosen}
+        return " ".join(flag(key, setting) for key, setting in settings.items())
+
+    def method(self, variant: str) -> str:
+        """How a variant finds defects: 3d_st, or one of the baselines."""
+        return self.variants[variant]["detector"]["method"]
+
+    def modules(self, variant: str) -> list[str]:
+        """The modules of all stages that lead to a variant's scores."""
+        settings = self.variants[variant]
+        return sorted({name for stage in chain("score", settings) for name in modules(stage, settings)})
+
+    def group(self, variant: str) -> str:
+        """What part of Table 4 a variant belongs to by what it changes; empty where that does not say it."""
+        changed = self.changed(variant, "base")
+        if "extractor.method" in changed:
+            return "feature_extractor"
+        return "pretraining_dataset" if "scenes.source" in changed else ""
+
+    def pretraining(self, variant: str) -> str:
+        """The names of the data that a variant's scenes are made of."""
+        return "+".join(Path(source).name for source in self.variants[variant]["scenes"]["source"])
+
+    def weights(self, variant: str) -> str:
+        """What a variant's students learn from, and where its weights come from; empty of a baseline."""
+        settings = self.variants[variant]
+        method = settings["extractor"]["method"]
+        if self.method(variant) in BASELINES:
+            return ""
+        if method == "fpfh":
+            return "fpfh, which has none"
+        if method == "teacher" and settings["teacher"]["weights"] == "random":
+            return "teacher, random"
+        given = "" if method == "teacher" else settings[EXTRACTORS[method]]["weights"]
+        return f"{method}, given: {Path(given).name}" if given else f"{method}, trained on {self.pretraining(variant)}"
+
+    def latent(self, variant: str) -> int:
+        """The length of the latent vector of a variant's method; 0 where it has none."""
+        return self.variants[variant].get(self.method(variant), {}).get("latent", 0)
+
+    def changed(self, variant: str, other: str) -> list[str]:
+        """Which `section.key`s of a variant differ from another's of its method, among those that this method reads."""
+        settings, others = self.variants[variant], self.variants[other]
+        read = sees("score", settings) | (frozenset() if self.method(variant) in BASELINES else sees("cost"))
+        return [
+            f"{section}.{key}"
+            for section in VARIABLE
+            for key in settings[section]
+            if {section, f"{section}.{key}"} & read and settings[section][key] != others[section][key]
+        ]
+
+    def hyperparameter(self, variant: str) -> str:
+        """What a variant varies against the first declared one of its method and modality.
+
+        `none`, `points`, `neighbours`, `width`, `latent`, or `other` (anything else, or several).
+        """
+        names = {"graph.points": "points", "graph.neighbours": "neighbours", "network.width": "width"}
+        names[f"{self.method(variant)}.latent"] = "latent"
+        detector = self.variants[variant]["detector"]
+        first = next(name for name, settings in self.variants.items() if settings["detector"] == detector)
+        changed = self.changed(variant, first)
+        return "none" if not changed else names.get(changed[0], "other") if len(changed) == 1 else "other"
+
+    def shown_in(self, table: str) -> list[str]:
+        """The variants, among those to run, that a table shows; the further tables show all of 3D-ST."""
+
+        def shown(variant: str) -> bool:
+            varied, width = self.hyperparameter(variant), self.variants[variant]["network"]["width"]
+            if self.method(variant) in BASELINES:
+                if table in ("mvtec_table2", "mvtec_table5"):
+                    return varied == "none"
+                if self.variants[variant]["detector"]["modality"] != "3d":
+                    return False
+                if table == "mvtec_table4":
+                    return self.latent(variant) > 0 and varied in ("none", "latent")
+                return table in ("table1", "auroc", "sampled_au_pro") and varied == "none"
+            if table.startswith("mvtec_"):
+                return False
+            if table in ("table1", "table2"):
+                return varied == "none" or (varied == "width" and width in PAPER_WIDTHS)
+            if table == "table3":
+                return varied != "other"
+            return varied == "other" if table == "table4" else True
+
+        return [variant for variant in self.running if shown(variant)]
+
+    def _owners_of(self, stage: str) -> dict[str, str]:
+        first: dict[str, str] = {}
+        owners = {}
+        for variant, settings in self.variants.items():
+            names = sorted(sees(stage, settings))
+            seen = json.dumps({name: value(settings, name) for name in names}, sort_keys=True)
+            owners[variant] = first.setdefault(seen, variant)
+        return owners
+
+    def _resolve(self, variant: str) -> Settings:
+        """The base config with the variant's differences laid over it."""
+        settings = {name: dict(part) if isinstance(part, Mapping) else part for name, part in self.config.items()}
+        for section, changes in self.config["variants"][variant].items():
+            where = f"config: variants.{variant}.{section}"
+            if section not in VARIABLE:
+                raise ValueError(f"{where}: not a section that a variant can set; these are: {', '.join(VARIABLE)}")
+            for key, change in changes.items():
+                if key not in settings[section]:
+                    known = ", ".join(settings[section])
+                    raise ValueError(f"{where}.{key}: not a key of {section}; known keys: {known}")
+                settings[section][key] = _changed(settings[section][key], change)
+        self._check(settings, f"config: variants.{variant}")
+        meshes = _listed(self.config["meshes"])
+        sources = [meshes if source == MESHES else [source] for source in _listed(settings["scenes"]["source"])]
+        settings["scenes"]["source"] = [name for each in sources for name in each]
+        self._check_detector(settings, f"config: variants.{variant}")
+        points, neighbours = settings["graph"]["points"], settings["graph"]["neighbours"]
+        if neighbours >= points:
+            raise ValueError(
+                f"config: variants.{variant}: graph.neighbours: expected fewer than graph.points = {points},"
+                f" found {neighbours}"
+            )
+        return settings
+
+    def _check(self, config: Mapping[str, Any], where: str) -> None:
+        errors = sorted(self._validator.iter_errors(config), key=lambda error: (len(error.path), str(error.path)))
+        if errors:
+            raise ValueError(_sentence(errors[0], where))
+
+    def _check_detector(self, settings: Settings, where: str) -> None:
+        method, modality = settings["detector"]["method"], settings["detector"]["modality"]
+        if method not in BASELINES and modality != "3d":
+            raise ValueError(f"{where}: detector.modality: expected 3d, which alone {method} reads, found {modality}")
+        size = settings["depth"]["size"]
+        if method in ("depth_gan", "depth_ae") and size < LEAST_SIZE:
+            raise ValueError(f"{where}: depth.size: expected {LEAST_SIZE} or more for {method}, found {size}")
+
+    def _check_choices(self) -> None:
+        config = self.config
+        if config["extractor"]["method"] != "teacher":
+            raise ValueError(
+                f"config: extractor.method: expected teacher, found {config['extractor']['method']}; students of"
+                " another extractor are a variant, such as fcgf: {extractor: {method: fcgf}}"
+            )
+        if next(iter(config["variants"])) != "base":
+            raise ValueError("config: variants: expected base first, for it owns what variants share")
+        for name in config["run_variants"]:
+            if name not in config["variants"]:
+                raise ValueError(
+                    f"config: run_variants: {name} is not declared in variants: {', '.join(self.variants)}"
+                )
+        if config["dataset"] in (SIMULATED, MVTEC_3D_AD):
+            for name in config["categories"]:
+                if name not in MVTEC_CATEGORIES:
+                    raise ValueError(f"config: categories: {name} is unknown; known: {', '.join(MVTEC_CATEGORIES)}")
+
+
+def in_order(variants: Mapping[str, Any], defaults: Path) -> dict[str, Any]:
+    """`variants` in the order of the file `defaults`, then those that it lacks.
+
+    Snakemake puts what --configfile adds first, and the first declared variant owns what several share.
+    """
+    known = [name for name in yaml.safe_load(defaults.read_text())["variants"] if name in variants]
+    return {name: variants[name] for name in [*known, *(name for name in variants if name not in known)]}
+
+
+def _listed(setting: Any) -> list[Any]:
+    return [setting] if isinstance(setting, str) else list(setting)
+
+
+def flag(key: str, setting: Any) -> str:
+    """One setting as a command line flag: `--weight-decay 1e-06`, `--limits 0.1 0.3`."""
+    values = setting if isinstance(setting, list) else [setting]
+    return " ".join([f"--{key.replace('_', '-')}", *(shlex.quote(str(each)) for each in values)])
+
+
+def listing(folder: Path) -> str:
+    """The files below a folder of the user's own, as a hash of names and sizes: another listing reruns its readers."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for name in files_below(folder):
+        digest.update(f"{name} {(folder / name).stat().st_size}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def with_numbers(part: Any) -> Any:
+    """A section with the numbers that came as text, as in `--config 'graph={points: 500}'` or YAML's 1e-3."""
+    if not isinstance(part, Mapping):
+        return part
+    number = re.compile(r"[+-]?(\d+|\d*\.\d+|\d+\.)([eE][+-]?\d+)?")
+    plain = re.compile(r"[+-]?\d+")
+
+    def converted(setting: Any) -> Any:
+        if isinstance(setting, str) and number.fullmatch(setting):
+            return int(setting) if plain.fullmatch(setting) else float(setting)
+        return [converted(each) for each in setting] if isinstance(setting, list) else with_numbers(setting)
+
+    return {key: converted(setting) for key, setting in part.items()}
+
+
+def _changed(base: Any, change: Any) -> Any:
+    """`change`, or, where it is text like x0.5, that multiple of the base's number."""
+    multiple = re.fullmatch(r"x(\d+(?:\.\d+)?)", change) if isinstance(change, str) else None
+    if multiple is None or not isinstance(base, int | float):
+        return change
+    product = base * float(multiple[1])
+    return max(1, round(product)) if isinstance(base, int) else product
+
+
+def _sentence(error: jsonschema.ValidationError, where: str) -> str:
+    """A schema error in one line that names the key."""
+    key = ".".join(str(part) for part in error.absolute_path)
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = error.schema.get("properties", {})
+        unknown = next(name for name in error.instance if name not in known)
+        return f"{where}: {'.'.join(filter(None, [key, unknown]))}: unknown key; known keys: {', '.join(known)}"
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        return f"{where}: {'.'.join(filter(None, [key, missing]))}: missing"
+    if error.validator == "contains":
+        return f"{where}: {key}: expected {error.validator_value['const']} among them, found {error.instance}"
+    return f"{where}: {key or 'top level'}: {error.message}"

@@ -1,0 +1,162 @@
+"""The stages: their commands and modules, what comes before each, and what each can see of the config.
+
+Like `config`, only rules and the command line use this module, and it imports nothing heavy.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+Settings = dict[str, Any]
+
+BASELINES = ("voxel_gan", "voxel_ae", "voxel_vm", "depth_gan", "depth_ae", "depth_vm")  # MVTec 3D-AD's own methods
+MODELS = {"3d_st": "student"} | {name: name for name in BASELINES}  # method: the last stage before its maps
+EXTRACTORS = {  # what a student learns from: the stage that makes it
+    "teacher": "teacher",
+    "fcgf": "pretrain_fcgf",
+    "ppf_foldnet": "pretrain_ppf_foldnet",
+    "fpfh": "fpfh",
+}
+
+# What a stage can see of the config, beside what the stages before it see; a test compares this with the rules.
+# Points and neighbours are stored once for the largest that any variant needs, and sliced: hence graph's single keys.
+STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    # stage: (stages before it, sections or section.key that it reads itself)
+    "scenes": ((), ("furniture", "surrogates", "scenes")),
+    "downsampling": ((), ("dataset", "simulation", "downsampling")),
+    "graph_scenes": (("scenes",), ("graph.points",)),
+    "graph_scans": (("downsampling",), ("graph.points",)),
+    "scale_scenes": (("graph_scenes",), ("graph.neighbours",)),
+    "scale_scans": (("graph_scans",), ("graph.neighbours",)),
+    "teacher": (("scale_scenes",), ("network", "teacher")),
+    "pretrain_fcgf": (("graph_scenes",), ("pretrain_fcgf",)),
+    "pretrain_ppf_foldnet": (("scale_scenes",), ("pretrain_ppf_foldnet",)),
+    "fpfh": ((), ("fpfh",)),
+    "student": ((*EXTRACTORS.values(), "scale_scans"), ("network", "student", "extractor")),
+    "frame": ((), ("dataset", "simulation", "downsampling.invalid", "frame")),
+    "voxels": (("frame",), ("augmentation", "voxels")),
+    "depth": (("frame",), ("augmentation", "depth")),
+    "voxel_gan": (("voxels",), ("detector", "voxel_gan")),
+    "voxel_ae": (("voxels",), ("detector", "voxel_ae")),
+    "voxel_vm": (("voxels",), ("detector", "voxel_vm")),
+    "depth_gan": (("depth",), ("detector", "depth_gan")),
+    "depth_ae": (("depth",), ("detector", "depth_ae")),
+    "depth_vm": (("depth",), ("detector", "depth_vm")),
+    "maps": (tuple(MODELS.values()), ("detector",)),
+    "score": (("maps",), ("score",)),
+    "cost": (("scale_scans",), ("network", "cost")),
+}
+COMMAND_OF = {  # the command that a stage's rule calls, if not the one of its name
+    "graph_scenes": "graph", "graph_scans": "graph", "scale_scenes": "scale", "scale_scans": "scale",
+    "voxel_gan": "gan", "depth_gan": "gan", "voxel_ae": "autoencoder", "depth_ae": "autoencoder",
+    "voxel_vm": "variation", "depth_vm": "variation",
+}  # fmt: skip
+COMMANDS = {  # room: {command: (module with the function of that name, one line for --help, which imports no module)}
+    "simulation": {
+        "furniture": ("simulation.furniture.furniture", "Simulate furniture meshes in ModelNet10's kinds and layout."),
+        "surrogates": (
+            "simulation.range_sensors.surrogates",
+            "Simulate surrogates of the point clouds of Semantic KITTI, 3DMatch or MVTec ITODD.",
+        ),
+        "simulation": ("simulation.scans.simulation", "Simulate one category's scans in MVTec 3D-AD's layout."),
+    },
+    "formats": {
+        "download_modelnet10": ("formats.download", "Download ModelNet10's meshes."),
+        "download_mvtec_3d_ad": ("formats.download", "Download MVTec 3D-AD's scans."),
+        "download_3dmatch": ("formats.download", "Download the fragments of one of 3DMatch's scenes."),
+    },
+    "student_teacher": {
+        "scenes": ("student_teacher.scenes", "Make synthetic scenes of meshes or point clouds, downsampled."),
+        "downsampling": (
+            "student_teacher.downsampling",
+            "Drop a scan's invalid pixels and downsample it by farthest point sampling.",
+        ),
+        "graph": ("student_teacher.graph", "Find each point's nearest neighbours."),
+        "scale": ("student_teacher.scale", "Measure the mean distance of a point to its neighbours."),
+        "teacher": ("student_teacher.teacher", "Pretrain the teacher on scenes."),
+        "student": ("student_teacher.student", "Train one category's student to match a frozen feature extractor."),
+    },
+    "extractors": {
+        "pretrain_fcgf": ("extractors.fcgf.pretrain", "Pretrain FCGF on scenes, or convert a checkpoint."),
+        "pretrain_ppf_foldnet": (
+            "extractors.ppf_foldnet.pretrain",
+            "Pretrain PPF-FoldNet on scenes, or convert a checkpoint.",
+        ),
+        "fpfh": ("extractors.fpfh", "Write the settings of fast point feature histograms."),
+    },
+    "baselines": {
+        "frame": ("baselines.frame", "Find a category's bounding box, background plane and camera."),
+        "voxels": ("baselines.voxels", "Convert one split's scans to voxel grids."),
+        "depth": ("baselines.depth", "Convert one split's scans to depth images."),
+        "gan": ("baselines.gan", "Train one category's f-AnoGAN on voxel grids or depth images."),
+        "autoencoder": ("baselines.autoencoder", "Train one category's autoencoder on voxel grids or depth images."),
+        "variation": ("baselines.variation", "Measure the mean and deviation of one category's voxels or pixels."),
+    },
+    "evaluation": {
+        "maps": ("evaluation.maps", "Make the anomaly maps of a category's test scans."),
+        "score": ("evaluation.score", "Compute a category's AU-PRO and image AUROC."),
+        "cost": ("evaluation.cost", "Measure seconds and memory of training and of inference."),
+        "variant": ("evaluation.variant", "Gather one variant's scores of all categories."),
+        "tables": ("evaluation.tables", "Write one of the tables, measured beside published."),
+        "gallery": ("evaluation.gallery", "Draw test scans and maps side by side."),
+        "summary": ("evaluation.summary", "Write the readable page of all tables and pictures."),
+    },
+    "workflow": {
+        "inspect": ("workflow.inspect", "Score one scan: its map, a picture and its score."),
+    },
+}
+MODULE = {command: module for room in COMMANDS.values() for command, (module, _) in room.items()}
+EXTRACTOR_MODULES = {  # loaded by name, see extractors.interface
+    "fcgf": "extractors.fcgf.extractor", "ppf_foldnet": "extractors.ppf_foldnet.extractor", "fpfh": "extractors.fpfh",
+}  # fmt: skip
+MAP_MODULES = {"3d_st": "student_teacher.point_maps"} | dict.fromkeys(
+    BASELINES, "baselines.image_maps"
+)  # see evaluation.maps
+CHOICES = {  # of these stages before it, a variant has one alone: named by section.key
+    "maps": ("detector.method", MODELS),
+    "student": ("extractor.method", EXTRACTORS),
+}
+VARIABLE = (  # what a variant may set
+    "detector", "scenes", "downsampling", "graph", "network", "teacher", "student", "extractor",
+    "pretrain_fcgf", "pretrain_ppf_foldnet", "fpfh",
+    "frame", "augmentation", "voxels", "depth", *BASELINES, "score", "cost",
+)  # fmt: skip
+
+
+def modules(stage: str, settings: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """The module of a stage, and those that it loads by name with a variant's `settings`."""
+    found = [MODULE[COMMAND_OF.get(stage, stage)]]
+    if settings is None:
+        return tuple(found)
+    method, extractor = settings["detector"]["method"], settings["extractor"]["method"]
+    if stage == "maps":
+        found.append(MAP_MODULES[method])
+    if method == "3d_st" and stage in ("student", "maps") and extractor in EXTRACTOR_MODULES:
+        found.append(EXTRACTOR_MODULES[extractor])
+    return tuple(found)
+
+
+def before(stage: str, settings: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """The stages right before `stage`; with a variant's `settings`, those that it has."""
+    stages = STAGES[stage][0]
+    if settings is None or stage not in CHOICES:
+        return stages
+    name, makers = CHOICES[stage]
+    left_out = set(makers.values()) - {makers[value(settings, name)]}
+    return tuple(each for each in stages if each not in left_out)
+
+
+def chain(stage: str, settings: Mapping[str, Any] | None = None) -> frozenset[str]:
+    """`stage` and all stages before it; with a variant's `settings`, those that it has."""
+    return frozenset([stage]).union(*(chain(name, settings) for name in before(stage, settings)))
+
+
+def sees(stage: str, settings: Mapping[str, Any] | None = None) -> frozenset[str]:
+    """The sections and keys that `stage` or any before it reads; with a variant's `settings`, in that variant."""
+    return frozenset(name for each in chain(stage, settings) for name in STAGES[each][1])
+
+
+def value(settings: Mapping[str, Any], name: str) -> Any:
+    """`settings` at `section`, `section.key` or deeper."""
+    for key in name.split("."):
+        settings = settings[key]
+    return settings

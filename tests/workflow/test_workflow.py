@@ -1,0 +1,305 @@
+"""The workflow as a user runs it: in a copy of the project, by the command line."""
+
+import csv
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from st3d.extractors.fcgf.network import FCGF
+from st3d.workflow.stages import BASELINES
+
+ROOT = Path(__file__).parents[2]
+OVERLAY = ["--configfile", str(ROOT / "tests" / "tiny.yaml")]
+STUB = """
+import sys, time
+from pathlib import Path
+
+started = time.time()
+time.sleep(0.3)
+with open("times.txt", "a") as file:
+    file.write(f"{started} {time.time()}\\n")
+for flag, value in zip(sys.argv, sys.argv[1:]):
+    if flag in ("--output", "--teacher", "--curve"):
+        path = Path(value) if Path(value).suffix else Path(value, "complete.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+"""
+
+
+def copy_of_project(folder):
+    """The project without its results: what is edited there hurts nobody."""
+    for name in ("Snakefile", "config.yaml", "config.schema.yaml"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("rules", "envs", "profiles", "st3d"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def snakemake(folder, *arguments, **environment):
+    command = [sys.executable, "-m", "snakemake", *arguments]
+    env = {name: value for name, value in os.environ.items() if name != "ST3D_PARENT"} | environment
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=600)
+
+
+def planned(done):
+    """Jobs per rule, from the dry run's table."""
+    lines = done.stdout.partition("Job stats:")[2].partition("\n\n")[0].splitlines()
+    counts = [line.split() for line in lines if line and not line.startswith("-")]
+    return {name: int(count) for name, count in counts if name not in ("job", "total")}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return copy_of_project(tmp_path_factory.mktemp("project"))
+
+
+def test_a_dry_run_of_the_demo_needs_no_torch(project, tmp_path):
+    for name in ("torch", "numpy", "open3d"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('a dry run imports this')")
+    done = snakemake(project, "-n", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs = planned(done)
+    assert jobs["student"] == 200
+    assert jobs["teacher"] == 16  # the student's rotation and other extractors are nothing to the teacher
+    assert (jobs["pretrain_fcgf"], jobs["pretrain_ppf_foldnet"], jobs["fpfh"]) == (1, 1, 1)
+    assert (jobs["surrogates"], jobs["scenes"]) == (3, 12)
+    assert {jobs[method] for method in BASELINES} == {10}  # each once a category; with colours, only for its own tables
+    assert (jobs["frame"], jobs["voxels"], jobs["depth"]) == (10, 30, 50)  # depth_vm has its own of train and test
+
+
+def test_one_variant_is_a_target_of_its_own(project):
+    jobs = planned(snakemake(project, "-n", "variant_near_half"))
+    assert (jobs["teacher"], jobs["student"], jobs["score"], jobs["variant"]) == (1, 10, 10, 1)
+
+
+def test_table1_needs_only_its_own_variants(project):
+    jobs = planned(snakemake(project, "-n", "table1"))
+    assert (jobs["teacher"], jobs["student"]) == (2, 20)
+    assert {jobs[method] for method in BASELINES} == {10}
+    assert (jobs["maps"], jobs["variant"]) == (80, 8)
+    assert "cost" not in jobs
+
+
+def test_table4_needs_its_nine_variants(project):
+    jobs = planned(snakemake(project, "-n", "table4"))
+    assert (jobs["teacher"], jobs["student"], jobs["variant"]) == (6, 90, 9)
+    assert not set(BASELINES) & set(jobs)
+
+
+def test_given_weights_need_no_scenes_and_must_be_there(project, tmp_path):
+    variants = "variants={official: {extractor: {method: fcgf}, pretrain_fcgf: {weights: best.pth}}}"
+    done = snakemake(project, "-n", "variant_official", "--config", variants)
+    assert done.returncode == 1
+    expected = "config: pretrain_fcgf.weights: best.pth: expected a file, found none"
+    assert done.stderr.splitlines()[-1] == expected
+    (project / "best.pth").touch()
+    jobs = planned(snakemake(project, "-n", "variant_official", "--config", variants))
+    (project / "best.pth").unlink()
+    assert (jobs["pretrain_fcgf"], jobs["student"]) == (1, 10)
+    assert not {"furniture", "scenes", "graph_scenes", "teacher"} & set(jobs)
+
+
+def test_a_variant_of_the_users_own_shares_what_those_of_the_config_own(project, tmp_path):
+    (tmp_path / "my.yaml").write_text("variants: {mine: {network: {width: 32}, graph: {neighbours: x0.5}}}\n")
+    done = snakemake(project, "-n", "variant_mine", "--configfile", str(tmp_path / "my.yaml"))
+    assert done.returncode == 0, done.stderr
+    assert "results/scale/near_half/scenes.json" in done.stdout
+    assert "results/scale/mine" not in done.stdout
+
+
+def test_the_methods_of_the_dataset_paper_need_nothing_of_3d_st(project):
+    jobs = planned(snakemake(project, "-n", "mvtec_table2", "mvtec_table5"))
+    assert {jobs[method] for method in BASELINES} == {20}  # without and with colours
+    assert (jobs["frame"], jobs["voxels"], jobs["depth"]) == (10, 30, 50)
+    assert not {"furniture", "scenes", "downsampling", "graph_scans", "teacher", "student", "cost"} & set(jobs)
+
+
+def test_the_dataset_papers_table4_plans_twelve_trainings_per_category(project):
+    jobs = planned(snakemake(project, "-n", "mvtec_table4", "--config", "categories=[dowel]"))
+    assert {name: count for name, count in jobs.items() if name in BASELINES} == {
+        "voxel_gan": 3, "voxel_ae": 3, "depth_gan": 3, "depth_ae": 3,
+    }  # fmt: skip
+    assert (jobs["voxels"], jobs["depth"], jobs["maps"]) == (3, 3, 12)
+
+
+def test_a_table_of_methods_that_do_not_run_needs_no_job_but_its_own(project):
+    jobs = planned(snakemake(project, "-n", "mvtec_table2", "--config", "run_variants=[base]"))
+    assert jobs == {"tables": 1, "mvtec_table2": 1}
+
+
+def test_a_wrong_key_is_refused_before_the_first_job(project):
+    done = snakemake(project, "--cores", "1", "--config", "graph={neighbors: 3}")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("config: graph.neighbors: unknown key")
+    assert not (project / "results").exists()
+
+
+@pytest.mark.parametrize("key", ["dataset", "meshes"])
+def test_a_missing_folder_of_the_users_own_is_refused(project, key):
+    done = snakemake(project, "-n", "--config", f"{key}=no/such/folder")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"config: {key}: no/such/folder: expected a folder, found none"
+
+
+def test_no_gpu_is_not_taken_for_any_number_of_gpus(project):
+    done = snakemake(project, "-n", "--resources", "gpu=0")
+    assert done.returncode == 1
+    assert "give gpu=1 or more" in done.stderr
+
+
+@pytest.mark.parametrize("more", [[], ["--resources", "mem_mb=64000"], ["--workflow-profile", "none"]])
+def test_two_gpu_jobs_never_share_one_gpu(tmp_path, more):
+    folder = copy_of_project(tmp_path)
+    (folder / "st3d" / "__main__.py").write_text(STUB)
+    targets = [f"results/teacher/{name}/teacher.pt" for name in ("base", "width16", "width32", "width128")]
+    ready = [*(f"results/graph/base/scenes/{part}.h5" for part in ("train_0", "train_1", "validation_0"))]
+    done = snakemake(folder, "--cores", "8", *ready, "results/scale/base/scenes.json")
+    assert done.returncode == 0, done.stderr
+    (folder / "times.txt").unlink()
+    done = snakemake(folder, "--cores", "8", *targets, *more)
+    assert done.returncode == 0, done.stderr
+    times = sorted(tuple(map(float, line.split())) for line in (folder / "times.txt").read_text().splitlines())
+    assert len(times) == 4
+    assert all(first[1] <= second[0] for first, second in itertools.pairwise(times))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The whole pipeline, once, at the tests' sizes."""
+    folder = copy_of_project(tmp_path_factory.mktemp("finished"))
+    done = snakemake(folder, "--cores", "2", *OVERLAY)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    return folder
+
+
+def test_the_pipeline_ends_in_four_tables_with_measured_rows(finished):
+    for name in ("table1", "table2", "table3", "table4"):
+        with (finished / "results/tables" / f"{name}.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert any(row["source"] == "measured" and row["scale"] == "tiny" for row in rows), name
+    assert (finished / "results/tables/gallery/dowel.png").exists()
+    assert "3d_st_16 | measured" in (finished / "results/tables/summary.md").read_text()
+
+
+def test_every_method_of_table1_is_measured(finished):
+    with (finished / "results/tables/table1.csv").open(newline="") as file:
+        measured = {row["method"]: row for row in csv.DictReader(file) if row["source"] == "measured"}
+    for method in (*BASELINES, "3d_st_16"):
+        assert all(0 <= float(measured[method][name]) <= 1 for name in ("cable_gland", "dowel", "mean")), method
+
+
+def test_other_data_and_other_extractors_are_measured_in_table4(finished):
+    with (finished / "results/tables/table4.csv").open(newline="") as file:
+        measured = {row["variant"]: row for row in csv.DictReader(file) if row["code"]}
+    assert {"random_weights", "kitti", "fcgf", "ppf_foldnet", "fpfh"} == set(measured)
+    assert all(0 <= float(row["au_pro"]) <= 1 for row in measured.values())
+    assert measured["kitti"]["dataset"] == "simulated_kitti"
+    assert measured["fcgf"]["weights"] == "fcgf, trained on simulated"
+    with (finished / "results/maps/ppf_foldnet/dowel/maps.csv").open(newline="") as file:
+        assert {row["points"] for row in csv.DictReader(file)} == {"40"}
+
+
+def test_given_weights_are_taken_and_a_change_of_their_file_is_seen(finished):
+    weights = finished / "own weights.pth"
+    torch.save({"state_dict": FCGF(1.0).state_dict()}, weights)
+    variant = "variants={own: {extractor: {method: fcgf}, pretrain_fcgf: {weights: own weights.pth}}}"
+    target = "results/pretrain_fcgf/own/fcgf.pt"
+    arguments = ["--cores", "1", target, *OVERLAY, "--config", variant]
+    done = snakemake(finished, *arguments)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    first = (finished / target).read_bytes()
+    torch.save({"state_dict": FCGF(1.0).state_dict()}, weights)
+    assert snakemake(finished, *arguments).returncode == 0
+    assert (finished / target).read_bytes() != first
+
+
+def test_absent_data_that_only_the_user_can_fetch_end_the_run_before_its_first_job(project):
+    variant = "variants={drives: {scenes: {source: semantic_kitti}}}"
+    done = snakemake(project, "--cores", "1", "variant_drives", "--config", variant)
+    assert done.returncode == 1
+    expected = "data/semantic_kitti: expected the point clouds of semantic_kitti, found no such folder; get them from"
+    assert any(line.startswith(expected) for line in done.stderr.splitlines())
+    assert not (project / "data").exists() and not (project / "results").exists()
+
+
+def test_a_source_that_is_no_name_and_no_folder_is_refused_with_the_names(project):
+    done = snakemake(project, "-n", "--config", "scenes={source: simulated_kiti}")
+    assert done.returncode == 1
+    expected = "config: scenes.source: simulated_kiti: expected a folder or one of meshes, simulated,"
+    assert done.stderr.splitlines()[-1].startswith(expected)
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    done = snakemake(finished, "--cores", "2", *OVERLAY)
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_a_comment_reruns_nothing_and_a_number_what_depends_on_it(finished):
+    network = finished / "st3d/network.py"
+    source = network.read_text()
+    try:
+        network.write_text("# another comment\n" + source)
+        assert "Nothing to be done" in snakemake(finished, "-n", *OVERLAY).stdout
+        network.write_text(source + "\n_A_NUMBER = 7\n")
+        jobs = planned(snakemake(finished, "-n", *OVERLAY))
+    finally:
+        network.write_text(source)
+    assert {"teacher", "student", "maps", "score", "tables"} <= set(jobs)
+    assert not {"scenes", "downsampling", "graph_scenes", "graph_scans", "scale_scenes", "simulation"} & set(jobs)
+
+
+def test_a_setting_of_one_method_reruns_nothing_of_another(finished):
+    jobs = planned(snakemake(finished, "-n", *OVERLAY, "--config", "voxel_gan={epochs: 3}"))
+    assert (jobs["voxel_gan"], jobs["maps"], jobs["score"], jobs["variant"]) == (2, 2, 2, 1)
+    assert not {"frame", "voxels", "depth", "teacher", "student", "cost", *BASELINES[1:]} & set(jobs)
+    jobs = planned(snakemake(finished, "-n", *OVERLAY, "--config", "student={epochs: 3}"))
+    assert not {"frame", "voxels", "depth", *BASELINES} & set(jobs)
+
+
+def test_the_dataset_papers_tables_are_made_when_asked_for(finished):
+    targets = ["mvtec_table2", "mvtec_table4", "mvtec_table5"]
+    assert not any((finished / "results/tables" / f"{name}.csv").exists() for name in targets)
+    done = snakemake(finished, "--cores", "2", *targets, *OVERLAY)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    with (finished / "results/tables/mvtec_table2.csv").open(newline="") as file:
+        measured = {(row["modality"], row["method"]): row["mean"] for row in csv.DictReader(file) if row["code"]}
+    assert set(measured) == {*(("3d", method) for method in BASELINES), ("3d_rgb", "voxel_vm")}
+
+
+def test_kills_at_any_moment_change_no_score(finished, tmp_path):
+    folder = copy_of_project(tmp_path)
+    shutil.copytree(finished / "data", folder / "data")
+    arguments = ["--cores", "1", *OVERLAY, "--config", "run_variants=[base]"]
+    for seconds in (8, 11, 14):
+        command = [sys.executable, "-m", "snakemake", *arguments]
+        running = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(seconds)
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+    done = snakemake(folder, *arguments)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    for name in ("score/base/dowel.json", "score/base/cable_gland.json", "maps/base/dowel/maps.csv"):
+        assert (folder / "results" / name).read_bytes() == (finished / "results" / name).read_bytes(), name
+
+
+def test_two_runs_in_one_folder_are_refused_in_one_line(finished):
+    lock = (
+        "import fcntl, time; f = open('.snakemake/st3d.lock', 'w'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", f"{lock}; time.sleep(60)"], cwd=finished, stdout=subprocess.PIPE)
+    try:
+        holder.stdout.readline()
+        done = snakemake(finished, "--cores", "1", "--forcerun", "summary", *OVERLAY)
+    finally:
+        holder.kill()
+        holder.wait()
+    assert done.returncode == 1
+    assert "another snakemake is at work" in done.stderr
