@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 SCRIPT = """
-import os
+import os, sys
+from pathlib import Path
 import st3d.training.run as run
 count = 0
 end_epoch = run.Progress.end_epoch
