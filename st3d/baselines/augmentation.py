@@ -3,13 +3,12 @@
 h, w rows and columns of the image, m, n points.
 """
 
-from math import cos, radians, sin
-
 import numpy as np
 from numpy.typing import NDArray
 
 from st3d.kernels.geometry.camera import Camera
 from st3d.kernels.geometry.plane import Plane
+from st3d.kernels.geometry.rotation import axis_rotation
 from st3d.kernels.raster import splat
 
 
@@ -41,7 +40,7 @@ def rotate_scan(
     if scan.shape != (*size, 3) or (colours is not None and colours.shape != scan.shape):
         shapes = f"{scan.shape}" if colours is None else f"{scan.shape} and {colours.shape}"
         raise ValueError(f"rotate_scan: expected scan and colours of shape {(*size, 3)}, found {shapes}")
-    matrix = _rotation(plane.normal, angle)
+    matrix = axis_rotation(plane.normal, angle)
     move = np.asarray(pivot, np.float64) - matrix @ pivot  # added last, for it is exactly 0 at angle 0
     valid = (scan != 0).any(axis=2)
     points = scan[valid].astype(np.float64) @ matrix.T + move
@@ -71,11 +70,3 @@ def _seen_on(plane: Plane, camera: Camera, pixels: NDArray) -> NDArray[np.float6
     with np.errstate(divide="ignore", invalid="ignore"):
         depth = -plane.height(start) / (along @ np.array(plane.normal))
         return start + along * depth[:, None]
-
-
-def _rotation(axis: tuple[float, float, float], angle: float) -> NDArray[np.float64]:
-    """(3, 3) float64: Rodrigues' rotation by `angle` degrees about a unit vector; exactly the identity for 0."""
-    x, y, z = axis
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    angle = radians(angle)
-    return np.eye(3) + sin(angle) * cross + (1 - cos(angle)) * cross @ cross

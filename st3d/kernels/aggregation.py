@@ -3,7 +3,6 @@
 Letters: n points, k neighbours, c channels, g geometry numbers per edge, h aggregations still to come.
 """
 
-import ctypes
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,13 @@ import torch
 from torch import Tensor
 
 from st3d.kernels.graph import Graph
-from st3d.kernels.native import address, in_blocks, in_ranges, library
+from st3d.kernels.native import declared, in_ranges, library
+
+_aggregate = declared(library.st3d_aggregate, "f4[2] i4[2] i8 i8 f4[2] f4[1] f4[2] i8 i8 f4 f4[2] i8 i8")
+_aggregate_weights = declared(
+    library.st3d_aggregate_weights, "f4[2] i4[2] i8 i8 f4[2] f4[1] i8 f4 f4[2] i8 f4[3] i8 i8 i8"
+)
+_aggregate_features = declared(library.st3d_aggregate_features, "i8[1] i4[1] i8 i8 f4[2] i8 f4[2] i8 i8")
 
 BLOCK = 1024  # points per call of a C kernel: the grain of threads and of partial sums, so part of the result's bits
 
@@ -48,15 +53,9 @@ class _AggregationOnCpu(torch.autograd.Function):
         ctx.graph, ctx.slope, ctx.targets = graph, slope, len(features)
         ctx.save_for_backward(weight, bias)
         out = torch.empty(rows, 2 * c)
-        arguments = (
-            *_edges(graph, weight, bias),
-            address(features.detach().numpy(), np.float32),
-            ctypes.c_int64(0 if len(features) == 1 else c),
-            ctypes.c_int64(c),
-            ctypes.c_float(slope),
-            address(out.numpy(), np.float32),
-        )
-        in_ranges(lambda a, b: library.st3d_aggregate(*arguments, ctypes.c_int64(a), ctypes.c_int64(b)), rows, BLOCK)
+        given = features.detach().numpy(), 0 if len(features) == 1 else c, c, slope, out.numpy()
+        edges = _edges(graph, weight, bias)
+        in_ranges(lambda start, stop: _aggregate(*edges, *given, start, stop), rows, BLOCK)
         return out
 
     @staticmethod
@@ -66,28 +65,16 @@ class _AggregationOnCpu(torch.autograd.Function):
         (g, c), rows = weight.shape, len(gradient)
         gradient = gradient.contiguous()
         sums = np.zeros((-(-rows // BLOCK), g + 1, c), np.float32)  # one sum per block: equal for any threads
-        above = address(gradient.numpy(), np.float32)
-        arguments = (*_edges(graph, weight, bias), ctypes.c_int64(c), ctypes.c_float(ctx.slope), above)
-
-        def weights(start: int, stop: int) -> None:
-            into = address(sums[start // BLOCK], np.float32)
-            library.st3d_aggregate_weights(*arguments, into, ctypes.c_int64(start), ctypes.c_int64(stop))
-
-        in_blocks(weights, rows, BLOCK)
+        given = *_edges(graph, weight, bias), c, ctx.slope, gradient.numpy(), rows, sums, BLOCK
+        in_ranges(lambda first, last: _aggregate_weights(*given, first, last), len(sums), 1)
         total = torch.from_numpy(sums.sum(axis=0, dtype=np.float64).astype(np.float32))
         return None, None, total[:g], total[g], _to_features(ctx, gradient), None
 
 
 def _edges(graph: Graph, weight: Tensor, bias: Tensor) -> tuple[Any, ...]:
-    """The arguments that the C kernels make the edges' MLP from."""
-    return (
-        address(graph.points.numpy(), np.float32),
-        address(graph.neighbours.numpy(), np.int32),
-        ctypes.c_int64(graph.neighbours.shape[1]),
-        ctypes.c_int64(len(weight)),
-        address(weight.detach().numpy(), np.float32),
-        address(bias.detach().numpy(), np.float32),
-    )
+    """The C kernels' arguments that describe the edges' MLP."""
+    near = graph.neighbours.numpy()
+    return graph.points.numpy(), near, near.shape[1], len(weight), weight.detach().numpy(), bias.detach().numpy()
 
 
 def _to_features(ctx: Any, gradient: Tensor) -> Tensor | None:
@@ -99,19 +86,8 @@ def _to_features(ctx: Any, gradient: Tensor) -> Tensor | None:
         return gradient[:, c:].sum(dim=0, keepdim=True)
     offsets, sources = ctx.graph.reverse()
     result = torch.empty(ctx.targets, c)
-    arguments = (
-        address(offsets.numpy(), np.int64),
-        address(sources.numpy(), np.int32),
-        *(ctypes.c_int64(size) for size in (len(gradient), k)),
-        address(gradient.numpy(), np.float32),
-        ctypes.c_int64(c),
-        address(result.numpy(), np.float32),
-    )
-    in_ranges(
-        lambda a, b: library.st3d_aggregate_features(*arguments, ctypes.c_int64(a), ctypes.c_int64(b)),
-        ctx.targets,
-        BLOCK,
-    )
+    given = offsets.numpy(), sources.numpy(), len(gradient), k, gradient.numpy(), c, result.numpy()
+    in_ranges(lambda start, stop: _aggregate_features(*given, start, stop), ctx.targets, BLOCK)
     return result
 
 

@@ -3,7 +3,6 @@
 Letters: n points, k neighbours, h aggregations still to come.
 """
 
-import ctypes
 from collections.abc import Sequence
 from typing import Self
 
@@ -12,8 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from st3d.kernels.native import address, library
+from st3d.kernels.native import declared, library
 from st3d.kernels.points import within_hops
+
+_renumber = declared(library.st3d_renumber, "i4[2] i8 i4[1] i4[1] i8 i4[2]")
+_reverse = declared(library.st3d_reverse, "i4[2] i8 i8 i8 i8[1] i4[1]")
 
 MOST_NEIGHBOURS = 1024  # the C kernels keep a point's edges on the stack
 
@@ -65,14 +67,7 @@ class Graph:
         reached = within_hops(near, at, hops, len(self.points))
         rows = int(reached.counts[hops - 1])  # nobody asks for the neighbours of the outermost points
         renumbered = np.empty((rows, near.shape[1]), np.int32)
-        library.st3d_renumber(
-            address(near, np.int32),
-            ctypes.c_int64(near.shape[1]),
-            address(reached.place, np.int32),
-            address(reached.order, np.int32),
-            ctypes.c_int64(rows),
-            address(renumbered, np.int32),
-        )
+        _renumber(near, near.shape[1], reached.place, reached.order, rows, renumbered)
         device = self.points.device
         part = object.__new__(type(self))  # its indices need no check
         part.rows = np.arange(len(at))
@@ -99,12 +94,7 @@ class Graph:
         if self._reverse is None:
             (rows, k), n = self.neighbours.shape, len(self.points)
             offsets, sources = np.empty(n + 1, np.int64), np.empty(rows * k, np.int32)
-            library.st3d_reverse(
-                address(self._on_host, np.int32),
-                *(ctypes.c_int64(size) for size in (rows, k, n)),
-                address(offsets, np.int64),
-                address(sources, np.int32),
-            )
+            _reverse(self._on_host, rows, k, n, offsets, sources)
             device = self.points.device
             self._reverse = torch.from_numpy(offsets).to(device), torch.from_numpy(sources).to(device)
         return self._reverse

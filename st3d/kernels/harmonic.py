@@ -1,14 +1,14 @@
 """Harmonic interpolation of an image between its known pixels (compiled: src/harmonic.c)."""
 
-import ctypes
-
 import numpy as np
 from numpy.typing import NDArray
 
-from st3d.kernels.native import address, library
+from st3d.kernels.native import declared, library
 
 TOLERANCE = 1e-8  # of the error's energy norm, known values scaled to a range of 1
-MOST_ITERATIONS = 500  # 10 to 20 are usual; the bound only keeps a fault from running for ever
+MOST_ITERATIONS = 500  # 10 to 20 are usual
+
+_harmonic = declared(library.st3d_harmonic, "f4[2] ?[2] i8 i8 f4 f4 f8 i8 f4[2]")
 
 
 def fill(values: NDArray, known: NDArray) -> NDArray[np.float32]:
@@ -26,7 +26,10 @@ def fill(values: NDArray, known: NDArray) -> NDArray[np.float32]:
     Raises
     ------
     ValueError
-        If the shapes differ, `known` is not bool or has no True, or a known value is not finite.
+        If the shapes differ, `known` is not bool or has no True, a known value is not finite, or the solver does not
+        converge, which no image is known to cause.
+    MemoryError
+        If there is no memory for the solver's grids.
 
     Notes
     -----
@@ -57,18 +60,12 @@ def fill(values: NDArray, known: NDArray) -> NDArray[np.float32]:
     if low == high or given.size == known.size:
         return np.where(known, values, low)
     filled, known = np.empty_like(values), np.ascontiguousarray(known)
-    failed = library.st3d_harmonic(
-        address(values, np.float32),
-        address(known, np.bool_),
-        *(ctypes.c_int64(side) for side in values.shape),
-        ctypes.c_float(low),
-        ctypes.c_float(high),
-        ctypes.c_double(TOLERANCE),
-        ctypes.c_int64(MOST_ITERATIONS),
-        address(filled, np.float32),
-    )
+    failed = _harmonic(values, known, *values.shape, float(low), float(high), TOLERANCE, MOST_ITERATIONS, filled)
     if failed == 1:
         raise MemoryError(f"fill: no memory for an image of shape {values.shape}")
     if failed:
-        raise ArithmeticError(f"fill: no solution after {MOST_ITERATIONS} iterations")
+        h, w = values.shape
+        raise ValueError(
+            f"fill: expected convergence within {MOST_ITERATIONS} iterations, found none for an image of {h} x {w}"
+        )
     return filled

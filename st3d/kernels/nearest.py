@@ -1,6 +1,5 @@
 """Nearest points of pairs of sets, and the Chamfer distance between them."""
 
-import ctypes
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -8,7 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from st3d.kernels.native import address, in_ranges, library
+from st3d.kernels.native import declared, in_ranges, library
+
+_nearest = declared(library.st3d_nearest, "f4[3] i8 f4[2] i8[1] i8 i8 i8[1] i8[1]")
 
 
 def chamfer_of_sets(first: Tensor, second: Tensor, offsets: Sequence[int]) -> Tensor:
@@ -41,9 +42,7 @@ def _nearest_on_cpu(first: Tensor, second: Tensor, offsets: Sequence[int]) -> tu
     # detached here: kernel threads do not know of torch.no_grad
     sets, partners = (each.detach().contiguous().numpy() for each in (first, second))
     starts = np.array(offsets, np.int64)
-    given = (address(sets, np.float32), ctypes.c_int64(m), address(partners, np.float32), address(starts, np.int64))
-    found = (address(to_second, np.int64), address(to_first, np.int64))
-    in_ranges(lambda a, b: library.st3d_nearest(*given, ctypes.c_int64(a), ctypes.c_int64(b), *found), q, 1)
+    in_ranges(lambda a, b: _nearest(sets, m, partners, starts, a, b, to_second, to_first), q, 1)
     return torch.from_numpy(to_second), torch.from_numpy(to_first)
 
 

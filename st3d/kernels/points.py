@@ -3,14 +3,16 @@
 Letters: n points, k neighbours, r field points.
 """
 
-import ctypes
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from st3d.kernels import native
-from st3d.kernels.native import address, library
+from st3d.kernels.native import declared, library
+
+_farthest_points = declared(library.st3d_farthest_points, "f8[2] i8 i8 i8 i8[1]")
+_within_hops = declared(library.st3d_within_hops, "i4[2] i8 i8[1] i8 i8 i4[1] i4[1] i8[1]")
 
 CURVE_BITS = 16  # of each axis in the curve's code
 
@@ -60,14 +62,7 @@ def farthest_points(points: NDArray, count: int, first: int = 0) -> NDArray[np.i
     if not 0 <= first < len(points):
         raise ValueError(f"farthest_points: expected first in [0, {len(points)}), found {first}")
     chosen = np.empty(count, np.int64)
-    failed = library.st3d_farthest_points(
-        address(points, np.float64),
-        ctypes.c_int64(len(points)),
-        ctypes.c_int64(count),
-        ctypes.c_int64(first),
-        address(chosen, np.int64),
-    )
-    if failed:
+    if _farthest_points(points, len(points), count, first, chosen):
         raise MemoryError(f"farthest_points: no memory for {len(points)} points")
     return chosen
 
@@ -217,16 +212,6 @@ def within_hops(neighbours: NDArray[np.int32], at: NDArray[np.int64], hops: int,
     at = np.ascontiguousarray(at, np.int64)
     order = np.empty(n, np.int32)
     place, counts = np.full(n, -1, np.int32), np.empty(hops + 1, np.int64)
-    twice = library.st3d_within_hops(
-        address(neighbours, np.int32),
-        ctypes.c_int64(neighbours.shape[1]),
-        address(at, np.int64),
-        ctypes.c_int64(len(at)),
-        ctypes.c_int64(hops),
-        address(place, np.int32),
-        address(order, np.int32),
-        address(counts, np.int64),
-    )
-    if twice:
+    if _within_hops(neighbours, neighbours.shape[1], at, len(at), hops, place, order, counts):
         raise ValueError(f"within_hops: expected distinct points, found one twice among {len(at)}")
     return Hops(order[: counts[hops]], counts, place)

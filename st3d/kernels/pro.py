@@ -5,7 +5,6 @@ share of pixels at or above the threshold. Its curve runs over the false positiv
 (0, 0) to (1, 1). Bergmann et al., "The MVTec 3D-AD Dataset", VISAPP 2022, section 4; MVTec's second evaluation code.
 """
 
-import ctypes
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,7 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import find_objects, label
 
-from st3d.kernels.native import address, library
+from st3d.kernels.native import declared, library
+
+_count_float = declared(library.st3d_count_float, "f4[1] i8 f4[1] i8 i8[1] i8[1]")
+_count_double = declared(library.st3d_count_double, "f8[1] i8 f8[1] i8 i8[1] i8[1]")
 
 EIGHT = np.ones((3, 3), bool)  # components are connected over edges and corners
 
@@ -97,17 +99,8 @@ class Scores:
 def _counts(sound: NDArray[np.floating], events: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """How many of `sound` lie before, between and after the rising `events` (m + 1,), and how many at each (m,)."""
     between, at = np.zeros(len(events) + 1, np.int64), np.zeros(len(events), np.int64)
-    kind = sound.dtype.type
-    count = library.st3d_count_float if kind == np.float32 else library.st3d_count_double
-    failed = count(
-        address(sound, kind),
-        ctypes.c_int64(len(sound)),
-        address(events, kind),
-        ctypes.c_int64(len(events)),
-        address(between, np.int64),
-        address(at, np.int64),
-    )
-    if failed:
+    count = _count_float if sound.dtype == np.float32 else _count_double
+    if count(sound, len(sound), events, len(events), between, at):
         raise MemoryError("au_pro: no memory to count scores")
     return between, at
 

@@ -3,12 +3,13 @@
 Pixels are rows and columns, whole numbers are their centres. Letters: n points, a, b, c cells, h rows, w columns.
 """
 
-import ctypes
-
 import numpy as np
 from numpy.typing import NDArray
 
-from st3d.kernels.native import address, library
+from st3d.kernels.native import declared, library
+
+_splat = declared(library.st3d_splat, "f8[2] f8[1] i8 i8 i8 i8[2]")
+_spread_cells = declared(library.st3d_spread_cells, "f4[3] f8[4] i8 i8 i8 i8 i8 f4[2]")
 
 
 def splat(pixels: NDArray, depth: NDArray, size: tuple[int, int]) -> NDArray[np.int64]:
@@ -34,13 +35,7 @@ def splat(pixels: NDArray, depth: NDArray, size: tuple[int, int]) -> NDArray[np.
     if pixels.shape != (*depth.shape, 2) or depth.ndim != 1:
         raise ValueError(f"splat: expected pixels (n, 2) and depth (n,), found {pixels.shape} and {depth.shape}")
     found = np.empty(_checked("splat", size), np.int64)
-    library.st3d_splat(
-        address(pixels, np.float64),
-        address(depth, np.float64),
-        ctypes.c_int64(len(depth)),
-        *(ctypes.c_int64(side) for side in found.shape),
-        address(found, np.int64),
-    )
+    _splat(pixels, depth, len(depth), *found.shape, found)
     return found
 
 
@@ -73,12 +68,7 @@ def spread_cells(scores: NDArray, corners: NDArray, size: tuple[int, int]) -> ND
     if not np.isfinite(scores).all():
         raise ValueError("spread_cells: expected finite scores, found NaN or infinity")
     image = np.empty(_checked("spread_cells", size), np.float32)
-    library.st3d_spread_cells(
-        address(scores, np.float32),
-        address(corners, np.float64),
-        *(ctypes.c_int64(side) for side in (*scores.shape, *image.shape)),
-        address(image, np.float32),
-    )
+    _spread_cells(scores, corners, *scores.shape, *image.shape, image)
     return image
 
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
 
 from st3d.kernels.aggregation import aggregate
-from st3d.kernels.dense import dense
 from st3d.kernels.graph import Graph
 
 Coordinates = Literal["relative", "absolute"]
@@ -18,7 +18,6 @@ SLOPE = 0.2  # of the network's LeakyReLU
 DECODER_SLOPE = 0.05
 DECODER_WIDTH = 128
 AGGREGATIONS_PER_BLOCK = 2
-MOST_WIDTH = 4096  # the C kernels keep rows of this length on the stack
 
 
 class LocalFeatureAggregation(nn.Module):
@@ -40,8 +39,8 @@ def _initialise(module: nn.Module, slope: float) -> None:
             nn.init.zeros_(layer.bias)
 
 
-def _mlp(layer: nn.Linear, features: Tensor, onto: Tensor | None = None) -> Tensor:
-    return dense(features, layer.weight, layer.bias, SLOPE, onto)
+def _mlp(layer: nn.Linear, features: Tensor) -> Tensor:
+    return leaky_relu(layer(features), SLOPE, inplace=True)  # its gradient needs the result, not the input
 
 
 class Block(nn.Module):
@@ -61,7 +60,7 @@ class Block(nn.Module):
         del inner  # only its gradient, if one is asked for, keeps it alive
         if len(features) > len(out):
             features = features[: len(out)]
-        return _mlp(self.shortcut, features, onto=out)
+        return out + _mlp(self.shortcut, features)
 
 
 class DescriptorNetwork(nn.Module):
@@ -83,8 +82,6 @@ class DescriptorNetwork(nn.Module):
         super().__init__()
         if width < 16 or width % 16:
             raise ValueError(f"network: expected a width that is a multiple of 16, found {width}")
-        if width > MOST_WIDTH:
-            raise ValueError(f"network: expected a width of at most {MOST_WIDTH}, found {width}")
         if blocks < 1:
             raise ValueError(f"network: expected at least one block, found {blocks}")
         if outputs is not None and outputs < 1:
@@ -115,7 +112,7 @@ class DescriptorNetwork(nn.Module):
         features = torch.zeros(1, self.width, device=graph.points.device)  # one row stands for all points
         for number, block in enumerate(self.blocks, 1):
             features = block(graph, self.hops - AGGREGATIONS_PER_BLOCK * number, features)
-        return dense(_mlp(self.hidden, features), self.output.weight, self.output.bias, slope=1)
+        return self.output(_mlp(self.hidden, features))
 
 
 class Decoder(nn.Module):

@@ -13,7 +13,7 @@ import numpy as np
 from st3d.formats.point_clouds import drawn, read_cloud
 from st3d.formats.rgbd_fragments import read_fragment
 from st3d.formats.shards import Cloud, write_shard
-from st3d.kernels.geometry.rotation import rotation
+from st3d.kernels.geometry.rotation import euler_rotation
 from st3d.kernels.geometry.surface_sampling import sample_surface
 from st3d.kernels.points import farthest_points
 from st3d.student_teacher.mesh_cache import MeshCache
@@ -137,5 +137,5 @@ def placed(corners: np.ndarray, half_width: float, rng: np.random.Generator) -> 
     """Triangle corners (t, 3, 3) with the longest side of their box scaled to 1, turned about each axis, and moved."""
     low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
     unit = (corners - (low + high) / 2) / (high - low).max()
-    turn = rotation(rng.uniform(0, 2 * np.pi, 3))
+    turn = euler_rotation("xyz", rng.uniform(0, 2 * np.pi, 3))
     return unit @ turn.T + rng.uniform(-half_width, half_width, 3)

@@ -1,9 +1,15 @@
+import ctypes
+import shutil
+import subprocess
+from pathlib import Path
+
 import numpy as np
 import pytest
 import reference_harmonic as naive
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from st3d.kernels import harmonic
 from st3d.kernels.harmonic import fill
 
 
@@ -91,3 +97,38 @@ def test_arrays_of_any_order_in_memory_are_filled_alike(rng):
     turned = fill(np.asfortranarray(values), np.asfortranarray(known))
     assert np.array_equal(turned, fill(values, known))
     assert np.allclose(fill(values.T, known.T).T, turned, atol=1e-6)
+
+
+def test_too_few_iterations_are_an_error_that_the_command_line_shows_in_one_line(rng, monkeypatch):
+    monkeypatch.setattr(harmonic, "MOST_ITERATIONS", 1)
+    with pytest.raises(ValueError, match="fill: expected convergence within 1 iterations, found none for .*40 x 50"):
+        fill(rng.random((40, 50)), rng.random((40, 50)) < 0.1)
+
+
+INDEFINITE = r"""
+#include "harmonic.c"
+int solve_with_sign(float sign)
+{
+    enum { SIDE = 8 };
+    static Level level[2];
+    float row[5 * (SIDE + 4)], values[SIDE * SIDE] = {1};
+    uint8_t known[SIDE * SIDE] = {1};
+    allocate(level, SIDE, SIDE, 1), allocate(level + 1, SIDE / 2, SIDE / 2, 0);
+    double *vectors = calloc((size_t)(level->size * 4), sizeof(double));
+    equations(level, values, known, 0, 1, vectors + level->size + SIDE + 3);
+    coarsen(level, level + 1, row);
+    for (int64_t i = 0; i < level->size; i++) level->inverse[i - level->n - 1] *= sign;
+    return solve(level, 2, vectors, row + 1, 1e-8, 500);
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_a_preconditioner_that_is_not_definite_is_no_solution(tmp_path):
+    (tmp_path / "indefinite.c").write_text(INDEFINITE)
+    source = Path(harmonic.__file__).with_name("src")
+    command = ["cc", "-shared", "-fPIC", "-std=gnu11", "-Wno-psabi", f"-I{source}", "indefinite.c", "-o", "i.so", "-lm"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    solve = ctypes.CDLL(str(tmp_path / "i.so")).solve_with_sign
+    solve.argtypes = [ctypes.c_float]
+    assert [solve(1), solve(-1)] == [0, 1]

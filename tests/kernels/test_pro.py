@@ -135,3 +135,13 @@ def test_an_outlier_that_crowds_all_others_into_one_bucket_changes_nothing(rng):
     alike = scores.copy()
     alike[0, 0] = 3e38
     assert au_pro([scores], [mask]) == au_pro([alike], [mask])
+
+
+@pytest.mark.parametrize("scale", [1e-310, 5e-324, 1e-303, 1e-290, 1e290, 8e307])
+def test_float64_scores_of_any_range_are_counted_by_their_order(scale):
+    maps, masks = [np.array([[2.0, 0, 1, 0], [2, -2, -1, 2]]) * scale], [np.array([[1, 1, 0, 0], [0, 1, 0, 1]])]
+    assert au_pro(maps, masks) == pytest.approx(au_pro([maps[0] / scale], masks), abs=1e-12)
+
+
+def test_subnormal_scores_are_not_merged():
+    assert au_pro([np.array([[1e-310, 0, 5e-311, 0]])], [np.array([[1, 1, 0, 0]])]) == pytest.approx(0.5)

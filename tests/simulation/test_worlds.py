@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from st3d.kernels.geometry.rotation import euler_rotation
 from st3d.kernels.geometry.surface_sampling import sample_surface
 from st3d.simulation.range_sensors import street as worlds_street
 from st3d.simulation.range_sensors import workpieces as worlds_workpieces
 from st3d.simulation.range_sensors.room import room, walk
 from st3d.simulation.range_sensors.street import car, fence, house, lamp, pedestrian, street, tree
 from st3d.simulation.range_sensors.workpieces import KINDS, sensor, workpieces
-from st3d.simulation.range_sensors.world import about_z, bored, circle, gathered, looking, placed, prism, rectangle
+from st3d.simulation.range_sensors.world import bored, circle, gathered, looking, placed, prism, rectangle
 
 seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=6, deadline=None)
@@ -178,7 +179,7 @@ def test_a_placed_thing_is_turned_then_moved():
 
 def test_a_world_seen_from_a_sensor_has_the_sensor_in_its_origin():
     vertices = np.array([[1.0, 2, 3], [1, 4, 3], [2, 2, 3]])
-    world = gathered([((vertices, np.array([[0, 1, 2]])), 0.5)]).seen_from(about_z(np.pi / 2), [1, 2, 3])
+    world = gathered([((vertices, np.array([[0, 1, 2]])), 0.5)]).seen_from(euler_rotation("z", np.pi / 2), [1, 2, 3])
     np.testing.assert_allclose(world.vertices, [[0, 0, 0], [2, 0, 0], [0, -1, 0]], atol=1e-12)
 
 

@@ -5,7 +5,7 @@ from test_rgbd_fragments import sequence
 from st3d.formats.point_clouds import read_cloud
 from st3d.formats.rgbd_fragments import read_fragment
 from st3d.formats.shards import clouds, read_shard
-from st3d.kernels.geometry.rotation import rotation
+from st3d.kernels.geometry.rotation import euler_rotation
 from st3d.kernels.points import farthest_points
 from st3d.student_teacher.mesh_cache import MeshCache
 from st3d.student_teacher.scenes import placed, scene, scenes
@@ -109,9 +109,9 @@ def test_places_and_turns_are_uniform(rng):
 
 
 def test_a_rotation_keeps_lengths_and_hands():
-    turn = rotation(np.array([0.3, 1.2, 5.0]))
+    turn = euler_rotation("xyz", np.array([0.3, 1.2, 5.0]))
     assert np.allclose(turn @ turn.T, np.eye(3)) and np.isclose(np.linalg.det(turn), 1)
-    assert np.allclose(rotation(np.array([np.pi / 2, 0, 0])) @ [0, 1, 0], [0, 0, 1])
+    assert np.allclose(euler_rotation("xyz", np.array([np.pi / 2, 0, 0])) @ [0, 1, 0], [0, 0, 1])
 
 
 def test_points_are_shared_by_area(tmp_path, rng):

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from st3d.kernels.geometry.rotation import random_rotation
 from st3d.kernels.sparse import voxelise
 
 JITTER = 0.1  # standard deviation of the noise on a view's points, in voxels
@@ -103,9 +104,7 @@ def draw_views(
 
 
 def _turned(points: NDArray, voxel: float, rng: np.random.Generator) -> tuple[Tensor, NDArray[np.int64]]:
-    from scipy.spatial.transform import Rotation
-
-    turned = points @ Rotation.random(rng=rng).as_matrix().T + rng.normal(0, JITTER * voxel, points.shape)
+    turned = points @ random_rotation(rng).T + rng.normal(0, JITTER * voxel, points.shape)
     keys, place = voxelise(torch.from_numpy(turned), voxel)
     return keys, place.numpy()
 

@@ -127,12 +127,14 @@ INLINE void forward_range(const float *points, const int32_t *neighbours, int64_
     }
 }
 
-INLINE void backward_range(const float *points, const int32_t *neighbours, int64_t k, int g, const float *W,
-                           const float *b, int64_t c, float slope, const float *gradient, float *into, int64_t start,
-                           int64_t stop)
+INLINE void backward_blocks(const float *points, const int32_t *neighbours, int64_t k, int g, const float *W,
+                            const float *b, int64_t c, float slope, const float *gradient, int64_t rows, float *sums,
+                            int64_t block, int64_t first, int64_t last)
 {
     float G[MOST_NEIGHBOURS * ABSOLUTE], sum[ABSOLUTE];
-    for (int64_t i = start; i < stop; i++) {
+    const int64_t stop = last * block < rows ? last * block : rows;
+    for (int64_t i = first * block; i < stop; i++) {
+        float *into = sums + i / block * (g + 1) * c;
         edges(points, neighbours + i * k, k, i, g, G, sum);
 #define BACKWARD(T, FROM, TO)                                                                                          \
     backward##T(G, sum, k, g, FROM, TO, W + t, b + t, c, slope, gradient + i * 2 * c + t, into + t)
@@ -157,13 +159,15 @@ CLONES void st3d_aggregate(const float *points, const int32_t *neighbours, int64
     else forward_range(points, neighbours, k, ABSOLUTE, W, b, h, stride, c, slope, out, start, stop);
 }
 
-/* Adds the rows [start, stop) of the gradient (n, 2 c) to `into` (g + 1, c): of W, and last of b. */
+/* gradient (rows, 2 c) -> sums (blocks, g + 1, c), which start at 0: block j of them takes what the rows from j * block
+ * on add to the gradient of W and, last, of b. Computes the blocks [first, last). */
 CLONES void st3d_aggregate_weights(const float *points, const int32_t *neighbours, int64_t k, int64_t g,
                                    const float *W, const float *b, int64_t c, float slope, const float *gradient,
-                                   float *into, int64_t start, int64_t stop)
+                                   int64_t rows, float *sums, int64_t block, int64_t first, int64_t last)
 {
-    if (g == GEOMETRY) backward_range(points, neighbours, k, GEOMETRY, W, b, c, slope, gradient, into, start, stop);
-    else backward_range(points, neighbours, k, ABSOLUTE, W, b, c, slope, gradient, into, start, stop);
+    if (g == GEOMETRY)
+        backward_blocks(points, neighbours, k, GEOMETRY, W, b, c, slope, gradient, rows, sums, block, first, last);
+    else backward_blocks(points, neighbours, k, ABSOLUTE, W, b, c, slope, gradient, rows, sums, block, first, last);
 }
 
 /* The gradient of the features, rows [start, stop): gradient (rows, 2 c) gathered over the reversed graph, no atomics.

@@ -19,7 +19,8 @@
 
 enum { MOST_LEVELS = 64, GRIDS = 5, COUPLINGS = 4, LANES = 16 };
 
-static const float FIRST = 1.1234f, SECOND = 2.7791f; /* 1 / roots of the polynomial on [1/4, 1], 5/8 +- 3/8 cos(pi/4) */
+/* Chebyshev smoothing: 1 / roots of the polynomial of degree 2 on [1/4, 1], 5/8 +- 3/8 cos(pi/4) */
+static const float FIRST_STEP = 1.1234f, SECOND_STEP = 2.7791f;
 
 typedef struct {
     int64_t h, w, n, size;          /* rows, columns, length of a row with its ring, of a grid */
@@ -176,14 +177,14 @@ static void cycle(const Level *l, int below_it, float *row)
         return;
     }
     memset(l->grids + 3 * l->size, 0, sizeof(float) * (size_t)l->size); /* x */
-    smooth(l, l->x, FIRST, l->t);
-    smooth(l, l->t, SECOND, l->x);
+    smooth(l, l->x, FIRST_STEP, l->t);
+    smooth(l, l->t, SECOND_STEP, l->x);
     residual(l, l->x, l->t);
     restrict_to(l, l + 1, row);
     cycle(l + 1, below_it - 1, row);
     add_from(l + 1, l, row);
-    smooth(l, l->x, FIRST, l->t);
-    smooth(l, l->t, SECOND, l->x);
+    smooth(l, l->x, FIRST_STEP, l->t);
+    smooth(l, l->t, SECOND_STEP, l->x);
 }
 
 /* The unknown pixels' equations: degrees, couplings between unknown pixels; x0 = 0, r = what known neighbours give. */
@@ -241,24 +242,27 @@ CLONES static void step(double *restrict x, double *restrict r, float *restrict 
     }
 }
 
-CLONES static void turn(double *restrict p, const float *restrict z, double beta, int64_t size)
+/* The next search direction: p = z + beta p. */
+CLONES static void conjugate(double *restrict p, const float *restrict z, double beta, int64_t size)
 {
     for (int64_t i = 0; i < size; i++) p[i] = z[i] + beta * p[i];
 }
 
-/* Conjugate gradients on whole grids; `vectors` holds x, r, p, q, with x = 0 and r = b. Returns 1 if it did not end.
- * r' z measures the squared energy of the error, which bounds each pixel's own equation and each pixel's error. */
+/* Conjugate gradients on whole grids; `vectors` holds x, r, p, q, with x = 0 and r = b. Returns 1 if it did not
+ * converge. r' z is the squared energy norm of the error, which bounds each pixel's residual and error; a negative or
+ * NaN one means that float32's rounding made the preconditioner indefinite, and nothing is known of the error. */
 static int solve(const Level *l, int levels, double *vectors, float *row, double tolerance, int64_t most)
 {
     const int64_t size = l->size, o = l->n + 1;
     double *x = vectors, *r = x + size, *p = r + size, *q = p + size, before = 1;
     float *b = l->b - o, *z = l->x - o;
     step(x, r, b, p, q, 0, size);
-    for (int64_t turns = 0; turns < most; turns++) {
+    for (int64_t iteration = 0; iteration < most; iteration++) {
         cycle(l, levels - 1, row);
         const double energy = dot_mixed(r, z, size);
+        if (!(energy >= 0)) return 1;
         if (energy <= tolerance * tolerance) return 0;
-        turn(p, z, turns ? energy / before : 0, size);
+        conjugate(p, z, iteration ? energy / before : 0, size);
         apply(l, p + o, q + o);
         step(x, r, b, p, q, energy / dot(p, q, size), size);
         before = energy;
@@ -268,7 +272,7 @@ static int solve(const Level *l, int levels, double *vectors, float *row, double
 
 /* values, out (h, w); known (h, w) with a known pixel and an unknown one; all known values lie in [low, high], low <
  * high. tolerance: of the error's energy norm, for values scaled to a range of 1. Returns 0, 1 if memory ran out,
- * 2 if `most` iterations were too few. */
+ * 2 if `most` iterations were too few or the preconditioner was indefinite. */
 int st3d_harmonic(const float *values, const uint8_t *known, int64_t h, int64_t w, float low, float high,
                   double tolerance, int64_t most, float *out)
 {

@@ -1,8 +1,13 @@
 /* How many scores lie between, and at, a few sorted events: no sort of the many. */
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 enum { FEWEST = 1 << 10, MOST = 1 << 21 }; /* buckets; about four for an event */
+
+/* A scale of 0 puts everything into bucket 0, whatever the offset: where the events' range is 0 or overflows float64,
+ * or is so small that buckets per unit do. */
+static inline int64_t bucket(double offset, double scale) { return scale > 0 ? (int64_t)(offset * scale) : 0; }
 
 /* Equal widths between the first and the last event. Rounding is monotone, so a higher score never has a lower bucket;
  * a bucket with many events is searched by halves. */
@@ -14,9 +19,10 @@ enum { FEWEST = 1 << 10, MOST = 1 << 21 }; /* buckets; about four for an event *
         uint32_t *start = malloc(sizeof(uint32_t) * (size_t)(buckets + 1)); /* m < 2^32: a pixel each */               \
         if (!start) return 1;                                                                                          \
         const TYPE low = events[0], high = events[m - 1];                                                              \
-        const double scale = high > low ? (buckets - 1) / ((double)high - low) : 0;                                    \
+        double scale = high > low ? (buckets - 1) / ((double)high - low) : 0;                                          \
+        if (!isfinite(scale)) scale = 0;                                                                               \
         for (int64_t e = 0, b = 0; b <= buckets; b++) {                                                                \
-            while (e < m && (int64_t)(((double)events[e] - low) * scale) < b) e++;                                     \
+            while (e < m && bucket((double)events[e] - low, scale) < b) e++;                                           \
             start[b] = (uint32_t)e;                                                                                    \
         }                                                                                                              \
         for (int64_t i = 0; i < n; i++) {                                                                              \
@@ -25,7 +31,7 @@ enum { FEWEST = 1 << 10, MOST = 1 << 21 }; /* buckets; about four for an event *
                 between[s < low ? 0 : m]++;                                                                            \
                 continue;                                                                                              \
             }                                                                                                          \
-            const int64_t b = (int64_t)(((double)s - low) * scale);                                                    \
+            const int64_t b = bucket((double)s - low, scale);                                                          \
             int64_t first = start[b], end = start[b + 1];                                                              \
             while (first < end) {                                                                                      \
                 const int64_t middle = first + (end - first) / 2;                                                      \

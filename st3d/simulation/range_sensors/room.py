@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from st3d.kernels.geometry.rotation import euler_rotation
 from st3d.simulation.furniture import cases as furniture_cases
 from st3d.simulation.furniture import shells as furniture_shells
 from st3d.simulation.furniture.parts import Part, box, lathe, merged
-from st3d.simulation.range_sensors.world import Pose, Thing, World, about_z, gathered, looking, placed
+from st3d.simulation.range_sensors.world import Pose, Thing, World, gathered, looking, placed
 
 AT_WALLS = (
     furniture_cases.bed,
@@ -107,7 +108,7 @@ def _metres(part: Part) -> Part:
 def _stood(rng: np.random.Generator, part: Part, size: np.ndarray, at_wall: bool) -> Part:
     """A piece of furniture with its back, the largest y, at a wall, or anywhere and turned by any angle."""
     side = int(rng.integers(4))
-    turn = about_z(side * np.pi / 2 if at_wall else rng.uniform(0, 2 * np.pi))
+    turn = euler_rotation("z", side * np.pi / 2 if at_wall else rng.uniform(0, 2 * np.pi))
     vertices = part[0] @ turn.T
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     free = np.maximum(size - (high - low), 0)

@@ -5,8 +5,9 @@ In the street's own frame x runs along it, y across it, and the road's surface i
 
 import numpy as np
 
+from st3d.kernels.geometry.rotation import euler_rotation
 from st3d.simulation.furniture.parts import Part, box, cushion, rod
-from st3d.simulation.range_sensors.world import Thing, World, about_z, gathered, placed, prism
+from st3d.simulation.range_sensors.world import Thing, World, gathered, placed, prism
 from st3d.simulation.surfaces import grid
 
 LENGTH = 120.0  # of the street ahead and behind
@@ -56,7 +57,7 @@ def street(rng: np.random.Generator) -> World:
     heading = rng.normal(0, 0.05) + (np.pi if lane > 0 else 0.0)  # on the right
     place = np.array([rng.uniform(-20, 20), lane, 0.0])
     place[2] = ground.height(place[0]) + MOUNT
-    return gathered(things).seen_from(about_z(heading), place)
+    return gathered(things).seen_from(euler_rotation("z", heading), place)
 
 
 def _houses(rng: np.random.Generator, ground: Ground, side: int, border: float) -> Thing:

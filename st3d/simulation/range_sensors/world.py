@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from st3d.kernels.geometry.rotation import euler_rotation
 from st3d.simulation.furniture.parts import Part, merged
 from st3d.simulation.surfaces import grid
 
@@ -46,16 +47,10 @@ def gathered(things: Iterable[tuple[Part, float]]) -> World:
 
 def placed(thing: Thing, place: ArrayLike, angle: float = 0.0) -> Thing:
     """A thing turned about the vertical by `angle`, radians, then moved."""
-    turn = about_z(angle).T
+    turn = euler_rotation("z", angle).T
     return [
         ((vertices @ turn + np.asarray(place, float), triangles), albedo) for (vertices, triangles), albedo in thing
     ]
-
-
-def about_z(angle: float) -> np.ndarray:
-    """The matrix (3, 3) that turns about the vertical by `angle`, radians."""
-    c, s = np.cos(angle), np.sin(angle)
-    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
 
 
 def looking(eye: ArrayLike, target: ArrayLike, roll: float = 0.0) -> np.ndarray:
@@ -65,7 +60,7 @@ def looking(eye: ArrayLike, target: ArrayLike, roll: float = 0.0) -> np.ndarray:
     level = np.array([0, 0, 1.0]) if abs(forward[2]) < 0.95 else np.array([0, 1.0, 0])
     right = np.cross(forward, level)
     right /= np.linalg.norm(right)
-    return np.stack([right, np.cross(forward, right), forward], axis=1) @ about_z(roll)
+    return np.stack([right, np.cross(forward, right), forward], axis=1) @ euler_rotation("z", roll)
 
 
 def circle(radius: float, count: int = 32) -> np.ndarray:
