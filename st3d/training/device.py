@@ -1,12 +1,17 @@
-"""The device and the threads of a job."""
+"""The device, the threads and the arithmetic of a job."""
 
 import fcntl
 import logging
 import os
+import stat
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal
+
+from st3d.kernels import native
 
 if TYPE_CHECKING:
     import torch
@@ -14,11 +19,25 @@ if TYPE_CHECKING:
 log = logging.getLogger("st3d")
 
 Device = Literal["auto", "cpu", "cuda"]
-_held: list[IO[str]] = []  # locks that last as long as the process
+WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+_locks: list[int] = []  # open as long as the process
 
 
 def choose_device(choice: Device, *, alone: bool = True) -> "torch.device":
-    """The device that `choice` names; `auto` is a GPU if there is one, `alone` waits until no other job has it."""
+    """The device of a job.
+
+    Parameters
+    ----------
+    choice
+        cpu, cuda, or auto: a GPU if there is one.
+    alone
+        Lock a GPU for this process, and wait until one is free.
+
+    Raises
+    ------
+    ValueError
+        If `choice` is cuda and there is no GPU.
+    """
     import torch
 
     if choice == "cuda" and not torch.cuda.is_available():
@@ -27,46 +46,100 @@ def choose_device(choice: Device, *, alone: bool = True) -> "torch.device":
         return torch.device("cpu")
     if not alone:
         return torch.device("cuda")
-    return torch.device("cuda", free_gpu(torch.cuda.device_count(), Path(tempfile.gettempdir())))
+    # by UUID: a job of a cluster may see its own GPU alone, as number 0
+    names = [str(torch.cuda.get_device_properties(number).uuid) for number in range(torch.cuda.device_count())]
+    return torch.device("cuda", free_gpu(names, lock_folder()))
 
 
-def free_gpu(count: int, folder: Path) -> int:
-    """Lock one of `count` GPUs, waiting while all are taken, and give its number.
+def lock_folder(parent: Path | None = None) -> Path:
+    """This user's folder for locks in `parent`, by default the system's folder for temporary files.
 
-    Snakemake counts GPU jobs but does not hand out GPUs, and two runs in two folders do not know of each other.
+    Raises
+    ------
+    OSError
+        If another user made it, or could write into it.
     """
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    names = visible.split(",") if visible else [str(number) for number in range(count)]
+    folder = (parent or Path(tempfile.gettempdir())) / f"st3d-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise OSError(f"{folder}: expected a folder that only you can write to, found another; remove it or set TMPDIR")
+    return folder
+
+
+def free_gpu(names: Sequence[str], folder: Path) -> int:
+    """Lock one of the GPUs until this process ends, waiting while all are locked.
+
+    Snakemake counts GPU jobs but does not assign GPUs, and two runs in two folders do not know of each other.
+
+    Parameters
+    ----------
+    names
+        What tells the GPUs apart on this machine: UUIDs.
+    folder
+        Where the locks are; of this user alone.
+
+    Returns
+    -------
+    int
+        The place in `names` of the GPU that is now locked.
+    """
     waiting = False
     while True:
-        for number, name in enumerate(names[:count]):
-            file = (folder / f"st3d-{os.getuid()}-gpu-{name.strip().replace('/', '-')}.lock").open("w")
+        for number, name in enumerate(names):
+            lock = os.open(folder / f"gpu-{name}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                file.close()
+                os.close(lock)
                 continue
-            _held.append(file)  # closed, and so unlocked, by the end of the process
+            _locks.append(lock)
             return number
         if not waiting:
-            log.info("all %d GPUs are at work for others; waiting for one", count)
+            log.info("all %d GPUs are in use by other jobs; waiting for one", len(names))
         waiting = True
         time.sleep(1)
 
 
 def set_threads(count: int) -> None:
-    """Fix the number of CPU threads and the order of every sum, so that equal inputs give equal bits."""
+    """Fix the number of CPU threads and the order of every sum in this process, so that equal inputs give equal bits.
+
+    For jobs of the command line, which own their process; a library uses `reproducible`.
+    """
+    native.keep_memory()
+    _fix_arithmetic(count)
+
+
+@contextmanager
+def reproducible(threads: int) -> Iterator[None]:
+    """The arithmetic of `set_threads` inside a `with` block; afterwards all is as it was, random numbers included."""
     import torch
 
-    from st3d.kernels import native
+    workspace, mode = os.environ.get(WORKSPACE), torch.get_deterministic_debug_mode()
+    counts = native.threads(), torch.get_num_threads()
+    tf32, fills = torch.backends.cudnn.allow_tf32, torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    try:
+        _fix_arithmetic(threads)
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        if workspace is None:
+            os.environ.pop(WORKSPACE, None)
+        native.set_threads(counts[0])
+        torch.set_num_threads(counts[1])
+        torch.backends.cudnn.allow_tf32 = tf32
+        torch.set_deterministic_debug_mode(mode)
+        torch.utils.deterministic.fill_uninitialized_memory = fills  # type: ignore[attr-defined]
 
-    # cuBLAS is deterministic only with a fixed workspace; it reads this when it starts
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    native.set_threads(count)
-    native.keep_memory()
-    torch.set_num_threads(count)
-    torch.backends.cudnn.allow_tf32 = False  # ten bits of a metre are a millimetre, and defects are no larger
-    torch.set_deterministic_debug_mode(
-        "error"
-    )  # use_deterministic_algorithms is the same, but imports a compiler, 1.5 s
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # every kernel writes all that it allocates
+
+def _fix_arithmetic(threads: int) -> None:
+    """Deterministic operations without TF32, on `threads` CPU threads."""
+    import torch
+
+    os.environ.setdefault(WORKSPACE, ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
+    native.set_threads(threads)
+    torch.set_num_threads(threads)
+    torch.backends.cudnn.allow_tf32 = False  # TF32 keeps 10 mantissa bits: 1 mm at 1 m
+    # use_deterministic_algorithms does the same, but imports a compiler, 1.5 s
+    torch.set_deterministic_debug_mode("error")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # every kernel fills its outputs

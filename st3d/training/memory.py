@@ -14,8 +14,10 @@ class Memory:
 
     Parameters
     ----------
-    gb : memory (GB, 1e9 bytes) to fill
-    device : where it is; of a GPU no more than four fifths of what is free is taken
+    gb
+        Memory to fill, GB (1e9 bytes).
+    device
+        Where it is; of a GPU no more than four fifths of what is free is used.
     """
 
     def __init__(self, gb: float, device: torch.device) -> None:
@@ -32,7 +34,7 @@ class Memory:
 
 def ahead(calls: Iterable[Callable[[], T]], device: torch.device) -> Iterator[T]:
     """The results of `calls` in their order; before a GPU, each is made while the one before it is used."""
-    if device.type == "cpu":  # a second thread would only take the core from the first
+    if device.type == "cpu":  # reading takes the core that computes
         for call in calls:
             yield call()
         return

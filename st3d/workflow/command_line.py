@@ -4,6 +4,7 @@ import importlib
 import logging
 import os
 import re
+import select
 import sys
 import threading
 import time
@@ -42,6 +43,7 @@ def described(docstring: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; a fault in what the user gave is one line on stderr and exit code 1."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    wait_passively()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     _end_with(os.environ.get("ST3D_PARENT"))
     stage = arguments[0] if arguments and arguments[0] in MODULE else ""
@@ -62,18 +64,41 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _end_with(parent: str | None) -> None:
-    """End this process within a second of `parent`'s end: a job must not outlive a killed workflow and write later."""
+def wait_passively() -> None:
+    """Let OpenMP's threads sleep while they wait; torch's OpenMP reads this when it is loaded.
 
-    def watch(pid: int) -> None:
-        while True:
-            time.sleep(0.5)
-            try:
-                os.kill(pid, 0)
-            except ProcessLookupError:
-                os._exit(1)
-            except PermissionError:
-                pass  # it lives, and is another user's
+    By default they spin at each barrier for up to 300,000 turns, and so take the cores from the very threads that they
+    wait for where another process is at work. Whoever sets OMP_WAIT_POLICY keeps it.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def _end_with(parent: str | None) -> None:
+    """End this process soon after `parent`'s end: a job must not outlive a killed workflow and write later.
+
+    The parent is the workflow, not the shell in between, so the kernel's signal at a parent's death does not serve.
+    """
+
+    def wait(pid: int) -> None:
+        try:
+            select.select([os.pidfd_open(pid)], [], [])  # Linux; no later process of the same number is mistaken for it
+        except ProcessLookupError:
+            pass
+        except (AttributeError, OSError):
+            while _alive(pid):
+                time.sleep(0.5)
+        os._exit(1)
 
     if parent:
-        threading.Thread(target=watch, args=(int(parent),), daemon=True).start()
+        threading.Thread(target=wait, args=(int(parent),), daemon=True).start()
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process of that number runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        pass
+    return True

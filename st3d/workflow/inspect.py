@@ -24,13 +24,20 @@ def inspect(
 
     Parameters
     ----------
-    scan : xyz TIFF, (h, w, 3) float32, metres, (0, 0, 0) where invalid
-    teacher : teacher.pt
-    student : student.pt of the scan's category
-    map : float32 TIFF (h, w) to write
-    picture : PNG to write, the scan's relief beside the map
-    device : auto, cpu or cuda
-    threads : CPU threads
+    scan
+        xyz TIFF, (h, w, 3) float32, metres, (0, 0, 0) where invalid.
+    teacher
+        teacher.pt.
+    student
+        student.pt of the scan's category.
+    map
+        float32 TIFF (h, w) to write.
+    picture
+        PNG to write, the scan's relief beside the map.
+    device
+        auto, cpu or cuda.
+    threads
+        CPU threads.
     """
     detector = Detector.load(teacher=teacher, student=student, device=device, threads=threads)
     xyz = read_scan(scan)

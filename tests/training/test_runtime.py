@@ -55,12 +55,11 @@ def test_a_lock_is_waited_for_and_ends_with_its_process(tmp_path, caplog):
 
 
 def take_gpu(folder, queue):
-    queue.put(free_gpu(2, folder))
+    queue.put(free_gpu(["GPU-a", "GPU-b"], folder))
     time.sleep(60)
 
 
-def test_each_process_gets_a_gpu_of_its_own_and_the_next_one_waits(tmp_path, monkeypatch):
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+def test_each_process_gets_a_gpu_of_its_own_and_the_next_one_waits(tmp_path):
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
     processes = [context.Process(target=take_gpu, args=(tmp_path, queue)) for _ in range(3)]

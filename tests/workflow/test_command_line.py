@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import torch
@@ -88,16 +87,35 @@ def test_help_lists_every_stage_and_imports_none():
     assert all(stage in done.stdout for stage in MODULE)
 
 
-def test_a_stage_ends_soon_after_the_workflow_that_started_it():
+@pytest.mark.parametrize("without", ["", "del os.pidfd_open; "])
+def test_a_stage_ends_soon_after_the_workflow_that_started_it(without):
     parent = subprocess.Popen(["sleep", "60"])
-    wait = "from st3d.workflow.command_line import _end_with; import os, time; "
-    wait += "_end_with(os.environ['ST3D_PARENT']); time.sleep(30)"
-    child = subprocess.Popen([sys.executable, "-c", wait], env=os.environ | {"ST3D_PARENT": str(parent.pid)})
-    time.sleep(1)
-    assert child.poll() is None
+    wait = f"import os, time; {without}from st3d.workflow.command_line import _end_with; "
+    wait += "_end_with(os.environ['ST3D_PARENT']); print('waits', flush=True); time.sleep(60)"
+    environment = os.environ | {"ST3D_PARENT": str(parent.pid)}
+    child = subprocess.Popen([sys.executable, "-c", wait], env=environment, stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "waits\n" and child.poll() is None
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    assert child.wait(timeout=5) == 1
+    assert child.wait(timeout=20) == 1
+    child.stdout.close()
+
+
+def test_a_stage_whose_workflow_has_already_ended_ends():
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    code = f"import time; from st3d.workflow.command_line import _end_with; _end_with('{ended.pid}'); time.sleep(60)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=30).returncode == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="torch's OpenMP is GNU's on Linux alone")
+@pytest.mark.parametrize("given, found", [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
+def test_the_threads_of_a_stage_wait_passively_unless_told_otherwise(given, found):
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    command = [sys.executable, "-m", "st3d", "inspect", "--help"]  # imports torch
+    environment |= given | {"OMP_DISPLAY_ENV": "TRUE"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0 and f"OMP_WAIT_POLICY = '{found}'" in done.stderr
 
 
 class OutOfMemoryError(RuntimeError):

@@ -1,9 +1,11 @@
 import shutil
 
 import pytest
+import yaml
 
+from st3d.workflow.config import Study
 from st3d.workflow.fingerprint import PACKAGE, c_tokens, fingerprint, imports
-from st3d.workflow.stages import modules
+from st3d.workflow.stages import STAGES, modules
 
 NETWORK = '''
 """A network."""
@@ -110,3 +112,38 @@ def test_a_change_in_a_kernels_source_changes_its_callers_fingerprint(tmp_path, 
     path.write_text(path.read_text() + "\nint another;\n")
     as_it_is, changed = (fingerprint(f"kernels.{module}", package=copy) for copy in copies)
     assert as_it_is == fingerprint(f"kernels.{module}") != changed
+
+
+VARIANTS = Study(
+    yaml.safe_load((PACKAGE.parent / "config.yaml").read_text()), PACKAGE.parent / "config.schema.yaml"
+).variants
+
+
+def reruns(folder, *files):
+    """The stages, each with the variants of the config, whose fingerprint a new line in `files` changes."""
+    copy = shutil.copytree(PACKAGE, folder / "st3d", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    for name in files:
+        assert (copy / name).exists()
+        with (copy / name).open("a") as file:
+            file.write("\nADDED = 1\n")
+    code = {(stage, variant): modules(stage, settings) for variant, settings in VARIANTS.items() for stage in STAGES}
+    return {key for key, names in code.items() if fingerprint(*names) != fingerprint(*names, package=copy)}
+
+
+BASELINE_MAPS = {("maps", name) for name, each in VARIANTS.items() if each["detector"]["method"] != "3d_st"}
+
+
+@pytest.mark.parametrize("name", ["kernels/sparse.py", "extractors/fcgf/extractor.py"])
+def test_a_change_in_sparse_convolution_or_fcgf_reruns_the_students_and_maps_of_fcgf_alone(tmp_path, name):
+    found = reruns(tmp_path, name)
+    assert {key for key in found if key[0] in ("student", "maps")} == {("student", "fcgf"), ("maps", "fcgf")}
+    assert not {stage for stage, _ in found} - {"student", "maps", "pretrain_fcgf"}
+
+
+def test_a_change_in_the_voxel_grid_reruns_the_voxels_and_no_map_of_3d_st(tmp_path):
+    found = reruns(tmp_path, "kernels/geometry/voxel_grid.py", "baselines/image_maps.py")
+    assert {key for key in found if key[0] != "voxels"} == BASELINE_MAPS
+
+
+def test_a_change_in_what_is_only_shown_or_only_calls_stages_reruns_nothing(tmp_path):
+    assert not reruns(tmp_path, "training/progress_bar.py", "detector.py", "workflow/command_line.py")
