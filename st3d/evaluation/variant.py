@@ -37,55 +37,64 @@ def variant(
 
     Parameters
     ----------
-    variant : name
-    score : JSON of each category, as stage `score` writes them
-    categories : their names, in the same order
-    varied : what the variant varies: none (it is the first of its method), one hyperparameter, or other
-    group : what part of Table 4 the variant belongs to; empty: none of these two
-    weights : where the weights come from that the students learn from; empty of a baseline
-    pretraining : name of the data that the scenes are made of
-    method : 3d_st, or one of MVTec 3D-AD's own
-    modality : 3d, or 3d_rgb: with colours
-    latent : numbers in a latent vector; 0 of a method without
-    points : n, points of a scan; like the next two of no meaning but to 3d_st
-    neighbours : k, neighbours of a point
-    width : d, numbers in a descriptor
-    dataset : name or folder of the scans; of a folder its name is kept
-    preset : name of the set of sizes
-    output : JSON to write; shares of 1
-    table : CSV to write, a row per category and integration limit; shares of 1
-    code : fingerprint of all code that led to the scores
+    variant
+        Name.
+    score
+        JSON of each category, as stage `score` writes them.
+    categories
+        Their names, in the same order.
+    varied
+        What the variant varies: none (it is the first of its method), one hyperparameter, or other.
+    group
+        What part of Table 4 the variant belongs to; empty: none of these two.
+    weights
+        Where the weights come from that the students learn from; empty of a baseline.
+    pretraining
+        Name of the data that the scenes are made of.
+    method
+        3d_st, or one of MVTec 3D-AD's own.
+    modality
+        3d, or 3d_rgb: with colours.
+    latent
+        Latent dimension; 0 of a method without.
+    points
+        n, points of a scan; like the next two of no meaning but to 3d_st.
+    neighbours
+        k, neighbours of a point.
+    width
+        d, descriptor dimension.
+    dataset
+        Name or folder of the scans; of a folder its name is kept.
+    preset
+        Name of the set of sizes.
+    output
+        JSON to write; fractions in [0, 1].
+    table
+        CSV to write, a row per category and integration limit; fractions in [0, 1].
+    code
+        Fingerprint of all code that led to the scores.
+
+    Raises
+    ------
+    ValueError
+        If there is not one score per category, or a file holds no score.
     """
     if len(score) != len(categories):
         raise ValueError(f"--score: expected {len(categories)} files, one per category, found {len(score)}")
     scores = {name: _score(path) for name, path in zip(categories, score, strict=True)}
-    write_csv(
-        table,
-        [
-            {"category": name, "limit": limit, "au_pro": au_pro, "au_pro_sampled": each["au_pro_sampled"][limit]}
-            | {"au_roc": each["au_roc"]}
-            for name, each in scores.items()
-            for limit, au_pro in each["au_pro_at"].items()
-        ],
-        ["category", "limit", "au_pro", "au_pro_sampled", "au_roc"],
-    )
+    rows = [
+        {"category": name, "limit": limit, "au_pro": au_pro}
+        | {"au_pro_sampled": each["au_pro_sampled"][limit], "au_roc": each["au_roc"]}
+        for name, each in scores.items()
+        for limit, au_pro in each["au_pro_at"].items()
+    ]
+    write_csv(table, rows, ["category", "limit", "au_pro", "au_pro_sampled", "au_roc"])
     content = {
-        "variant": variant,
-        "varied": varied,
-        "group": group,
-        "weights": weights,
-        "pretraining": pretraining,
-        "method": method,
-        "modality": modality,
-        "latent": latent,
-        "points": points,
-        "neighbours": neighbours,
-        "width": width,
-        "dataset": Path(dataset).name,
-        "scale": preset,
-        "code": f"{__version__}+{code}",
+        "variant": variant, "varied": varied, "group": group, "weights": weights, "pretraining": pretraining,
+        "method": method, "modality": modality, "latent": latent, "points": points, "neighbours": neighbours,
+        "width": width, "dataset": Path(dataset).name, "scale": preset, "code": f"{__version__}+{code}",
         "categories": scores,
-    }
+    }  # fmt: skip
     write_json(output, content)
 
 

@@ -3,9 +3,9 @@ import json
 
 import pytest
 
-from st3d.evaluation.columns import CATEGORIES, KEYS, columns
+from st3d.evaluation.columns import CATEGORIES, FILES, KEYS, PUBLISHED, columns
 from st3d.evaluation.summary import TITLES, summary
-from st3d.evaluation.tables import FILES, PUBLISHED, tables
+from st3d.evaluation.tables import tables
 from st3d.evaluation.variant import variant
 
 LIMITS = (0.01, 0.05, 0.1, 0.2, 0.3)
