@@ -61,7 +61,7 @@ def scene(folder: Path) -> Call:
     with contextlib.redirect_stderr(io.StringIO()):
         furniture(output=folder / "furniture", training=4, test=1, seed=1, code="")
     settings = {"split": "train", "part": 0, "parts": 1, "clouds": 1, "objects": 10, "half_width": 3.0, "points": N}
-    settings |= {"dense_factor": 4.0, "held_out": 0.1, "seed": 1, "code": ""}
+    settings |= {"dense_factor": 4.0, "validation_share": 0.1, "seed": 1, "code": ""}
 
     def call() -> None:
         scenes(origin="", source=[folder / "furniture"], output=folder / "scene.h5", **settings)
@@ -71,7 +71,7 @@ def scene(folder: Path) -> Call:
 
 
 def scan_to_shard(folder: Path) -> Call:
-    settings = {"category": "part", "split": "train", "part": 0, "parts": 1, "points": N, "least": K + 1}
+    settings = {"category": "part", "split": "train", "part": 0, "parts": 1, "points": N}
     settings |= {"invalid": "refuse", "seed": 1, "code": ""}
 
     def call() -> None:

@@ -1,11 +1,10 @@
-"""Autoencoder: learns to compress a category's sound samples."""
+"""Autoencoder: learns to compress a category's anomaly-free samples and to reconstruct them."""
 
 
 rule voxel_ae:
-    """Train a category's autoencoder on voxel grids."""
+    """Train a category's autoencoder, on voxel grids or depth images."""
     input:
-        train=made_by("voxels", "<results>/voxels/{variant}/{category}/train.h5"),
-        validation=made_by("voxels", "<results>/voxels/{variant}/{category}/validation.h5"),
+        **images_of("voxels"),
     output:
         model="<results>/voxel_ae/{variant}/{category}/model.pt",
         curve="<results>/voxel_ae/{variant}/{category}/loss.csv",
@@ -17,10 +16,7 @@ rule voxel_ae:
         "../envs/st3d.yaml"
     threads: config["runtime"]["threads"]
     resources:
-        mem_mb=TRAINING_MB,
-        cache_gb=CACHE_GB,
-        runtime=1440,
-        gpu=1,
+        **TRAINING,
     params:
         settings=settings("detector.modality", "voxel_ae", "runtime.device", "runtime.threads"),
         code=code_of("voxel_ae"),
@@ -29,11 +25,9 @@ rule voxel_ae:
         " --curve {output.curve} {params.settings} --cache-gb {resources.cache_gb} --code {params.code} 2> {log}"
 
 
-rule depth_ae:
-    """Train a category's autoencoder on depth images."""
+use rule voxel_ae as depth_ae with:
     input:
-        train=made_by("depth", "<results>/depth/{variant}/{category}/train.h5"),
-        validation=made_by("depth", "<results>/depth/{variant}/{category}/validation.h5"),
+        **images_of("depth"),
     output:
         model="<results>/depth_ae/{variant}/{category}/model.pt",
         curve="<results>/depth_ae/{variant}/{category}/loss.csv",
@@ -41,17 +35,6 @@ rule depth_ae:
         "<results>/depth_ae/{variant}/{category}/autoencoder.log",
     benchmark:
         "<results>/depth_ae/{variant}/{category}/autoencoder.benchmark.tsv"
-    conda:
-        "../envs/st3d.yaml"
-    threads: config["runtime"]["threads"]
-    resources:
-        mem_mb=TRAINING_MB,
-        cache_gb=CACHE_GB,
-        runtime=1440,
-        gpu=1,
     params:
         settings=settings("detector.modality", "depth_ae", "runtime.device", "runtime.threads"),
         code=code_of("depth_ae"),
-    shell:
-        "python -m st3d autoencoder --train {input.train} --validation {input.validation} --model {output.model}"
-        " --curve {output.curve} {params.settings} --cache-gb {resources.cache_gb} --code {params.code} 2> {log}"

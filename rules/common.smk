@@ -22,6 +22,7 @@ from st3d.workflow.config import (
     SURROGATES,
     THREE_D_MATCH,
 )
+from st3d.workflow import table_membership as membership
 from st3d.workflow.config import Study, in_order, listing
 from st3d.workflow.fingerprint import fingerprint
 from st3d.workflow.stages import EXTRACTORS, STAGES, modules
@@ -60,9 +61,15 @@ def limit_resource(name, default):
 
 limit_resource("gpu", 1)
 
-# Of a training job; as a resource, since a change of it changes no result and so reruns nothing. Text, or it would be a limit.
-CACHE_GB = str(config["runtime"]["cache_gb"])
-TRAINING_MB = int(3000 + 1000 * config["runtime"]["cache_gb"])
+# Resources; rules without have the profile's `default-resources`. cache_gb is one, since a change of it changes no result
+# and so reruns nothing; as text, or it would be a limit.
+TRAINING = {
+    "mem_mb": int(3000 + 1000 * config["runtime"]["cache_gb"]),
+    "cache_gb": str(config["runtime"]["cache_gb"]),
+    "runtime": 2880,
+    "gpu": 1,
+}
+SMALL = {"mem_mb": 1000, "runtime": 10}
 
 # Rules' `python` is the one that runs snakemake, so that .venv/bin/snakemake works without activating .venv.
 if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
@@ -138,11 +145,6 @@ def code_of(stage):
     return lambda wildcards: fingerprint(*modules(stage, study.variants.get(getattr(wildcards, "variant", None))))
 
 
-def largest(stage, name):
-    """A params function: the largest value among the variants that share this result."""
-    return lambda wildcards: study.largest(stage, wildcards.variant, name)
-
-
 def made_by(stage, pattern, **lists):
     """An input function: `pattern` with {variant} the one that owns the stage's result; `lists` are expanded."""
 
@@ -172,6 +174,12 @@ def scans_of(split):
     """An input function: the graphs of a split of the rule's category."""
     pattern = "<results>/graph/{variant}/{category}/{split}_{part}.h5"
     return made_by("graph_scans", pattern, split=split, part=range(config["downsampling"]["parts"]))
+
+
+def images_of(source):
+    """Inputs: a category's training and validation scans as voxel grids or depth images."""
+    pattern = f"<results>/{source}/{{variant}}/{{category}}"
+    return {split: made_by(source, f"{pattern}/{split}.h5") for split in SPLITS}
 
 
 def given_weights(stage):
@@ -261,7 +269,7 @@ def origin(wildcards):
 
 
 def sources_listing(wildcards):
-    """A params function: what is in the users' own folders; a file more or less there makes the scenes anew."""
+    """A params function: what is in the user's own folders; another file there makes the scenes again."""
     own = [FOLDERS.get(name, name) for name in source_names(wildcards) if name not in SOURCES or name in REGISTERED]
     return digest_of_own([Path(path) for path in own])
 
@@ -272,8 +280,19 @@ def listed(path):
 
 
 def digest_of_own(paths):
-    """Hashes of the listings of folders of the user's own: a file more or less there reruns their readers."""
+    """Hashes of the listings of folders of the user's own: a file added, removed or written there reruns its readers."""
     return " ".join(listed(path) for path in paths)
+
+
+def own_scans(*folders):
+    """A params function: what lies in these folders of a category of the user's own, by default its split's alone."""
+
+    def digest(wildcards):
+        if config["dataset"] in (SIMULATED, MVTEC_3D_AD):
+            return ""
+        return digest_of_own([Path(DATASET, wildcards.category, each) for each in folders or (wildcards.split,)])
+
+    return digest
 
 
 def check_own(name):
@@ -297,11 +316,6 @@ for name in study.running:
     if study.method(name) == "3d_st":
         check_own(name)
 
-OWN_SCANS = (
-    {}
-    if config["dataset"] in (SIMULATED, MVTEC_3D_AD)
-    else {
-        name: digest_of_own([folder(f"{folder(DATASET, 'dataset')}/{name}", "categories")])
-        for name in config["categories"]
-    }
-)
+if config["dataset"] not in (SIMULATED, MVTEC_3D_AD):
+    for name in config["categories"]:
+        folder(f"{folder(DATASET, 'dataset')}/{name}", "categories")

@@ -11,9 +11,6 @@ rule furniture:
         "<data>/logs/furniture.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
         folder=folder_of,
         settings=settings("furniture"),
@@ -34,9 +31,6 @@ rule surrogates:
         source="|".join(SURROGATES),
     conda:
         "../envs/st3d.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=120,
     params:
         folder=folder_of,
         settings=settings("surrogates"),
@@ -56,9 +50,6 @@ rule simulation:
         "<data>/logs/simulation_{category}.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
-    resources:
-        mem_mb=3000,
-        runtime=120,
     params:
         folder=folder_of_dataset,
         settings=settings("simulation"),
@@ -69,7 +60,7 @@ rule simulation:
 
 
 rule download_modelnet10:
-    """ModelNet10's meshes."""
+    """ModelNet10's meshes, or MVTec 3D-AD's scans."""
     output:
         "<data>/modelnet10/complete.json",
     log:
@@ -83,25 +74,18 @@ rule download_modelnet10:
         folder=folder_of,
         settings=settings("download.modelnet10", "download.retries"),
     shell:
-        "python -m st3d download_modelnet10 --output {params.folder} {params.settings} 2> {log}"
+        "python -m st3d {rule} --output {params.folder} {params.settings} 2> {log}"
 
 
-rule download_mvtec_3d_ad:
-    """MVTec 3D-AD's scans."""
+use rule download_modelnet10 as download_mvtec_3d_ad with:
     output:
         "<data>/mvtec_3d_ad/complete.json",
     log:
         "<data>/logs/download_mvtec_3d_ad.log",
-    conda:
-        "../envs/st3d.yaml"
     resources:
-        mem_mb=1000,
         runtime=1440,
     params:
-        folder=folder_of,
         settings=settings("download.mvtec_3d_ad", "download.retries"),
-    shell:
-        "python -m st3d download_mvtec_3d_ad --output {params.folder} {params.settings} 2> {log}"
 
 
 rule download_3dmatch:

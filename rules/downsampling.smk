@@ -2,7 +2,7 @@
 
 
 rule downsampling:
-    """One part of a category's split, at the largest number of points that any variant needs."""
+    """One part of a category's split."""
     input:
         scans_complete,
     output:
@@ -13,17 +13,12 @@ rule downsampling:
         "<results>/downsampling/{variant}/{category}/{split}_{part}.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=240,
     params:
         dataset=DATASET,
-        listing=lambda wildcards: OWN_SCANS.get(wildcards.category, ""),
-        points=largest("downsampling", "graph.points"),
-        least=lambda wildcards: 1 + study.largest("downsampling", wildcards.variant, "graph.neighbours"),
+        listing=own_scans(),
         settings=settings("downsampling"),
         code=code_of("downsampling"),
     shell:
         "python -m st3d downsampling --dataset {params.dataset:q} --category {wildcards.category} --split {wildcards.split}"
-        " --part {wildcards.part} --points {params.points} --least {params.least} {params.settings}"
+        " --part {wildcards.part} {params.settings}"
         " --output {output} --code {params.code} 2> {log}"

@@ -68,8 +68,7 @@ rule fpfh:
     conda:
         "../envs/st3d.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         settings=settings("fpfh"),
         code=code_of("fpfh"),

@@ -13,12 +13,9 @@ rule frame:
         "<results>/frame/{variant}/{category}.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=120,
     params:
         dataset=DATASET,
-        listing=lambda wildcards: OWN_SCANS.get(wildcards.category, ""),
+        listing=own_scans("train", "calibration"),
         settings=settings("frame", "downsampling.invalid"),
         code=code_of("frame"),
     shell:
@@ -27,7 +24,7 @@ rule frame:
 
 
 rule voxels:
-    """One split's scans of a category as voxel grids."""
+    """One split's scans of a category as voxel grids, or as depth images."""
     input:
         scans_complete,
         frame=made_by("frame", "<results>/frame/{variant}/{category}.json"),
@@ -39,40 +36,23 @@ rule voxels:
         "<results>/voxels/{variant}/{category}/{split}.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=240,
     params:
         dataset=DATASET,
-        listing=lambda wildcards: OWN_SCANS.get(wildcards.category, ""),
+        listing=own_scans(),
         settings=settings("voxels", "augmentation", "downsampling.invalid"),
         code=code_of("voxels"),
     shell:
-        "python -m st3d voxels --dataset {params.dataset:q} --category {wildcards.category} --split {wildcards.split}"
+        "python -m st3d {rule} --dataset {params.dataset:q} --category {wildcards.category} --split {wildcards.split}"
         " --frame {input.frame} {params.settings} --output {output} --code {params.code} 2> {log}"
 
 
-rule depth:
-    """One split's scans of a category as depth images."""
-    input:
-        scans_complete,
-        frame=made_by("frame", "<results>/frame/{variant}/{category}.json"),
+use rule voxels as depth with:
     output:
         "<results>/depth/{variant}/{category}/{split}.h5",
     log:
         "<results>/depth/{variant}/{category}/{split}.log",
     benchmark:
         "<results>/depth/{variant}/{category}/{split}.benchmark.tsv"
-    conda:
-        "../envs/st3d.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=240,
     params:
-        dataset=DATASET,
-        listing=lambda wildcards: OWN_SCANS.get(wildcards.category, ""),
         settings=settings("depth", "augmentation", "downsampling.invalid"),
         code=code_of("depth"),
-    shell:
-        "python -m st3d depth --dataset {params.dataset:q} --category {wildcards.category} --split {wildcards.split}"
-        " --frame {input.frame} {params.settings} --output {output} --code {params.code} 2> {log}"

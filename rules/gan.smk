@@ -1,11 +1,10 @@
-"""GAN: learns to make a category's sound samples, and to encode one into what it is made of."""
+"""GAN: f-AnoGAN learns to generate a category's anomaly-free samples, and an encoder finds a sample's latent vector."""
 
 
 rule voxel_gan:
-    """Train a category's GAN on voxel grids, then the encoder into its latent space."""
+    """Train a category's GAN, on voxel grids or depth images, then the encoder into its latent space."""
     input:
-        train=made_by("voxels", "<results>/voxels/{variant}/{category}/train.h5"),
-        validation=made_by("voxels", "<results>/voxels/{variant}/{category}/validation.h5"),
+        **images_of("voxels"),
     output:
         model="<results>/voxel_gan/{variant}/{category}/model.pt",
         critic_curve="<results>/voxel_gan/{variant}/{category}/critic.csv",
@@ -18,10 +17,7 @@ rule voxel_gan:
         "../envs/st3d.yaml"
     threads: config["runtime"]["threads"]
     resources:
-        mem_mb=TRAINING_MB,
-        cache_gb=CACHE_GB,
-        runtime=1440,
-        gpu=1,
+        **TRAINING,
     params:
         settings=settings("detector.modality", "voxel_gan", "runtime.device", "runtime.threads"),
         code=code_of("voxel_gan"),
@@ -31,11 +27,9 @@ rule voxel_gan:
         " --cache-gb {resources.cache_gb} --code {params.code} 2> {log}"
 
 
-rule depth_gan:
-    """Train a category's GAN on depth images, then the encoder into its latent space."""
+use rule voxel_gan as depth_gan with:
     input:
-        train=made_by("depth", "<results>/depth/{variant}/{category}/train.h5"),
-        validation=made_by("depth", "<results>/depth/{variant}/{category}/validation.h5"),
+        **images_of("depth"),
     output:
         model="<results>/depth_gan/{variant}/{category}/model.pt",
         critic_curve="<results>/depth_gan/{variant}/{category}/critic.csv",
@@ -44,18 +38,6 @@ rule depth_gan:
         "<results>/depth_gan/{variant}/{category}/gan.log",
     benchmark:
         "<results>/depth_gan/{variant}/{category}/gan.benchmark.tsv"
-    conda:
-        "../envs/st3d.yaml"
-    threads: config["runtime"]["threads"]
-    resources:
-        mem_mb=TRAINING_MB,
-        cache_gb=CACHE_GB,
-        runtime=1440,
-        gpu=1,
     params:
         settings=settings("detector.modality", "depth_gan", "runtime.device", "runtime.threads"),
         code=code_of("depth_gan"),
-    shell:
-        "python -m st3d gan --train {input.train} --validation {input.validation} --model {output.model}"
-        " --critic-curve {output.critic_curve} --curve {output.curve} {params.settings}"
-        " --cache-gb {resources.cache_gb} --code {params.code} 2> {log}"

@@ -1,8 +1,8 @@
-"""Graphs: each point's nearest neighbours, for the largest number that any variant with these points needs."""
+"""Graphs: each point's nearest neighbours, a file for each number of points and of neighbours."""
 
 
 rule graph_scenes:
-    """Neighbours in the scenes."""
+    """The graphs of one part of a split's downsampled clouds."""
     input:
         made_by("scenes", "<results>/scenes/{variant}/{split}_{part}.h5"),
     output:
@@ -13,20 +13,14 @@ rule graph_scenes:
         "<results>/graph/{variant}/scenes/{split}_{part}.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=120,
     params:
-        settings=settings("graph.points"),
-        neighbours=largest("graph_scenes", "graph.neighbours"),
+        settings=settings("graph"),
         code=code_of("graph_scenes"),
     shell:
-        "python -m st3d graph --input {input} --output {output} {params.settings}"
-        " --neighbours {params.neighbours} --code {params.code} 2> {log}"
+        "python -m st3d graph --input {input} --output {output} {params.settings} --code {params.code} 2> {log}"
 
 
-rule graph_scans:
-    """Neighbours in a category's scans."""
+use rule graph_scenes as graph_scans with:
     input:
         made_by("downsampling", "<results>/downsampling/{variant}/{category}/{split}_{part}.h5"),
     output:
@@ -35,15 +29,5 @@ rule graph_scans:
         "<results>/graph/{variant}/{category}/{split}_{part}.log",
     benchmark:
         "<results>/graph/{variant}/{category}/{split}_{part}.benchmark.tsv"
-    conda:
-        "../envs/st3d.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=120,
     params:
-        settings=settings("graph.points"),
-        neighbours=largest("graph_scans", "graph.neighbours"),
         code=code_of("graph_scans"),
-    shell:
-        "python -m st3d graph --input {input} --output {output} {params.settings}"
-        " --neighbours {params.neighbours} --code {params.code} 2> {log}"

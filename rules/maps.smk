@@ -16,8 +16,6 @@ rule maps:
         "../envs/st3d.yaml"
     threads: config["runtime"]["threads"]
     resources:
-        mem_mb=4000,
-        runtime=240,
         gpu=1,
     params:
         folder=folder_of,

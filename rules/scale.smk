@@ -2,7 +2,7 @@
 
 
 rule scale_scenes:
-    """The scale of the scenes."""
+    """The scale of the scenes, or of a category's training scans."""
     input:
         scenes_of("train"),
     output:
@@ -13,9 +13,6 @@ rule scale_scenes:
         "<results>/scale/{variant}/scenes.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
         settings=settings("graph"),
         code=code_of("scale_scenes"),
@@ -23,8 +20,7 @@ rule scale_scenes:
         "python -m st3d scale --train {input} {params.settings} --output {output} --code {params.code} 2> {log}"
 
 
-rule scale_scans:
-    """The scale of a category's training scans."""
+use rule scale_scenes as scale_scans with:
     input:
         scans_of("train"),
     output:
@@ -33,13 +29,5 @@ rule scale_scans:
         "<results>/scale/{variant}/{category}.log",
     benchmark:
         "<results>/scale/{variant}/{category}.benchmark.tsv"
-    conda:
-        "../envs/st3d.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
-        settings=settings("graph"),
         code=code_of("scale_scans"),
-    shell:
-        "python -m st3d scale --train {input} {params.settings} --output {output} --code {params.code} 2> {log}"

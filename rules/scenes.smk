@@ -2,7 +2,7 @@
 
 
 rule scenes:
-    """One part of the training or validation scenes, at the largest number of points that any variant needs."""
+    """One part of the training or validation scenes."""
     input:
         sources_complete,
     output:
@@ -13,21 +13,22 @@ rule scenes:
         "<results>/scenes/{variant}/{split}_{part}.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=240,
     params:
         source=sources,
         listing=sources_listing,
         origin=lambda wildcards: shlex.quote(origin(wildcards)),  # :q drops an empty one
         clouds=lambda wildcards: study.variants[wildcards.variant]["scenes"][SPLITS[wildcards.split]],
         parts=lambda wildcards: len(parts_of_scenes(wildcards.split)(wildcards)),
-        points=largest("scenes", "graph.points"),
         settings=settings(
-            "scenes.objects", "scenes.half_width", "scenes.dense_factor", "scenes.validation_share", "scenes.seed"
+            "scenes.objects",
+            "scenes.half_width",
+            "scenes.points",
+            "scenes.dense_factor",
+            "scenes.validation_share",
+            "scenes.seed",
         ),
         code=code_of("scenes"),
     shell:
         "python -m st3d scenes --source {params.source:q} --origin {params.origin} --split {wildcards.split} --part {wildcards.part}"
-        " --parts {params.parts} --clouds {params.clouds} --points {params.points} {params.settings}"
+        " --parts {params.parts} --clouds {params.clouds} {params.settings}"
         " --output {output} --code {params.code} 2> {log}"

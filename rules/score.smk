@@ -13,11 +13,9 @@ rule score:
         "<results>/score/{variant}/{category}.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
         dataset=DATASET,
+        listing=own_scans("test"),
         maps=lambda wildcards: f"{config['results']}/maps/{study.owner('maps', wildcards.variant)}",
         settings=settings("score"),
         code=code_of("score"),
@@ -41,8 +39,6 @@ rule cost:
         "../envs/st3d.yaml"
     threads: workflow.cores or 1
     resources:
-        mem_mb=4000,
-        runtime=60,
         gpu=1,
     params:
         settings=settings("graph", "network", "cost", "runtime.device", "runtime.threads"),

@@ -19,10 +19,7 @@ rule student:
         "../envs/st3d.yaml"
     threads: config["runtime"]["threads"]
     resources:
-        mem_mb=TRAINING_MB,
-        cache_gb=CACHE_GB,
-        runtime=1440,
-        gpu=1,
+        **TRAINING,
     params:
         settings=settings("graph", "network", "student", "runtime.device", "runtime.threads"),
         downsampling_seed=lambda wildcards: study.variants[wildcards.variant]["downsampling"]["seed"],

@@ -2,6 +2,8 @@
 
 TABLES = ("table1", "table2", "table3", "table4", "auroc", "sampled_au_pro")
 MVTEC_TABLES = ("mvtec_table2", "mvtec_table4", "mvtec_table5")  # the dataset paper's; not part of `all`
+# whose maps the gallery shows
+SHOWN = study.owner("maps", "base" if "base" in study.running else study.running[0])
 
 
 rule variant:
@@ -19,15 +21,14 @@ rule variant:
     conda:
         "../envs/st3d.yaml"
     resources:
-        mem_mb=500,
-        runtime=10,
+        **SMALL,
     params:
         categories=config["categories"],
-        varied=lambda wildcards: study.hyperparameter(wildcards.variant),
-        group=lambda wildcards: shlex.quote(study.group(wildcards.variant)),
-        weights=lambda wildcards: shlex.quote(study.weights(wildcards.variant)),
-        pretraining=lambda wildcards: shlex.quote(study.pretraining(wildcards.variant)),
-        latent=lambda wildcards: study.latent(wildcards.variant),
+        varied=lambda wildcards: membership.hyperparameter(study, wildcards.variant),
+        group=lambda wildcards: shlex.quote(membership.group(study, wildcards.variant)),
+        weights=lambda wildcards: shlex.quote(membership.weights(study, wildcards.variant)),
+        pretraining=lambda wildcards: shlex.quote(membership.pretraining(study, wildcards.variant)),
+        latent=lambda wildcards: membership.latent(study, wildcards.variant),
         settings=settings("detector", "graph", "network.width", "dataset", "preset"),
         code=lambda wildcards: fingerprint(*study.modules(wildcards.variant), *modules("variant")),
     shell:
@@ -40,10 +41,12 @@ rule variant:
 rule tables:
     """One table, measured beside published."""
     input:
-        variants=lambda wildcards: expand("<results>/variant/{name}.json", name=study.shown_in(wildcards.table)),
+        variants=lambda wildcards: expand(
+            "<results>/variant/{name}.json", name=membership.shown_in(study, wildcards.table)
+        ),
         costs=lambda wildcards: [
             f"<results>/cost/{study.owner('cost', name)}.json"
-            for name in study.shown_in(wildcards.table)
+            for name in membership.shown_in(study, wildcards.table)
             if wildcards.table == "table3"
         ],
     output:
@@ -55,8 +58,7 @@ rule tables:
     conda:
         "../envs/st3d.yaml"
     resources:
-        mem_mb=500,
-        runtime=10,
+        **SMALL,
     params:
         code=code_of("tables"),
     shell:
@@ -67,7 +69,7 @@ rule tables:
 rule gallery:
     """A category's test scans and maps, the ground truth outlined."""
     input:
-        lambda wildcards: f"<results>/maps/{study.owner('maps', study.running[0])}/{wildcards.category}/maps.csv",
+        f"<results>/maps/{SHOWN}/{{category}}/maps.csv",
     output:
         "<results>/tables/gallery/{category}.png",
     log:
@@ -75,11 +77,11 @@ rule gallery:
     conda:
         "../envs/st3d.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         dataset=DATASET,
-        maps=f"{config['results']}/maps/{study.owner('maps', study.running[0])}",
+        listing=own_scans("test"),
+        maps=f"{config['results']}/maps/{SHOWN}",
         settings=settings("gallery"),
         code=code_of("gallery"),
     shell:
@@ -99,8 +101,7 @@ rule summary:
     conda:
         "../envs/st3d.yaml"
     resources:
-        mem_mb=500,
-        runtime=10,
+        **SMALL,
     params:
         code=code_of("summary"),
     shell:

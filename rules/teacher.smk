@@ -18,10 +18,7 @@ rule teacher:
         "../envs/st3d.yaml"
     threads: config["runtime"]["threads"]
     resources:
-        mem_mb=TRAINING_MB,
-        cache_gb=CACHE_GB,
-        runtime=2880,
-        gpu=1,
+        **TRAINING,
     params:
         settings=settings("graph", "network", "teacher", "runtime.device", "runtime.threads"),
         code=code_of("teacher"),

@@ -1,8 +1,8 @@
-"""Variation model: the mean and deviation of a category's sound samples, voxel by voxel or pixel by pixel."""
+"""Variation model: mean and deviation of a category's anomaly-free samples, voxel by voxel or pixel by pixel."""
 
 
 rule voxel_vm:
-    """Mean and deviation of each voxel over a category's training samples."""
+    """Mean and deviation of each voxel, or pixel of the depth images, over a category's training samples."""
     input:
         train=made_by("voxels", "<results>/voxels/{variant}/{category}/train.h5"),
     output:
@@ -13,9 +13,6 @@ rule voxel_vm:
         "<results>/voxel_vm/{variant}/{category}/variation.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=120,
     params:
         settings=settings("detector.modality", "voxel_vm"),
         code=code_of("voxel_vm"),
@@ -24,8 +21,7 @@ rule voxel_vm:
         " --code {params.code} 2> {log}"
 
 
-rule depth_vm:
-    """Mean and deviation of each pixel of the depth images over a category's training samples."""
+use rule voxel_vm as depth_vm with:
     input:
         train=made_by("depth", "<results>/depth/{variant}/{category}/train.h5"),
     output:
@@ -34,14 +30,6 @@ rule depth_vm:
         "<results>/depth_vm/{variant}/{category}/variation.log",
     benchmark:
         "<results>/depth_vm/{variant}/{category}/variation.benchmark.tsv"
-    conda:
-        "../envs/st3d.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=120,
     params:
         settings=settings("detector.modality", "depth_vm"),
         code=code_of("depth_vm"),
-    shell:
-        "python -m st3d variation --train {input.train} --model {output.model} {params.settings}"
-        " --code {params.code} 2> {log}"

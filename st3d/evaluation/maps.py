@@ -3,25 +3,13 @@
 import importlib
 import logging
 from pathlib import Path
-from typing import Literal
 
+from st3d.evaluation.methods import MODULES, Method
 from st3d.formats.atomic import replaced_folder, write_csv
 from st3d.formats.scans import write_map
 from st3d.training.device import Device, choose_device, set_threads
 
 log = logging.getLogger("st3d")
-
-Method = Literal["3d_st", "voxel_gan", "voxel_ae", "voxel_vm", "depth_gan", "depth_ae", "depth_vm"]
-# of each method, where its `maps_of` is; by name, so that a change in one reruns nothing of another
-MODULES: dict[Method, str] = {
-    "3d_st": "st3d.student_teacher.point_maps",
-    "voxel_gan": "st3d.baselines.image_maps",
-    "voxel_ae": "st3d.baselines.image_maps",
-    "voxel_vm": "st3d.baselines.image_maps",
-    "depth_gan": "st3d.baselines.image_maps",
-    "depth_ae": "st3d.baselines.image_maps",
-    "depth_vm": "st3d.baselines.image_maps",
-}
 
 
 def maps(
@@ -50,7 +38,7 @@ def maps(
     """
     set_threads(threads)
     where = choose_device(device)
-    maps_of = importlib.import_module(MODULES[method]).maps_of
+    maps_of = importlib.import_module(f"st3d.{MODULES[method]}").maps_of
     rows = []
     with replaced_folder(output / "test") as folder:
         for each in maps_of(models, test, where):

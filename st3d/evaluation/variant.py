@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from st3d import __version__
-from st3d.evaluation.maps import Method
+from st3d.evaluation.methods import Method
 from st3d.formats.atomic import read_json, write_csv, write_json
 from st3d.formats.images import Modality
 

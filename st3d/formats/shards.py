@@ -17,7 +17,7 @@ import numpy as np
 
 from st3d.formats.hdf5 import File, column, dataset, names, new_file
 
-_ROWS = 4096  # points in one chunk: a prefix of a cloud is read without the rest, and a chunk stays under 1 MB
+_ROWS = 4096  # points in one chunk: a chunk of the neighbours stays under 1 MB, the library's cache
 
 
 @dataclass(frozen=True)
@@ -80,18 +80,19 @@ class Shard(File):
     def __len__(self) -> int:
         return len(self._count)
 
-    def cloud(self, index: int, points: int | None = None, neighbours: int | None = None) -> Cloud:
-        """Cloud `index`, cut to its first `points` points and nearest `neighbours` neighbours.
+    def check(self, points: int | None, neighbours: int | None) -> None:
+        """Refuse clouds that were made for another n or k; None: any n, None or 0: any k."""
+        n = self.attributes["settings"].get("points", points)  # a cloud may have fewer
+        if points is not None and n != points:
+            raise self.bad(f"clouds of {points} points", f"{n}")
+        k = self.file["neighbours"].shape[2] if "neighbours" in self.file else "none"
+        if neighbours and len(self) and k != neighbours:
+            raise self.bad(f"{neighbours} neighbours a point", f"{k}")
 
-        None keeps all that is stored; `neighbours=0` leaves them out. Only what is asked for is read.
-        """
-        count = int(self._count[index])
-        n = count if points is None else min(points, count)
-        near = None
-        if neighbours != 0 and "neighbours" in self.file:
-            near = self._neighbours(index, n, count, neighbours)
-        elif neighbours:
-            raise self.bad(f"{neighbours} neighbours a point", "none")
+    def cloud(self, index: int, neighbours: bool = True) -> Cloud:
+        """Cloud `index` as it is stored; its neighbours are not read without `neighbours`."""
+        n = int(self._count[index])
+        near = self.read("neighbours", np.s_[index, :n]) if neighbours and "neighbours" in self.file else None
         pixel = self.read("pixel", np.s_[index, :n]) if "pixel" in self.file else None
         size = None
         if "size" in self.file:
@@ -99,15 +100,6 @@ class Shard(File):
             size = int(height), int(width)
         sample = self.read("sample", index).decode() if "sample" in self.file else None
         return Cloud(self.read("points", np.s_[index, :n]), near, pixel, size, sample)
-
-    def _neighbours(self, index: int, n: int, count: int, wanted: int | None) -> np.ndarray:
-        stored = self.file["neighbours"].shape[2]
-        k = stored if wanted is None else wanted
-        if k > stored:
-            raise self.bad(f"{k} neighbours a point or more", f"{stored}")
-        if n < count:  # a shorter prefix has other neighbours
-            raise self.bad(f"neighbours among the first {n} points", f"neighbours among {count}")
-        return self.read("neighbours", np.s_[index, :n, :k])
 
 
 def read_shard(path: Path) -> Shard:
@@ -126,7 +118,7 @@ class Clouds(Sequence[Cloud]):
     """The clouds of all parts of a split, in the order of its samples; a context manager."""
 
     def __init__(self, paths: Sequence[Path], points: int | None = None, neighbours: int | None = None) -> None:
-        self._points, self._neighbours = points, neighbours
+        self._with_neighbours = neighbours != 0
         with contextlib.ExitStack() as stack:
             self._shards = [stack.enter_context(read_shard(path)) for path in paths]
             lengths = [len(shard) for shard in self._shards]
@@ -135,6 +127,8 @@ class Clouds(Sequence[Cloud]):
             if lengths != expected:
                 names = ", ".join(str(path) for path in paths)
                 raise ValueError(f"{names}: expected {expected} clouds in the parts of one split, found {lengths}")
+            for shard in self._shards:
+                shard.check(points, neighbours)
             self._length = total
             self._stack = stack.pop_all()
 
@@ -145,7 +139,7 @@ class Clouds(Sequence[Cloud]):
         if not 0 <= index < self._length:  # also ends iteration
             raise IndexError(index)
         part, place = index % len(self._shards), index // len(self._shards)
-        return self._shards[part].cloud(place, self._points, self._neighbours)
+        return self._shards[part].cloud(place, self._with_neighbours)
 
     def __enter__(self) -> Self:
         return self
@@ -160,7 +154,7 @@ def clouds(paths: Sequence[Path], points: int | None = None, neighbours: int | N
     Parameters
     ----------
     paths : the parts' files, in the order of their numbers
-    points, neighbours : what to read of each cloud, as for `Shard.cloud`
+    points, neighbours : n and k that the clouds must have; None: any; k = 0: neighbours are not read
     """
     return Clouds(paths, points, neighbours)
 

@@ -19,13 +19,12 @@ def downsampling(
     part: int,
     parts: int,
     points: int,
-    least: int,
     invalid: Invalid,
     seed: int,
     output: Path,
     code: str,
 ) -> None:
-    """Thin one part of a category's scans to `points` points each.
+    """Downsample one part of a category's scans to `points` points each.
 
     All valid pixels count, background included; a scan with fewer keeps them all.
 
@@ -42,9 +41,7 @@ def downsampling(
     parts
         Number of parts that the split is spread over.
     points
-        Points to keep of a scan, 1 or more.
-    least
-        Valid pixels that a scan must have; the largest number of neighbours plus 1.
+        Points to keep of a scan; a prefix of them is the farthest point sample of its size.
     invalid
         What to do with coordinates that are NaN or infinite: refuse the scan, or drop the pixel.
     seed
@@ -57,28 +54,25 @@ def downsampling(
     if not 0 <= part < parts:
         raise ValueError(f"part: expected a number from 0 to {parts - 1}, found {part}")
     settings = {
-        "category": category, "split": split, "part": part, "parts": parts, "points": points, "least": least,
-        "invalid": invalid, "seed": seed,
+        "category": category, "split": split, "part": part, "parts": parts, "points": points, "invalid": invalid,
+        "seed": seed,
     }  # fmt: skip
     samples = list_samples(dataset, category, split)[part::parts]
 
     def clouds() -> Iterator[Cloud]:
         for number, sample in enumerate(samples, 1):
-            yield _downsampled(sample, points, least, invalid, seed)
+            yield _downsampled(sample, points, invalid, seed)
             log.info("downsampling %d/%d %s/%s/%s", number, len(samples), category, split, sample.name)
 
     write_shard(output, clouds(), settings=settings, code=code)
 
 
-def _downsampled(sample: Sample, points: int, least: int, invalid: Invalid, seed: int) -> Cloud:
+def _downsampled(sample: Sample, points: int, invalid: Invalid, seed: int) -> Cloud:
     scan = read_scan(sample.scan, invalid)
     height, width = scan.shape[:2]
     if sample.mask is not None:
-        read_mask(sample.mask, (height, width))  # a wrong mask is said now, not after hours of training
-    valid = int((scan != 0).any(axis=2).sum())
-    if valid < least:
-        raise ValueError(
-            f"{sample.scan}: expected {least} valid pixels or more (one more than a point's neighbours), found {valid}"
-        )
+        read_mask(sample.mask, (height, width))  # a wrong mask is refused now, not after hours of training
+    if not scan.any():
+        raise ValueError(f"{sample.scan}: expected valid pixels in the scan, found none")
     sampled, pixel = downsample_scan(scan, points, seed)
     return Cloud(sampled, pixel=pixel, size=(height, width), sample=sample.name)

@@ -12,7 +12,7 @@ log = logging.getLogger("st3d")
 
 
 def graph(*, input: Path, points: int, neighbours: int, output: Path, code: str) -> None:
-    """Cut each cloud to its first points and find every point's nearest neighbours.
+    """Take the first points of each cloud and find every point's nearest neighbours.
 
     Parameters
     ----------
@@ -31,7 +31,9 @@ def graph(*, input: Path, points: int, neighbours: int, output: Path, code: str)
 
         def clouds() -> Iterator[Cloud]:
             for index in range(len(shard)):
-                cloud = shard.cloud(index, points)
+                cloud = shard.cloud(index)
+                pixel = None if cloud.pixel is None else cloud.pixel[:points]
+                cloud = replace(cloud, points=cloud.points[:points], pixel=pixel)
                 n = len(cloud.points)
                 if n <= neighbours:
                     name = cloud.sample or f"cloud {index}"

@@ -19,8 +19,7 @@ class Inputs:
     Parameters
     ----------
     paths : the split's shards, in the order of their parts
-    points : n, points to take of each cloud
-    neighbours : k
+    points, neighbours : n and k that the shards must have
     scale : mean neighbour distance, in the points' unit; coordinates are divided by it
     device : where the graphs go
     memory : if all graphs fit into it, each is read once and stays on the device
@@ -55,7 +54,7 @@ class Inputs:
         self._clouds.__exit__()
 
     def cloud(self, index: int) -> Cloud:
-        """Cloud `index` as it is stored, cut to n points and k neighbours."""
+        """Cloud `index` as it is stored."""
         return self._clouds[index]
 
     def graph(self, index: int) -> Graph:

@@ -3,6 +3,7 @@
 Only the rules use this module. It imports nothing heavy, so that a dry run needs no torch.
 """
 
+import hashlib
 import json
 import re
 import shlex
@@ -14,7 +15,7 @@ import jsonschema
 import yaml
 
 from st3d.formats.folders import files_below
-from st3d.workflow.stages import BASELINES, EXTRACTORS, STAGES, VARIABLE, Settings, chain, modules, sees, value
+from st3d.workflow.stages import BASELINES, STAGES, VARIABLE, Settings, chain, modules, sees, value
 
 SIMULATED, MVTEC_3D_AD, MODELNET10 = "simulated", "mvtec_3d_ad", "modelnet10"
 THREE_D_MATCH, REGISTERED = "3dmatch", ("semantic_kitti", "itodd")  # the second: downloads that ask for a registration
@@ -22,8 +23,6 @@ SURROGATES = ("simulated_kitti", "simulated_3dmatch", "simulated_itodd")
 MESHES = "meshes"  # as a source: what config's `meshes` names
 SOURCES = (SIMULATED, MODELNET10, *SURROGATES, THREE_D_MATCH, *REGISTERED)  # of scenes, beside folders
 MVTEC_CATEGORIES = ("bagel", "cable_gland", "carrot", "cookie", "dowel", "foam", "peach", "potato", "rope", "tire")
-
-PAPER_WIDTHS = (64, 128)  # the descriptor widths of Tables 1 and 2
 
 LEAST_SIZE = 64  # pixels; the networks for depth images halve theirs five times, and one pixel left has no deviation
 
@@ -56,11 +55,6 @@ class Study:
         """The first declared variant that agrees with `variant` on all that `stage` can see."""
         return self._owners[stage][variant]
 
-    def largest(self, stage: str, owner: str, name: str) -> Any:
-        """The largest value of `name` over the variants to run that share `owner`'s result of `stage`."""
-        shared = [each for each in self.running if self.owner(stage, each) == owner] or [owner]
-        return max(value(self.variants[each], name) for each in shared)
-
     def flags(self, variant: str, *names: str) -> str:
         """Sections, or single `section.key`s, of a variant as command line flags."""
         settings: Settings = {}
@@ -77,80 +71,6 @@ class Study:
         """The modules of all stages that lead to a variant's scores."""
         settings = self.variants[variant]
         return sorted({name for stage in chain("score", settings) for name in modules(stage, settings)})
-
-    def group(self, variant: str) -> str:
-        """What part of Table 4 a variant belongs to by what it changes; empty where that does not say it."""
-        changed = self.changed(variant, "base")
-        if "extractor.method" in changed:
-            return "feature_extractor"
-        return "pretraining_dataset" if "scenes.source" in changed else ""
-
-    def pretraining(self, variant: str) -> str:
-        """The names of the data that a variant's scenes are made of."""
-        return "+".join(Path(source).name for source in self.variants[variant]["scenes"]["source"])
-
-    def weights(self, variant: str) -> str:
-        """What a variant's students learn from, and where its weights come from; empty of a baseline."""
-        settings = self.variants[variant]
-        method = settings["extractor"]["method"]
-        if self.method(variant) in BASELINES:
-            return ""
-        if method == "fpfh":
-            return "fpfh, which has none"
-        if method == "teacher" and settings["teacher"]["weights"] == "random":
-            return "teacher, random"
-        given = "" if method == "teacher" else settings[EXTRACTORS[method]]["weights"]
-        return f"{method}, given: {Path(given).name}" if given else f"{method}, trained on {self.pretraining(variant)}"
-
-    def latent(self, variant: str) -> int:
-        """The length of the latent vector of a variant's method; 0 where it has none."""
-        return self.variants[variant].get(self.method(variant), {}).get("latent", 0)
-
-    def changed(self, variant: str, other: str) -> list[str]:
-        """Which `section.key`s of a variant differ from another's of its method, among those that this method reads."""
-        settings, others = self.variants[variant], self.variants[other]
-        read = sees("score", settings) | (frozenset() if self.method(variant) in BASELINES else sees("cost"))
-        return [
-            f"{section}.{key}"
-            for section in VARIABLE
-            for key in settings[section]
-            if {section, f"{section}.{key}"} & read and settings[section][key] != others[section][key]
-        ]
-
-    def hyperparameter(self, variant: str) -> str:
-        """What a variant varies against the first declared one of its method and modality.
-
-        `none`, `points`, `neighbours`, `width`, `latent`, or `other` (anything else, or several).
-        """
-        names = {"graph.points": "points", "graph.neighbours": "neighbours", "network.width": "width"}
-        names[f"{self.method(variant)}.latent"] = "latent"
-        detector = self.variants[variant]["detector"]
-        first = next(name for name, settings in self.variants.items() if settings["detector"] == detector)
-        changed = self.changed(variant, first)
-        return "none" if not changed else names.get(changed[0], "other") if len(changed) == 1 else "other"
-
-    def shown_in(self, table: str) -> list[str]:
-        """The variants, among those to run, that a table shows; the further tables show all of 3D-ST."""
-
-        def shown(variant: str) -> bool:
-            varied, width = self.hyperparameter(variant), self.variants[variant]["network"]["width"]
-            if self.method(variant) in BASELINES:
-                if table in ("mvtec_table2", "mvtec_table5"):
-                    return varied == "none"
-                if self.variants[variant]["detector"]["modality"] != "3d":
-                    return False
-                if table == "mvtec_table4":
-                    return self.latent(variant) > 0 and varied in ("none", "latent")
-                return table in ("table1", "auroc", "sampled_au_pro") and varied == "none"
-            if table.startswith("mvtec_"):
-                return False
-            if table in ("table1", "table2"):
-                return varied == "none" or (varied == "width" and width in PAPER_WIDTHS)
-            if table == "table3":
-                return varied != "other"
-            return varied == "other" if table == "table4" else True
-
-        return [variant for variant in self.running if shown(variant)]
 
     def _owners_of(self, stage: str) -> dict[str, str]:
         first: dict[str, str] = {}
@@ -213,10 +133,28 @@ class Study:
                 raise ValueError(
                     f"config: run_variants: {name} is not declared in variants: {', '.join(self.variants)}"
                 )
+        self._check_points()
+        if "scenes" in config["categories"]:
+            raise ValueError(
+                "config: categories: scenes: expected another name, for results/graph/<variant>/scenes are those of the"
+                " teacher's scenes"
+            )
         if config["dataset"] in (SIMULATED, MVTEC_3D_AD):
             for name in config["categories"]:
                 if name not in MVTEC_CATEGORIES:
                     raise ValueError(f"config: categories: {name} is unknown; known: {', '.join(MVTEC_CATEGORIES)}")
+
+    def _check_points(self) -> None:
+        """A variant takes the first points of a farthest point sample whose size is fixed, whichever variants run."""
+        for section in ("scenes", "downsampling"):
+            sizes = {name: (each["graph"]["points"], each[section]["points"]) for name, each in self.variants.items()}
+            name = max(sizes, key=lambda each: sizes[each][0] - sizes[each][1])
+            points, sampled = sizes[name]
+            if points > sampled:
+                raise ValueError(
+                    f"config: {section}.points: expected {points} or more, for variants.{name} has graph.points ="
+                    f" {points}, found {sampled}"
+                )
 
 
 def in_order(variants: Mapping[str, Any], defaults: Path) -> dict[str, Any]:
@@ -239,12 +177,11 @@ def flag(key: str, setting: Any) -> str:
 
 
 def listing(folder: Path) -> str:
-    """The files below a folder of the user's own, as a hash of names and sizes: another listing reruns its readers."""
-    import hashlib
-
+    """A hash of the names, sizes and times of all files below a folder of the user's own."""
     digest = hashlib.sha256()
     for name in files_below(folder):
-        digest.update(f"{name} {(folder / name).stat().st_size}\n".encode())
+        stat = (folder / name).stat()
+        digest.update(f"{name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
 
 

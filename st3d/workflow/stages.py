@@ -6,9 +6,11 @@ Like `config`, only rules and the command line use this module, and it imports n
 from collections.abc import Mapping
 from typing import Any
 
+from st3d.evaluation.methods import BASELINES
+from st3d.evaluation.methods import MODULES as MAP_MODULES
+
 Settings = dict[str, Any]
 
-BASELINES = ("voxel_gan", "voxel_ae", "voxel_vm", "depth_gan", "depth_ae", "depth_vm")  # MVTec 3D-AD's own methods
 MODELS = {"3d_st": "student"} | {name: name for name in BASELINES}  # method: the last stage before its maps
 EXTRACTORS = {  # what a student learns from: the stage that makes it
     "teacher": "teacher",
@@ -18,15 +20,14 @@ EXTRACTORS = {  # what a student learns from: the stage that makes it
 }
 
 # What a stage can see of the config, beside what the stages before it see; a test compares this with the rules.
-# Points and neighbours are stored once for the largest that any variant needs, and sliced: hence graph's single keys.
 STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # stage: (stages before it, sections or section.key that it reads itself)
     "scenes": ((), ("furniture", "surrogates", "scenes")),
     "downsampling": ((), ("dataset", "simulation", "downsampling")),
-    "graph_scenes": (("scenes",), ("graph.points",)),
-    "graph_scans": (("downsampling",), ("graph.points",)),
-    "scale_scenes": (("graph_scenes",), ("graph.neighbours",)),
-    "scale_scans": (("graph_scans",), ("graph.neighbours",)),
+    "graph_scenes": (("scenes",), ("graph",)),
+    "graph_scans": (("downsampling",), ("graph",)),
+    "scale_scenes": (("graph_scenes",), ()),
+    "scale_scans": (("graph_scans",), ()),
     "teacher": (("scale_scenes",), ("network", "teacher")),
     "pretrain_fcgf": (("graph_scenes",), ("pretrain_fcgf",)),
     "pretrain_ppf_foldnet": (("scale_scenes",), ("pretrain_ppf_foldnet",)),
@@ -108,9 +109,6 @@ MODULE = {command: module for room in COMMANDS.values() for command, (module, _)
 EXTRACTOR_MODULES = {  # loaded by name, see extractors.interface
     "fcgf": "extractors.fcgf.extractor", "ppf_foldnet": "extractors.ppf_foldnet.extractor", "fpfh": "extractors.fpfh",
 }  # fmt: skip
-MAP_MODULES = {"3d_st": "student_teacher.point_maps"} | dict.fromkeys(
-    BASELINES, "baselines.image_maps"
-)  # see evaluation.maps
 CHOICES = {  # of these stages before it, a variant has one alone: named by section.key
     "maps": ("detector.method", MODELS),
     "student": ("extractor.method", EXTRACTORS),

@@ -55,7 +55,7 @@ def dataset(tmp_path, rng):
 def test_shard(dataset, tmp_path):
     """The graph of the test split, as the workflow makes it."""
     shard = {"dataset": dataset, "category": "part", "split": "test", "part": 0, "parts": 1, "code": ""}
-    downsampling(**shard, points=150, least=7, invalid="refuse", seed=4, output=tmp_path / "downsampling.h5")
+    downsampling(**shard, points=150, invalid="refuse", seed=4, output=tmp_path / "downsampling.h5")
     graph(input=tmp_path / "downsampling.h5", output=tmp_path / "test.h5", points=150, neighbours=6, code="")
     return tmp_path / "test.h5"
 

@@ -58,7 +58,7 @@ def scans(tmp_path, rng):
     files = {}
     for split in ("train", "validation", "test"):
         shard = {"dataset": tmp_path / "scans", "category": "part", "split": split, "part": 0, "parts": 1, "code": ""}
-        downsampling(**shard, points=POINTS, least=7, invalid="refuse", seed=4, output=tmp_path / "downsampling.h5")
+        downsampling(**shard, points=POINTS, invalid="refuse", seed=4, output=tmp_path / "downsampling.h5")
         files[split] = tmp_path / f"{split}.h5"
         graph(input=tmp_path / "downsampling.h5", output=files[split], points=POINTS, neighbours=NEIGHBOURS, code="")
     files["scale"] = tmp_path / "scale.json"

@@ -44,24 +44,28 @@ def test_clouds_come_back_as_they_were_written(tmp_path, rng):
 def test_a_scene_has_points_only(tmp_path, rng):
     write_shard(tmp_path / "a.h5", [Cloud(rng.random((5000, 3), np.float32))], settings={}, code="")
     with read_shard(tmp_path / "a.h5") as shard:
-        cloud = shard.cloud(0, points=4500)
-        assert cloud.points.shape == (4500, 3)
+        cloud = shard.cloud(0)
+        assert cloud.points.shape == (5000, 3)
         assert cloud.neighbours is cloud.pixel is cloud.size is cloud.sample is None
-        with pytest.raises(ValueError, match="expected 8 neighbours a point, found none"):
-            shard.cloud(0, neighbours=8)
+    with pytest.raises(ValueError, match="expected 8 neighbours a point, found none"):
+        clouds([tmp_path / "a.h5"], 5000, 8)
 
 
-def test_points_and_neighbours_are_sliced(tmp_path, rng):
+def test_clouds_of_another_n_or_k_are_refused_in_one_line(tmp_path, rng):
     made = scans(rng)
-    write_shard(tmp_path / "a.h5", made, settings={}, code="")
-    with read_shard(tmp_path / "a.h5") as shard:
-        assert np.array_equal(shard.cloud(1, neighbours=2).neighbours, made[1].neighbours[:, :2])
-        assert np.array_equal(shard.cloud(1, points=10, neighbours=0).points, made[1].points[:10])
-        assert shard.cloud(1, neighbours=0).neighbours is None
-        with pytest.raises(ValueError, match="expected 5 neighbours a point or more, found 4"):
-            shard.cloud(1, neighbours=5)
-        with pytest.raises(ValueError, match="neighbours among the first 10 points, found neighbours among 28"):
-            shard.cloud(1, points=10)
+    write_shard(tmp_path / "a.h5", made, settings={"points": 30, "neighbours": 4}, code="")
+    with clouds([tmp_path / "a.h5"], 30, 4) as sequence:
+        assert np.array_equal(sequence[1].neighbours, made[1].neighbours)
+    with clouds([tmp_path / "a.h5"], 30, 0) as sequence:
+        assert sequence[1].neighbours is None and np.array_equal(sequence[1].points, made[1].points)
+    for wanted, message in {
+        (30, 3): "expected 3 neighbours a point, found 4",
+        (30, 5): "expected 5 neighbours a point, found 4",
+        (28, 4): "expected clouds of 28 points, found 30",
+        (60, 0): "expected clouds of 60 points, found 30",
+    }.items():
+        with pytest.raises(ValueError, match=rf"^.*a\.h5: {message};[^\n]*$"):
+            clouds([tmp_path / "a.h5"], *wanted)
 
 
 def test_equal_clouds_give_equal_bytes(tmp_path):
@@ -88,9 +92,9 @@ def test_parts_are_one_sequence_in_sample_order(tmp_path, rng):
     for part in range(3):
         made = scans(rng, counts=[9] * len(range(part, 7, 3)), start=part, step=3)
         write_shard(tmp_path / f"{part}.h5", made, settings={}, code="")
-    with clouds([tmp_path / f"{part}.h5" for part in range(3)], points=9, neighbours=2) as sequence:
+    with clouds([tmp_path / f"{part}.h5" for part in range(3)], points=9, neighbours=4) as sequence:
         assert [cloud.sample for cloud in sequence] == [f"crack/{i:03d}" for i in range(7)]
-        assert len(sequence) == 7 and sequence[5].neighbours.shape == (9, 2)
+        assert len(sequence) == 7 and sequence[5].neighbours.shape == (9, 4)
     with pytest.raises(ValueError, match=r"expected \[3, 2, 2\] clouds in the parts of one split, found \[2, 2, 3\]"):
         clouds([tmp_path / f"{part}.h5" for part in (1, 2, 0)])
 

@@ -7,8 +7,9 @@ from st3d.formats.scans import list_samples, read_scan
 from st3d.formats.shards import clouds, read_shard
 from st3d.kernels.points import downsample_scan
 from st3d.student_teacher.downsampling import downsampling
+from st3d.student_teacher.graph import graph
 
-SETTINGS = {"category": "bun", "parts": 1, "part": 0, "points": 60, "least": 9, "invalid": "refuse", "seed": 4}
+SETTINGS = {"category": "bun", "parts": 1, "part": 0, "points": 60, "invalid": "refuse", "seed": 4}
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def fault(dataset, split, output, **changes) -> str:
     return str(caught.value)
 
 
-def test_a_split_is_thinned_alike_in_any_number_of_parts(dataset, tmp_path):
+def test_a_split_is_downsampled_alike_in_any_number_of_parts(dataset, tmp_path):
     for part, parts in ((0, 1), (0, 2), (1, 2)):
         changes = {"part": part, "parts": parts}
         output = tmp_path / f"{part}_{parts}.h5"
@@ -44,10 +45,10 @@ def test_a_split_is_thinned_alike_in_any_number_of_parts(dataset, tmp_path):
             assert np.array_equal(one.points, other.points) and np.array_equal(one.pixel, other.pixel)
 
 
-def test_the_shard_holds_what_thin_scan_gives(dataset, tmp_path):
+def test_the_shard_holds_what_downsample_scan_gives(dataset, tmp_path):
     downsampling(dataset=dataset, split="train", output=tmp_path / "a.h5", code="abc", **SETTINGS)
     with read_shard(tmp_path / "a.h5") as shard:
-        assert shard.attributes["settings"]["least"] == 9 and shard.attributes["seed"] == 4
+        assert shard.attributes["settings"]["points"] == 60 and shard.attributes["seed"] == 4
         scan = read_scan(dataset / "bun/train/good/xyz/001.tiff")
         points, pixel = downsample_scan(scan, 60, 4)
         assert np.array_equal(shard.cloud(1).points, points) and np.array_equal(shard.cloud(1).pixel, pixel)
@@ -62,14 +63,27 @@ def test_a_scan_smaller_than_the_others_keeps_all_its_points(dataset, tmp_path, 
         assert [len(shard.cloud(i).points) for i in range(3)] == [60, 20, 60]
 
 
-def test_too_few_valid_pixels_are_an_error(dataset, tmp_path):
-    scan = np.zeros((12, 10, 3), np.float32)
-    scan[0, :8] = 1
+def test_the_first_points_of_a_scan_do_not_depend_on_how_many_are_kept(dataset, tmp_path):
+    for points in (20, 60):
+        changes = {"points": points, "output": tmp_path / f"{points}"}
+        downsampling(dataset=dataset, split="train", code="", **SETTINGS | changes)
+    with read_shard(tmp_path / "20") as few, read_shard(tmp_path / "60") as many:
+        assert all(np.array_equal(few.cloud(i).pixel, many.cloud(i).pixel[:20]) for i in range(3))
+
+
+def test_a_scan_without_valid_pixels_is_an_error(dataset, tmp_path):
     path = dataset / "bun/train/good/xyz/001.tiff"
-    tifffile.imwrite(path, scan, photometric="rgb")
-    assert fault(dataset, "train", tmp_path / "a.h5") == (
-        f"{path}: expected 9 valid pixels or more (one more than a point's neighbours), found 8"
-    )
+    tifffile.imwrite(path, np.zeros((12, 10, 3), np.float32), photometric="rgb")
+    assert fault(dataset, "train", tmp_path / "a.h5") == f"{path}: expected valid pixels in the scan, found none"
+
+
+def test_a_scan_of_too_few_points_for_its_neighbours_is_named_where_its_graph_is_made(dataset, tmp_path):
+    scan = np.zeros((12, 10, 3), np.float32)
+    scan[0, :8] = np.arange(1, 9)[:, None]
+    tifffile.imwrite(dataset / "bun/train/good/xyz/001.tiff", scan, photometric="rgb")
+    downsampling(dataset=dataset, split="train", output=tmp_path / "a.h5", code="", **SETTINGS)
+    with pytest.raises(ValueError, match=r"a\.h5: expected 9 points or more in good/001, found 8$"):
+        graph(input=tmp_path / "a.h5", points=30, neighbours=8, output=tmp_path / "b.h5", code="")
 
 
 def test_what_cannot_be_read_is_an_error_and_leaves_nothing(dataset, tmp_path):

@@ -12,7 +12,7 @@ def test_the_scale_is_the_mean_over_all_points_of_all_clouds(tmp_path, rng):
     made = [rng.random((n, 3), np.float32) * size for n, size in ((40, 1), (60, 5), (30, 0.1))]
     for part in (0, 1):
         write_shard(tmp_path / f"a{part}", map(Cloud, made[part::2]), settings={}, code="")
-        graph(input=tmp_path / f"a{part}", points=60, neighbours=8, output=tmp_path / f"b{part}", code="")
+        graph(input=tmp_path / f"a{part}", points=60, neighbours=5, output=tmp_path / f"b{part}", code="")
     train = [tmp_path / "b0", tmp_path / "b1"]
     scale(train=train, points=60, neighbours=5, output=tmp_path / "s.json", code="abc")
     found = read_json(tmp_path / "s.json")

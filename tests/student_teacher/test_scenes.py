@@ -214,7 +214,7 @@ def test_scenes_of_more_files_repeat_none(tmp_path):
         assert len({int(cloud.points[0, 0] // 10) for cloud in shard}) == 27
 
 
-def test_clouds_of_fewer_points_are_taken_whole_in_the_order_of_thinning(tmp_path):
+def test_clouds_of_fewer_points_are_taken_whole_in_the_order_of_farthest_point_sampling(tmp_path):
     folder = scans(tmp_path / "scans", 2, points=60)
     with (folder / "000001.bin").open("ab") as file:
         file.write(np.zeros((10, 4), np.float32).tobytes())

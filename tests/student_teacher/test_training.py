@@ -31,7 +31,7 @@ def scenes(tmp_path, rng):
         plane = rng.uniform(-1, 1, (150, 2))
         points = np.column_stack([plane, 0.2 * np.sin(3 * plane[:, 0] + index)]).astype(np.float32)
         pixel = rng.choice(400, 150, replace=False).astype(np.uint32)
-        return Cloud(points, neighbours(points, 8).astype(np.uint16), pixel, (20, 20), f"good/{index:03d}")
+        return Cloud(points, neighbours(points, 6).astype(np.uint16), pixel, (20, 20), f"good/{index:03d}")
 
     clouds = [cloud(index) for index in range(7)]
     files = {"train": [tmp_path / "train_0.h5", tmp_path / "train_1.h5"], "validation": [tmp_path / "validation.h5"]}

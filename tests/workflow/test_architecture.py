@@ -6,10 +6,11 @@ from pathlib import Path
 
 import yaml
 
-from st3d.evaluation import maps
+from st3d.evaluation import columns, methods
 from st3d.extractors import interface
 from st3d.formats.images import Modality
-from st3d.workflow.config import Study
+from st3d.simulation.scans import samples
+from st3d.workflow.config import MVTEC_CATEGORIES, Study
 from st3d.workflow.fingerprint import PACKAGE
 from st3d.workflow.stages import (
     BASELINES,
@@ -17,7 +18,6 @@ from st3d.workflow.stages import (
     COMMANDS,
     EXTRACTOR_MODULES,
     EXTRACTORS,
-    MAP_MODULES,
     MODELS,
     MODULE,
     STAGES,
@@ -86,8 +86,6 @@ def test_a_stage_imports_no_stage():
     stages = {f"st3d.{module}" for module in MODULE.values()}
     for module in set(MODULE.values()) - {"formats.download"}:
         for target in imported(FILES[module.replace(".", "/") + ".py"]):
-            if module == "evaluation.variant" and target == "st3d.evaluation.maps.Method":
-                continue  # a type
             named = {target, target.rpartition(".")[0]} & stages
             assert not named - {f"st3d.{module}"}, f"{module} imports {named}"
 
@@ -101,7 +99,7 @@ def test_a_kernel_knows_no_path():
 
 def test_what_a_dry_run_imports_is_light():
     names = [name for name in FILES if name.startswith("workflow/") and name not in SHOWN]
-    for name in (*names, "__init__.py", "__main__.py", "formats/folders.py"):
+    for name in (*names, "__init__.py", "__main__.py", "formats/folders.py", "evaluation/methods.py"):
         assert {target.split(".")[0] for target in imported(FILES[name])} & HEAVY == set(), name
 
 
@@ -131,10 +129,33 @@ def test_the_help_tells_every_parameter():
 
 
 def rules():
-    """Each rule's text by its name."""
+    """Each rule's text by its name; one made by `use rule` has its parent's text, but for what it says itself."""
     text = "\n".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))
-    parts = re.split(r"^(?=\w)", text, flags=re.MULTILINE)
-    return {match[1]: part for part in parts if (match := re.match(r"rule (\w+):", part))}
+    found = {}
+    for part in pieces(text, r'\w|"""'):
+        if match := re.match(r"rule (\w+):\n", part):
+            found[match[1]] = part
+        elif match := re.match(r"use rule (\w+) as (\w+) with:\n", part):
+            head, *inherited = pieces(found[match[1]], r"    \w+:")
+            own = pieces(part, r"    \w+:")[1:]
+            found[match[2]] = head.replace(match[1], match[2]) + "".join(replaced(inherited, own))
+    return {name: part.replace("{rule}", name) for name, part in found.items()}
+
+
+def pieces(text, start):
+    return re.split(rf"^(?={start})", text, flags=re.MULTILINE)
+
+
+def replaced(inherited, own):
+    """The parts of a rule with its own in the place of the inherited ones; of params and resources, key by key."""
+    parts = {part.partition(":")[0]: part for part in inherited}
+    for part in own:
+        name = part.partition(":")[0]
+        if name.strip() in ("params", "resources"):
+            (head, *before), (_, *after) = (pieces(each, r" {8}\w+=") for each in (parts[name], part))
+            part = head + "".join({key.partition("=")[0]: key for key in (*before, *after)}.values())
+        parts[name] = part
+    return parts.values()
 
 
 RULES = rules()
@@ -159,20 +180,14 @@ def test_a_rules_flags_are_its_stages_parameters():
 def test_a_rule_has_docstring_log_conda_and_resources():
     for rule in RULES:
         text = RULES[rule]
-        assert re.match(r'rule \w+:\n    """.+"""\n', text)
-        assert all(f"\n    {part}:" in text for part in ("log", "conda", "resources", "shell"))
-        assert "mem_mb=" in text and "runtime=" in text
-        trained = {
-            "teacher",
-            "pretrain_fcgf",
-            "pretrain_ppf_foldnet",
-            "student",
-            "voxel_gan",
-            "voxel_ae",
-            "depth_gan",
-            "depth_ae",
-        }
-        assert ("gpu=1" in text) == (rule in trained | {"maps", "cost"})
+        assert re.match(r'rule \w+:\n    """.+"""\n', text), rule
+        assert all(f"\n    {part}:" in text for part in ("log", "conda", "shell")), rule
+        trained = {"teacher", "pretrain_fcgf", "pretrain_ppf_foldnet", "student"}
+        trained |= {f"{images}_{network}" for images in ("voxel", "depth") for network in ("gan", "ae")}
+        assert ("gpu=1" in text or "**TRAINING" in text) == (rule in trained | {"maps", "cost"}), rule
+    for profile in ("default", "slurm"):  # of the rules that name no resources
+        defaults = yaml.safe_load((ROOT / "profiles" / profile / "config.yaml").read_text())["default-resources"]
+        assert {"mem_mb", "runtime"} <= set(defaults)
 
 
 def test_a_shared_stage_sees_what_its_rule_reads():
@@ -209,7 +224,7 @@ def test_a_stages_rule_calls_its_command():
 def test_a_stage_comes_after_those_whose_results_its_rule_reads():
     for rule in STAGES:
         inputs = RULES[rule].partition("input:")[2].partition("output:")[0]
-        read = set(re.findall(r'made_by\(\s*"(\w+)"', inputs))
+        read = set(re.findall(r'(?:made_by|images_of)\(\s*"(\w+)"', inputs))
         read |= {f"graph_{what}" for what in re.findall(r"\b(scenes|scans)_of\(", inputs)}
         if "extractor_of" in inputs:
             read |= set(EXTRACTORS.values())
@@ -220,9 +235,13 @@ def test_a_stage_comes_after_those_whose_results_its_rule_reads():
         assert set(STAGES[rule][0]) <= read
 
 
+def test_the_categories_are_those_of_the_simulation_and_of_the_published_tables():
+    assert MVTEC_CATEGORIES == tuple(samples.CATEGORIES) == tuple(columns.CATEGORIES)
+
+
 def test_the_baselines_are_named_alike_in_the_config_the_schema_and_the_stage():
     schema = yaml.safe_load((ROOT / "config.schema.yaml").read_text())["properties"]["detector"]["properties"]
-    assert schema["method"]["enum"] == list(MODELS) == list(maps.Method.__args__) == list(maps.MODULES)
+    assert schema["method"]["enum"] == list(MODELS) == list(methods.Method.__args__) == list(methods.MODULES)
     assert schema["modality"]["enum"] == list(Modality.__args__)
     assert set(BASELINES) <= set(DEMO.config)
 
@@ -240,7 +259,6 @@ def test_no_path_of_a_machine_is_in_the_sources():
 
 
 def test_what_is_loaded_by_name_is_what_the_fingerprints_count():
-    assert {name: f"st3d.{module}" for name, module in MAP_MODULES.items()} == maps.MODULES
     assert {name: f"st3d.{module}" for name, module in EXTRACTOR_MODULES.items()} == interface.MODULES
     assert set(interface.MODULES) | {"teacher"} == set(EXTRACTORS)
 

@@ -7,6 +7,7 @@ import yaml
 from st3d.baselines.image_networks import core
 from st3d.workflow.config import LEAST_SIZE, Study, flag, listing
 from st3d.workflow.stages import BASELINES, STAGES, sees
+from st3d.workflow.table_membership import hyperparameter, pretraining
 
 ROOT = Path(__file__).parents[2]
 DEMO = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -27,7 +28,8 @@ def test_a_variant_reuses_the_first_variant_that_a_stage_cannot_tell_apart():
     demo = study()
     assert demo.owner("scenes", "points_double") == "base"
     assert demo.owner("graph_scans", "points_double") == "points_double"
-    assert demo.owner("graph_scans", "near_double") == "base"
+    assert demo.owner("graph_scans", "near_double") == "near_double"
+    assert demo.owner("downsampling", "points_double") == demo.owner("scenes", "near_double") == "base"
     assert demo.owner("scale_scans", "near_double") == "near_double"
     assert demo.owner("scale_scenes", "width128") == "base"
     assert demo.owner("teacher", "width128") == "width128"
@@ -56,7 +58,7 @@ def test_equal_variants_share_even_their_maps():
     for stage in ("voxel_gan", "maps", "score"):
         assert more.owner(stage, "voxel_gan_512") == more.owner(stage, "narrow_gan") == "voxel_gan"
     assert more.owner("score", "slow_gan") == "base"
-    assert [more.hyperparameter(name) for name in twins] == ["none"] * 3
+    assert [hyperparameter(more, name) for name in twins] == ["none"] * 3
 
 
 def test_3d_st_sees_no_setting_of_a_baseline_and_a_baseline_none_of_3d_st_or_another():
@@ -96,29 +98,11 @@ def test_other_extractors_and_scenes_share_the_scans():
     assert demo.owner("student", "far_fcgf") == "fcgf"
 
 
-def test_table4_knows_the_parts_of_its_variants_and_their_weights():
-    given = {"official": {"extractor": {"method": "fcgf"}, "pretrain_fcgf": {"weights": "some/where/best.pth"}}}
-    demo = study(variants=given | {"wide_kitti": {"scenes": {"source": "simulated_kitti"}, "network": {"width": 32}}})
-    groups = {name: demo.group(name) for name in demo.shown_in("table4")}
-    sources = [name for name, group in groups.items() if group == "pretraining_dataset"]
-    assert sources == ["itodd", "3dmatch", "kitti", "wide_kitti"]  # whatever else a variant changes
-    extractors = [name for name, group in groups.items() if group == "feature_extractor"]
-    assert extractors == ["fcgf", "ppf_foldnet", "fpfh", "official"]
-    assert groups["random_weights"] == groups["rotation_invariance"] == ""
-    weights = {name: demo.weights(name) for name in ("base", "kitti", "random_weights", *extractors, "voxel_ae")}
-    assert weights == {
-        "base": "teacher, trained on simulated", "kitti": "teacher, trained on simulated_kitti",
-        "random_weights": "teacher, random", "fcgf": "fcgf, trained on simulated",
-        "ppf_foldnet": "ppf_foldnet, trained on simulated", "fpfh": "fpfh, which has none",
-        "official": "fcgf, given: best.pth", "voxel_ae": "",
-    }  # fmt: skip
-
-
 def test_the_scenes_source_is_the_meshes_or_others_by_name_or_folder():
     demo = study(meshes=["modelnet10", "own/meshes"], variants={"own": {"scenes": {"source": "some/clouds"}}})
     sources = {name: demo.variants[name]["scenes"]["source"] for name in ("base", "kitti", "own")}
     assert sources == {"base": ["modelnet10", "own/meshes"], "kitti": ["simulated_kitti"], "own": ["some/clouds"]}
-    assert demo.pretraining("base") == "modelnet10+meshes" and demo.pretraining("own") == "clouds"
+    assert pretraining(demo, "base") == "modelnet10+meshes" and pretraining(demo, "own") == "clouds"
     both = study(variants={"both": {"scenes": {"source": ["meshes", "some/clouds"]}}}).variants["both"]
     assert both["scenes"]["source"] == ["simulated", "some/clouds"]
     same = study(variants={"named": {"scenes": {"source": "simulated"}}})
@@ -129,15 +113,6 @@ def test_an_owner_does_not_depend_on_which_variants_run():
     few = study(run_variants=["near_half"])
     assert few.running == ["near_half"]
     assert few.owner("scenes", "near_half") == "base"
-
-
-def test_a_shared_result_is_made_at_the_largest_size_that_a_running_variant_needs():
-    demo, few = study(), study(run_variants=["base", "points_half"])
-    n, k = DEMO["graph"]["points"], DEMO["graph"]["neighbours"]
-    assert demo.largest("scenes", "base", "graph.points") == 2 * n
-    assert few.largest("scenes", "base", "graph.points") == n
-    assert demo.largest("graph_scans", "base", "graph.neighbours") == 2 * k
-    assert demo.largest("graph_scans", "points_half", "graph.neighbours") == k
 
 
 def test_a_multiple_is_of_the_base_and_stays_a_whole_number():
@@ -155,6 +130,13 @@ def test_a_multiple_is_of_the_base_and_stays_a_whole_number():
         ({"graph": {"points": 0}}, "graph.points: 0 is less than the minimum of 1"),
         ({"graph": {"points": "many"}}, "graph.points: 'many' is not of type 'integer'"),
         ({"graph": {"neighbours": 2000}}, "points_quarter: graph.neighbours: expected fewer than graph.points = 1000"),
+        (
+            {"scenes": {"points": 7999}},
+            "scenes.points: expected 8000 or more, for variants.points_double has graph.points",
+        ),
+        ({"variants": {"x4": {"graph": {"points": "x4"}}}}, "for variants.x4 has graph.points = 16000, found 8000"),
+        ({"variants": {"few": {"downsampling": {"points": 99}}}}, "downsampling.points: expected 4000 or more, for"),
+        ({"categories": ["scenes"], "dataset": "own"}, "categories: scenes: expected another name"),
         ({"network": {"width": 40}}, "network.width: 40 is not a multiple of 16"),
         ({"student": {"rotation": False}}, "student.rotation: False is not one of"),
         ({"score": {"limits": [0.1]}}, "score.limits: expected 0.3 among them"),
@@ -220,43 +202,6 @@ def test_every_overlay_holds_the_variants_at_its_sizes(overlay):
     assert changed.variants["points_double"]["graph"]["points"] == 2 * base["points"]
 
 
-def test_the_tables_show_the_variants_that_the_paper_shows_there():
-    demo = study()
-    ours = [name for name in demo.running if demo.method(name) == "3d_st"]
-    assert demo.shown_in("table1") == ["base", "width128", *BASELINES]
-    assert demo.shown_in("table2") == ["base", "width128"]
-    strategies = ["random_weights", "absolute_coordinates", "rotation_invariance"]
-    assert demo.shown_in("table4") == [*strategies, "itodd", "3dmatch", "kitti", "fcgf", "ppf_foldnet", "fpfh"]
-    assert set(demo.shown_in("table3")) == set(ours) - set(demo.shown_in("table4"))
-    assert demo.shown_in("auroc") == demo.shown_in("sampled_au_pro") == [*ours, *BASELINES]
-
-
-def test_the_dataset_papers_tables_show_the_baselines():
-    demo = study()
-    with_colours = [f"{method}_rgb" for method in BASELINES]
-    assert demo.shown_in("mvtec_table2") == demo.shown_in("mvtec_table5") == [*BASELINES, *with_colours]
-    sizes = {(demo.method(name), demo.latent(name)) for name in demo.shown_in("mvtec_table4")}
-    with_latent = ("voxel_gan", "voxel_ae", "depth_gan", "depth_ae")
-    assert sizes == {(method, latent) for method in with_latent for latent in (128, 512, 2048)}
-
-
-def test_a_table_shows_only_what_runs():
-    few = study(run_variants=["base", "voxel_gan_128", "depth_vm_rgb", "voxel_ae"])
-    assert few.shown_in("table1") == ["base", "voxel_ae"]
-    assert few.shown_in("mvtec_table2") == ["depth_vm_rgb", "voxel_ae"]
-    assert few.shown_in("mvtec_table4") == ["voxel_gan_128", "voxel_ae"]
-    assert study(run_variants=["base"]).shown_in("mvtec_table4") == []
-
-
-def test_a_baseline_is_compared_with_the_first_one_of_its_method_and_modality():
-    demo = study(variants={"voxel_gan_long": {"detector": {"method": "voxel_gan"}, "voxel_gan": {"epochs": 99}}})
-    found = {name: demo.hyperparameter(name) for name in demo.variants}
-    assert {found[name] for name in (*BASELINES, *(f"{method}_rgb" for method in BASELINES))} == {"none"}
-    assert found["voxel_gan_128"] == found["depth_ae_2048"] == "latent"
-    assert found["voxel_gan_long"] == "other"
-    assert (found["base"], found["width16"], found["random_weights"]) == ("none", "width", "other")
-
-
 def test_a_setting_becomes_a_flag_with_its_shortest_form():
     assert flag("weight_decay", 1e-6) == "--weight-decay 1e-06"
     assert flag("limits", [0.1, 0.3]) == "--limits 0.1 0.3"
@@ -264,16 +209,17 @@ def test_a_setting_becomes_a_flag_with_its_shortest_form():
 
 
 def test_a_stage_sees_what_the_stages_before_it_see():
-    assert sees("downsampling") < sees("graph_scans") < sees("scale_scans") < sees("student") < sees("score")
+    assert sees("downsampling") < sees("graph_scans") == sees("scale_scans") < sees("student") < sees("score")
 
 
-def test_a_listing_changes_with_a_file_more_and_not_with_a_touch(tmp_path):
-    (tmp_path / "a.off").write_text("OFF")
+def test_a_listing_changes_with_a_file_added_or_overwritten_by_one_of_its_size(tmp_path):
+    (tmp_path / "a.off").write_text("OFF 1")
     before = listing(tmp_path)
-    (tmp_path / "a.off").touch()
     assert listing(tmp_path) == before
-    (tmp_path / "b.off").write_text("OFF")
-    assert listing(tmp_path) != before
+    (tmp_path / "a.off").write_text("OFF 2")
+    overwritten = listing(tmp_path)
+    (tmp_path / "b.off").write_text("OFF 1")
+    assert len({before, overwritten, listing(tmp_path)}) == 3
 
 
 def test_a_listing_follows_links_to_folders_and_ends(tmp_path):

@@ -1,0 +1,92 @@
+"""Which tables show a variant, and what they say of it: all of it follows from what the variant changes.
+
+Only the rules use this module; like `config`, it imports nothing heavy.
+"""
+
+from pathlib import Path
+
+from st3d.workflow.config import Study
+from st3d.workflow.stages import BASELINES, EXTRACTORS, VARIABLE, sees
+
+PAPER_WIDTHS = (64, 128)  # the descriptor dimensions of Tables 1 and 2
+
+
+def group(study: Study, variant: str) -> str:
+    """What part of Table 4 a variant belongs to by what it changes; empty where that does not say it."""
+    changed = differences(study, variant, "base")
+    if "extractor.method" in changed:
+        return "feature_extractor"
+    return "pretraining_dataset" if "scenes.source" in changed else ""
+
+
+def pretraining(study: Study, variant: str) -> str:
+    """The names of the data that a variant's scenes are made of."""
+    return "+".join(Path(source).name for source in study.variants[variant]["scenes"]["source"])
+
+
+def weights(study: Study, variant: str) -> str:
+    """What a variant's students learn from, and where its weights come from; empty of a baseline."""
+    settings = study.variants[variant]
+    method = settings["extractor"]["method"]
+    if study.method(variant) in BASELINES:
+        return ""
+    if method == "fpfh":
+        return "fpfh, which has none"
+    if method == "teacher" and settings["teacher"]["weights"] == "random":
+        return "teacher, random"
+    given = "" if method == "teacher" else settings[EXTRACTORS[method]]["weights"]
+    return f"{method}, given: {Path(given).name}" if given else f"{method}, trained on {pretraining(study, variant)}"
+
+
+def latent(study: Study, variant: str) -> int:
+    """The length of the latent vector of a variant's method; 0 where it has none."""
+    return study.variants[variant].get(study.method(variant), {}).get("latent", 0)
+
+
+def differences(study: Study, variant: str, other: str) -> list[str]:
+    """Which `section.key`s of a variant differ from another's of its method, among those that this method reads."""
+    settings, others = study.variants[variant], study.variants[other]
+    read = sees("score", settings) | (frozenset() if study.method(variant) in BASELINES else sees("cost"))
+    return [
+        f"{section}.{key}"
+        for section in VARIABLE
+        for key in settings[section]
+        if {section, f"{section}.{key}"} & read and settings[section][key] != others[section][key]
+    ]
+
+
+def hyperparameter(study: Study, variant: str) -> str:
+    """What a variant varies against the first declared one of its method and modality.
+
+    `none`, `points`, `neighbours`, `width`, `latent`, or `other` (anything else, or several).
+    """
+    names = {"graph.points": "points", "graph.neighbours": "neighbours", "network.width": "width"}
+    names[f"{study.method(variant)}.latent"] = "latent"
+    detector = study.variants[variant]["detector"]
+    first = next(name for name, settings in study.variants.items() if settings["detector"] == detector)
+    changed = differences(study, variant, first)
+    return "none" if not changed else names.get(changed[0], "other") if len(changed) == 1 else "other"
+
+
+def shown_in(study: Study, table: str) -> list[str]:
+    """The variants, among those to run, that a table shows; the further tables show all of 3D-ST."""
+
+    def shown(variant: str) -> bool:
+        varied, width = hyperparameter(study, variant), study.variants[variant]["network"]["width"]
+        if study.method(variant) in BASELINES:
+            if table in ("mvtec_table2", "mvtec_table5"):
+                return varied == "none"
+            if study.variants[variant]["detector"]["modality"] != "3d":
+                return False
+            if table == "mvtec_table4":
+                return latent(study, variant) > 0 and varied in ("none", "latent")
+            return table in ("table1", "auroc", "sampled_au_pro") and varied == "none"
+        if table.startswith("mvtec_"):
+            return False
+        if table in ("table1", "table2"):
+            return varied == "none" or (varied == "width" and width in PAPER_WIDTHS)
+        if table == "table3":
+            return varied != "other"
+        return varied == "other" if table == "table4" else True
+
+    return [variant for variant in study.running if shown(variant)]

@@ -1,0 +1,59 @@
+from test_config import study
+
+from st3d.workflow.stages import BASELINES
+from st3d.workflow.table_membership import group, hyperparameter, latent, shown_in, weights
+
+
+def test_table4_knows_the_parts_of_its_variants_and_their_weights():
+    given = {"official": {"extractor": {"method": "fcgf"}, "pretrain_fcgf": {"weights": "some/where/best.pth"}}}
+    demo = study(variants=given | {"wide_kitti": {"scenes": {"source": "simulated_kitti"}, "network": {"width": 32}}})
+    groups = {name: group(demo, name) for name in shown_in(demo, "table4")}
+    sources = [name for name, group in groups.items() if group == "pretraining_dataset"]
+    assert sources == ["itodd", "3dmatch", "kitti", "wide_kitti"]  # whatever else a variant changes
+    extractors = [name for name, group in groups.items() if group == "feature_extractor"]
+    assert extractors == ["fcgf", "ppf_foldnet", "fpfh", "official"]
+    assert groups["random_weights"] == groups["rotation_invariance"] == ""
+    found = {name: weights(demo, name) for name in ("base", "kitti", "random_weights", *extractors, "voxel_ae")}
+    assert found == {
+        "base": "teacher, trained on simulated", "kitti": "teacher, trained on simulated_kitti",
+        "random_weights": "teacher, random", "fcgf": "fcgf, trained on simulated",
+        "ppf_foldnet": "ppf_foldnet, trained on simulated", "fpfh": "fpfh, which has none",
+        "official": "fcgf, given: best.pth", "voxel_ae": "",
+    }  # fmt: skip
+
+
+def test_the_tables_show_the_variants_that_the_paper_shows_there():
+    demo = study()
+    ours = [name for name in demo.running if demo.method(name) == "3d_st"]
+    assert shown_in(demo, "table1") == ["base", "width128", *BASELINES]
+    assert shown_in(demo, "table2") == ["base", "width128"]
+    strategies = ["random_weights", "absolute_coordinates", "rotation_invariance"]
+    assert shown_in(demo, "table4") == [*strategies, "itodd", "3dmatch", "kitti", "fcgf", "ppf_foldnet", "fpfh"]
+    assert set(shown_in(demo, "table3")) == set(ours) - set(shown_in(demo, "table4"))
+    assert shown_in(demo, "auroc") == shown_in(demo, "sampled_au_pro") == [*ours, *BASELINES]
+
+
+def test_the_dataset_papers_tables_show_the_baselines():
+    demo = study()
+    with_colours = [f"{method}_rgb" for method in BASELINES]
+    assert shown_in(demo, "mvtec_table2") == shown_in(demo, "mvtec_table5") == [*BASELINES, *with_colours]
+    sizes = {(demo.method(name), latent(demo, name)) for name in shown_in(demo, "mvtec_table4")}
+    with_latent = ("voxel_gan", "voxel_ae", "depth_gan", "depth_ae")
+    assert sizes == {(method, latent) for method in with_latent for latent in (128, 512, 2048)}
+
+
+def test_a_table_shows_only_what_runs():
+    few = study(run_variants=["base", "voxel_gan_128", "depth_vm_rgb", "voxel_ae"])
+    assert shown_in(few, "table1") == ["base", "voxel_ae"]
+    assert shown_in(few, "mvtec_table2") == ["depth_vm_rgb", "voxel_ae"]
+    assert shown_in(few, "mvtec_table4") == ["voxel_gan_128", "voxel_ae"]
+    assert shown_in(study(run_variants=["base"]), "mvtec_table4") == []
+
+
+def test_a_baseline_is_compared_with_the_first_one_of_its_method_and_modality():
+    demo = study(variants={"voxel_gan_long": {"detector": {"method": "voxel_gan"}, "voxel_gan": {"epochs": 99}}})
+    found = {name: hyperparameter(demo, name) for name in demo.variants}
+    assert {found[name] for name in (*BASELINES, *(f"{method}_rgb" for method in BASELINES))} == {"none"}
+    assert found["voxel_gan_128"] == found["depth_ae_2048"] == "latent"
+    assert found["voxel_gan_long"] == "other"
+    assert (found["base"], found["width16"], found["random_weights"]) == ("none", "width", "other")
