@@ -99,8 +99,12 @@ class Study:
             return "fpfh, which has none"
         if method == "teacher" and settings["teacher"]["weights"] == "random":
             return "teacher, random"
-        given = "" if method == "teacher" else settings[EXTRACTORS[method]]["weights"]
-        return f"{method}, given: {Path(given).name}" if given else f"{method}, trained on {self.pretraining(variant)}"
+        given = "" if method == "teacher" else settings[EXTRACTORS[method]]["checkpoint"]
+        return (
+            f"{method}, checkpoint: {Path(given).name}"
+            if given
+            else f"{method}, trained on {self.pretraining(variant)}"
+        )
 
     def latent(self, variant: str) -> int:
         """The length of the latent vector of a variant's method; 0 where it has none."""
@@ -178,6 +182,11 @@ class Study:
         sources = [meshes if source == MESHES else [source] for source in _listed(settings["scenes"]["source"])]
         settings["scenes"]["source"] = [name for each in sources for name in each]
         self._check_detector(settings, f"config: variants.{variant}")
+        seeds = {settings["teacher"]["seed"], settings["student"]["seed"]}
+        if settings["teacher"]["weights"] == "random" and len(seeds) == 1:
+            raise ValueError(
+                f"config: variants.{variant}: student.seed: expected another than teacher.seed, found {seeds}"
+            )
         points, neighbours = settings["graph"]["points"], settings["graph"]["neighbours"]
         if neighbours >= points:
             raise ValueError(

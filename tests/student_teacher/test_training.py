@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from killed import killed_in
+from stage_call import call
 
 from st3d.formats.atomic import write_json
 from st3d.formats.checkpoints import load, save
@@ -46,14 +47,16 @@ def scenes(tmp_path, rng):
 def train_teacher(scenes, folder, **changed):
     settings = {"weights": "trained", "epochs": 3, "learning_rate": 1e-3, "weight_decay": 1e-6, "seed": 7}
     settings |= {"receptive_fields": 4, "decoded_points": 32} | MODEL | GRAPH | MACHINE | changed
-    teacher(**scenes, teacher=folder / "teacher.pt", curve=folder / "loss.csv", **settings)
+    call(teacher, **scenes, teacher=folder / "teacher.pt", curve=folder / "loss.csv", **settings)
     return folder / "teacher.pt"
 
 
 def train_student(scenes, teacher_path, folder, **changed):
     settings = {"epochs": 3, "learning_rate": 1e-3, "weight_decay": 1e-5, "seed": 8, "rotation": "none"}
     settings |= {"downsampling_seed": 4} | MODEL | GRAPH | MACHINE | changed
-    student(**scenes, teacher=teacher_path, student=folder / "student.pt", curve=folder / "student.csv", **settings)
+    call(
+        student, **scenes, teacher=teacher_path, student=folder / "student.pt", curve=folder / "student.csv", **settings
+    )
     return folder / "student.pt"
 
 
