@@ -100,10 +100,8 @@ class Study:
         if method == "teacher" and settings["teacher"]["weights"] == "random":
             return "teacher, random"
         given = "" if method == "teacher" else settings[EXTRACTORS[method]]["checkpoint"]
-        return (
-            f"{method}, checkpoint: {Path(given).name}"
-            if given
-            else f"{method}, trained on {self.pretraining(variant)}"
+        return f"{method}, " + (
+            f"checkpoint: {Path(given).name}" if given else f"trained on {self.pretraining(variant)}"
         )
 
     def latent(self, variant: str) -> int:
@@ -182,10 +180,10 @@ class Study:
         sources = [meshes if source == MESHES else [source] for source in _listed(settings["scenes"]["source"])]
         settings["scenes"]["source"] = [name for each in sources for name in each]
         self._check_detector(settings, f"config: variants.{variant}")
-        seeds = {settings["teacher"]["seed"], settings["student"]["seed"]}
-        if settings["teacher"]["weights"] == "random" and len(seeds) == 1:
+        seed = settings["student"]["seed"]
+        if settings["teacher"]["weights"] == "random" and settings["teacher"]["seed"] == seed:
             raise ValueError(
-                f"config: variants.{variant}: student.seed: expected another than teacher.seed, found {seeds}"
+                f"config: variants.{variant}: student.seed: expected another than teacher.seed, found {seed}"
             )
         points, neighbours = settings["graph"]["points"], settings["graph"]["neighbours"]
         if neighbours >= points:
