@@ -100,9 +100,8 @@ class Study:
         if method == "teacher" and settings["teacher"]["weights"] == "random":
             return "teacher, random"
         given = "" if method == "teacher" else settings[EXTRACTORS[method]]["checkpoint"]
-        return f"{method}, " + (
-            f"checkpoint: {Path(given).name}" if given else f"trained on {self.pretraining(variant)}"
-        )
+        source = f"checkpoint: {Path(given).name}" if given else f"trained on {self.pretraining(variant)}"
+        return f"{method}, {source}"
 
     def latent(self, variant: str) -> int:
         """The length of the latent vector of a variant's method; 0 where it has none."""
@@ -182,9 +181,7 @@ class Study:
         self._check_detector(settings, f"config: variants.{variant}")
         seed = settings["student"]["seed"]
         if settings["teacher"]["weights"] == "random" and settings["teacher"]["seed"] == seed:
-            raise ValueError(
-                f"config: variants.{variant}: student.seed: expected another than teacher.seed, found {seed}"
-            )
+            raise ValueError(f"config: variants.{variant}: student.seed: expected unlike teacher.seed, found {seed}")
         points, neighbours = settings["graph"]["points"], settings["graph"]["neighbours"]
         if neighbours >= points:
             raise ValueError(
