@@ -1,12 +1,12 @@
-"""Extractors: what a student can learn from in the teacher's place."""
+"""Extractors: feature extractors in the teacher's place."""
 
 
 rule pretrain_fcgf:
-    """FCGF with given weights, or pretrained to find points again in another view of a scene."""
+    """FCGF from a checkpoint, or pretrained to match corresponding points of two views of a scene."""
     input:
         train=unless_given("pretrain_fcgf", scenes_of("train")),
         validation=unless_given("pretrain_fcgf", scenes_of("validation")),
-        weights=given_weights("pretrain_fcgf"),
+        checkpoint=given_checkpoint("pretrain_fcgf"),
     output:
         extractor="<results>/pretrain_fcgf/{variant}/fcgf.pt",
         curve="<results>/pretrain_fcgf/{variant}/loss.csv",
@@ -30,12 +30,12 @@ rule pretrain_fcgf:
 
 
 rule pretrain_ppf_foldnet:
-    """PPF-FoldNet with given weights, or pretrained to rebuild the point pair features of neighbourhoods."""
+    """PPF-FoldNet from a checkpoint, or pretrained to reconstruct the point pair features of neighbourhoods."""
     input:
         train=unless_given("pretrain_ppf_foldnet", scenes_of("train")),
         validation=unless_given("pretrain_ppf_foldnet", scenes_of("validation")),
         scale=unless_given("pretrain_ppf_foldnet", made_by("scale_scenes", "<results>/scale/{variant}/scenes.json")),
-        weights=given_weights("pretrain_ppf_foldnet"),
+        checkpoint=given_checkpoint("pretrain_ppf_foldnet"),
     output:
         extractor="<results>/pretrain_ppf_foldnet/{variant}/ppf_foldnet.pt",
         curve="<results>/pretrain_ppf_foldnet/{variant}/loss.csv",
@@ -60,7 +60,7 @@ rule pretrain_ppf_foldnet:
 
 
 rule fpfh:
-    """Fast point feature histograms: no weights, only what they are made of."""
+    """Fast point feature histograms: no weights, only their settings."""
     output:
         "<results>/fpfh/{variant}/fpfh.pt",
     log:

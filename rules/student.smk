@@ -1,4 +1,4 @@
-"""Student: learns to describe one category's sound scans as the teacher does."""
+"""Student: learns the teacher's descriptors of one category's anomaly-free scans."""
 
 
 rule student:

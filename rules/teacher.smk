@@ -1,8 +1,8 @@
-"""Teacher: learns to describe a point's surroundings."""
+"""Teacher: learns a descriptor of each point's receptive field."""
 
 
 rule teacher:
-    """Pretrain the teacher to rebuild each point's surroundings from its descriptor."""
+    """Pretrain the teacher to reconstruct each point's receptive field from its descriptor."""
     input:
         train=scenes_of("train"),
         validation=scenes_of("validation"),

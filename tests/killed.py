@@ -10,12 +10,12 @@ from pathlib import Path
 import st3d.training.run as run
 count = 0
 end_epoch = run.Progress.end_epoch
-def dies(self, *losses):
+def dies(self, *epoch):
     global count
     count += 1
     if count == {fatal}:
         os.kill(os.getpid(), 9)
-    end_epoch(self, *losses)
+    end_epoch(self, *epoch)
 run.Progress.end_epoch = dies
 """
 

@@ -34,6 +34,7 @@ def aggregate(parameters, name, points, neighbours, features, absolute):
 
 def descriptors(parameters, points, neighbours, width, blocks, absolute=False):
     """(n, d) descriptors; `parameters` maps names to float64 arrays."""
+    points = points - points.mean(axis=0) if absolute else points
     features = np.zeros((len(points), width))
     for b in range(blocks):
         block = f"blocks.{b}"
@@ -54,6 +55,8 @@ def descriptors_by_torch(network, points, neighbours):
     import torch
     from torch.nn.functional import leaky_relu, linear
 
+    if network.coordinates == "absolute":
+        points = points - points.mean(dim=0)
     p, q = points[:, None].expand(-1, neighbours.shape[1], -1), points[neighbours]
     edges = torch.cat([p - q, (p - q).norm(dim=2, keepdim=True)], dim=2)
     if network.coordinates == "absolute":

@@ -1,11 +1,9 @@
-"""Stage `gan`: the baseline f-AnoGAN on voxels or depth images of sound scans.
+"""Stage `gan`: the baseline f-AnoGAN on voxels or depth images of anomaly-free scans.
 
 Schlegl et al., "f-AnoGAN: Fast unsupervised anomaly detection with generative adversarial networks", 2019: a
-Wasserstein GAN with gradient penalty learns to make sound images, then an encoder learns the way back.
+Wasserstein GAN with gradient penalty learns to generate anomaly-free images, then an encoder learns to invert it.
 """
 
-import logging
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,21 +12,31 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from st3d.baselines.image_inputs import ImageInputs
+from st3d.baselines.image_inputs import ImageInputs, ImageTrainingSettings
 from st3d.baselines.image_networks import Encoder, Generator
-from st3d.formats.atomic import locked, write_csv
-from st3d.formats.checkpoints import save
-from st3d.formats.images import Modality
-from st3d.formats.provenance import provenance
-from st3d.training.device import Device, choose_device, set_threads
-from st3d.training.memory import Memory
 from st3d.training.optimizer import Adam
-from st3d.training.run import Progress, finished, run_hash
+from st3d.training.run import Progress, training_run
+from st3d.training.settings import Machine, flat
 
-log = logging.getLogger("st3d")
 GAN, ENCODER, GAN_VALIDATION, ENCODER_VALIDATION = range(4)  # random streams
 Network = Callable[[Tensor], Tensor]
 DECAYS = (0.0, 0.9)  # Adam's, as in the paper of the gradient penalty (Gulrajani et al., 2017)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GanSettings(ImageTrainingSettings):
+    """The f-AnoGAN's training; its epochs are those of the GAN and of its encoder each.
+
+    Parameters
+    ----------
+    penalty
+        Weight of the critic's gradient penalty.
+    critic_steps
+        Steps of the critic for each step of the generator.
+    """
+
+    penalty: float
+    critic_steps: int
 
 
 def gan(
@@ -38,187 +46,182 @@ def gan(
     model: Path,
     critic_curve: Path,
     curve: Path,
-    modality: Modality,
-    latent: int,
-    channels: int,
-    epochs: int,
-    batch: int,
-    learning_rate: float,
-    penalty: float,
-    critic_steps: int,
-    seed: int,
-    device: Device,
-    threads: int,
+    training: GanSettings,
+    machine: Machine,
     cache_gb: float,
     code: str,
 ) -> None:
-    """Train an f-AnoGAN on one category's sound scans: first generator and critic, then the encoder.
+    """Train an f-AnoGAN on one category's anomaly-free scans: first generator and critic, then the encoder.
 
     Parameters
     ----------
-    train : the category's training images, rotated copies included
-    validation : its validation images
-    model : the model to write: the last epoch's generator, the encoder at the epoch of its lowest validation loss
-    critic_curve : CSV of the critic's losses per epoch to write; validation is without the penalty
-    curve : CSV of the encoder's losses per epoch to write
-    modality : 3d, or 3d_rgb for the colours too
-    latent : numbers that an image is made of
-    channels : of the encoder's first convolution; the others have multiples of it
-    epochs : passes over the training images, for the GAN and for the encoder each
-    batch : images a step
-    learning_rate : Adam's step
-    penalty : weight of the critic's gradient penalty
-    critic_steps : steps of the critic for each step of the generator
-    seed : of the initial weights and of all draws
-    device : auto, cpu or cuda
-    threads : CPU threads; they are part of the run, since they change the order of sums
-    cache_gb : memory that may hold the images, GB
-    code : fingerprint of the code, kept with the model
+    train
+        The category's training images (HDF5), rotated copies included.
+    validation
+        Its validation images.
+    model
+        Model to write: the last epoch's generator, the encoder at the epoch of its lowest validation loss.
+    critic_curve
+        CSV of the critic's losses per epoch to write; validation is without the penalty.
+    curve
+        CSV of the encoder's losses per epoch to write.
+    cache_gb
+        Memory that may hold the images, GB.
+    code
+        Fingerprint of this stage's source, kept with the model.
     """
-    settings = {key: value for key, value in locals().items() if not isinstance(value, Path)}
-    del settings["code"], settings["cache_gb"]
-    set_threads(threads)
-    where = choose_device(device)
-    run = run_hash(settings | {"device": where.type}, [train, validation], code)
-    made = provenance(settings, code) | {"kind": "baseline", "method": "gan", "run": run}
-
-    memory = Memory(cache_gb, where)
+    settings, files, curves = flat(training, machine), [train, validation], [critic_curve, curve]
     with (
-        locked(model.with_suffix(".lock")),
-        ImageInputs(train, modality, where, memory) as scans,
-        ImageInputs(validation, modality, where, memory) as held_out,
+        training_run(
+            model, curves, "baseline", settings=settings, inputs=files, machine=machine, code=code, cache_gb=cache_gb
+        ) as run,
+        ImageInputs(train, training.modality, run.device, run.memory) as images,
+        ImageInputs(validation, training.modality, run.device, run.memory) as validation_images,
     ):
-        if finished(model, "baseline", run) and critic_curve.exists() and curve.exists():
-            log.info("%s is already there", model)
+        if run.finished:
             return
-        held_out.images.check_alike(scans.described)
-        sides = list(scans.images.sides)
-        torch.manual_seed(seed)
-        generator = Generator(scans.channels, sides, channels, latent).to(where)
-        critic = Encoder(scans.channels, sides, channels, 1).to(where)
-        encoder = Encoder(scans.channels, sides, channels, latent).to(where)
-        training = Training(scans, held_out, where, run, latent, epochs, batch, learning_rate, seed)
-        checkpoints = model.with_suffix(".gan.checkpoint"), model.with_suffix(".encoder.checkpoint")
-        criticism = train_generator(training, generator, critic, penalty, critic_steps, checkpoints[0])
-        generator.requires_grad_(False)
-        learned = train_encoder(training, generator, encoder, checkpoints[1])
+        validation_images.images.check_alike(images.described)
+        dimensions = training.dimensions(images)
+        torch.manual_seed(training.seed)
+        generator = Generator(images.channels, dimensions["sides"], training.channels, training.latent).to(run.device)
+        critic = Encoder(**dimensions | {"latent": 1}).to(run.device)
+        encoder = Encoder(**dimensions).to(run.device)
 
-        write_csv(critic_curve, criticism.history, ["epoch", "train", "validation"])
-        write_csv(curve, learned.history, ["epoch", "train", "validation"])
-        encoder.load_state_dict(learned.best_weights)
+        pair = nn.ModuleDict({"generator": generator, "critic": critic})
+        generator_optimizer = Adam(generator.parameters(), training.learning_rate, 0.0, DECAYS)
+        critic_optimizer = Adam(critic.parameters(), training.learning_rate, 0.0, DECAYS)
+        optimizers = [generator_optimizer, critic_optimizer]
+        data = Data(images, validation_images, run.device, training)
+        progress = run.progress(critic_curve, None, pair, optimizers, training.epochs, name=".gan")
+        train_generator(progress, data, generator, critic, generator_optimizer, critic_optimizer)
+        generator.requires_grad_(False)
+        optimizer = Adam(encoder.parameters(), training.learning_rate, 0.0)
+        progress = run.progress(curve, encoder, encoder, [optimizer], training.epochs, name=".encoder")
+        train_encoder(progress, data, generator, encoder, optimizer)
+
+        encoder.load_state_dict(progress.best_weights)
         both = nn.ModuleDict({"encoder": encoder, "generator": generator}).cpu()
-        network = {"inputs": scans.channels, "sides": sides, "channels": channels, "latent": latent}
-        save(model, made | scans.described | {"network": network, "weights": both.state_dict()})
-        for checkpoint in checkpoints:
-            checkpoint.unlink(missing_ok=True)
+        run.save(method="gan", **images.described, network=dimensions, weights=both.state_dict())
 
 
 @dataclass(frozen=True)
-class Training:
-    """What both trainings share: the images, the machine, and the settings of `gan`."""
+class Data:
+    """What both trainings draw from: the images, and noise."""
 
-    scans: ImageInputs
-    held_out: ImageInputs
+    images: ImageInputs
+    validation: ImageInputs
     device: torch.device
-    run: str
-    latent: int
-    epochs: int
-    batch: int
-    learning_rate: float
-    seed: int
+    training: GanSettings
 
     def batches(self, stream: int, epoch: int) -> Iterable[Tensor]:
-        """The epoch's batches of images, in random order."""
-        return self.scans.shuffled([self.seed, stream, epoch], self.batch, f"epoch {epoch}")
+        """The epoch's batches of images (b, c, *sides), in random order."""
+        return self.images.shuffled([self.training.seed, stream, epoch], self.training.batch, f"epoch {epoch}")
 
     def noise(self, stream: list[int], count: int) -> Tensor:
-        """Latent numbers (count, z) of standard normal distribution, from a random stream of their own."""
-        drawn = np.random.default_rng([self.seed, *stream]).standard_normal((count, self.latent), np.float32)
-        return torch.from_numpy(drawn).to(self.device)
+        """Latent vectors (count, z) of standard normal distribution, from a random stream of their own."""
+        rng = np.random.default_rng([self.training.seed, *stream])
+        return torch.from_numpy(rng.standard_normal((count, self.training.latent), np.float32)).to(self.device)
+
+    def fractions(self, stream: list[int], count: int) -> Tensor:
+        """Numbers (count,) of uniform distribution in [0, 1), from a random stream of their own."""
+        rng = np.random.default_rng([self.training.seed, *stream])
+        return torch.from_numpy(rng.random(count)).float().to(self.device)
 
 
 def train_generator(
-    training: Training, generator: Generator, critic: Encoder, penalty: float, critic_steps: int, checkpoint: Path
-) -> Progress:
-    """Teach `generator` and `critic` by each other, `critic_steps` steps of one for a step of the other."""
-    pair = nn.ModuleDict({"generator": generator, "critic": critic})
-    makes = Adam(generator.parameters(), training.learning_rate, 0.0, DECAYS)
-    judges = Adam(critic.parameters(), training.learning_rate, 0.0, DECAYS)
-    progress = Progress(checkpoint, training.run, None, pair, [makes, judges], training.epochs)
-    for epoch in progress.epochs_left():
-        started, losses = time.monotonic(), []
-        for number, images in enumerate(training.batches(GAN, epoch)):
-            step = (epoch - 1) * -(-len(training.scans) // training.batch) + number
-            latent = training.noise([GAN, epoch, number, 0], len(images))
-            mix = torch.from_numpy(np.random.default_rng([training.seed, GAN, epoch, number, 1]).random(len(images)))
+    progress: Progress,
+    data: Data,
+    generator: Generator,
+    critic: Encoder,
+    generator_optimizer: Adam,
+    critic_optimizer: Adam,
+) -> None:
+    """Train `generator` and `critic` against each other, `critic_steps` steps of the critic for one of the other."""
+    training = data.training
+    for epoch in progress:
+        for number, images in enumerate(data.batches(GAN, epoch.number)):
+            stream = [GAN, epoch.number, number]
             with torch.no_grad():
-                made = generator(latent)
-            judges.zero_grad()
-            loss = critic_loss(critic, images, made)
-            loss = loss + penalty * gradient_penalty(critic, images, made, mix.float().to(images.device))
+                generated = generator(data.noise([*stream, 0], len(images)))
+            critic_optimizer.zero_grad()
+            loss = critic_loss(critic, images, generated)
+            mix = data.fractions([*stream, 1], len(images))
+            loss = loss + training.penalty * gradient_penalty(critic, images, generated, mix)
             loss.backward()
-            judges.step()
-            losses.append(loss.detach())
-            if step % critic_steps == critic_steps - 1:
-                makes.zero_grad()
-                generator_loss(critic, generator(training.noise([GAN, epoch, number, 2], len(images)))).backward()
-                makes.step()
+            critic_optimizer.step()
+            epoch.train.append(loss.detach())
+            step = (epoch.number - 1) * -(-len(data.images) // training.batch) + number
+            if step % training.critic_steps == training.critic_steps - 1:
+                generator_optimizer.zero_grad()
+                generator_loss(critic, generator(data.noise([*stream, 2], len(images)))).backward()
+                generator_optimizer.step()
         with torch.no_grad():
-            held_losses = []
-            for index in range(len(training.held_out)):
-                made = generator(training.noise([GAN_VALIDATION, index], 1))
-                held_losses.append(critic_loss(critic, training.held_out.batch([index]), made))
-        progress.end_epoch(losses, held_losses, time.monotonic() - started)
-    return progress
+            for index in range(len(data.validation)):
+                generated = generator(data.noise([GAN_VALIDATION, index], 1))
+                epoch.validation.append(critic_loss(critic, data.validation.batch([index]), generated))
 
 
-def train_encoder(training: Training, generator: Generator, encoder: Encoder, checkpoint: Path) -> Progress:
-    """Teach `encoder` the way back through the frozen `generator`: image to image (izi) and latent to latent (ziz)."""
-    optimizer = Adam(encoder.parameters(), training.learning_rate, 0.0)
-    held_noise = [training.noise([ENCODER_VALIDATION, index], 1) for index in range(len(training.held_out))]
-    progress = Progress(checkpoint, training.run, encoder, encoder, [optimizer], training.epochs)
-    for epoch in progress.epochs_left():
-        started, losses = time.monotonic(), []
-        for number, images in enumerate(training.batches(ENCODER, epoch)):
+def train_encoder(progress: Progress, data: Data, generator: Generator, encoder: Encoder, optimizer: Adam) -> None:
+    """Train `encoder` to invert the frozen `generator`: image to image (izi) and latent to latent (ziz)."""
+    validation_noise = [data.noise([ENCODER_VALIDATION, index], 1) for index in range(len(data.validation))]
+    for epoch in progress:
+        for number, images in enumerate(data.batches(ENCODER, epoch.number)):
             optimizer.zero_grad()
-            loss = encoder_loss(encoder, generator, images, training.noise([ENCODER, epoch, number, 0], len(images)))
+            noise = data.noise([ENCODER, epoch.number, number, 0], len(images))
+            loss = encoder_loss(encoder, generator, images, noise)
             loss.backward()
             optimizer.step()
-            losses.append(loss.detach())
+            epoch.train.append(loss.detach())
         with torch.no_grad():
-            held_losses = [
-                encoder_loss(encoder, generator, training.held_out.batch([index]), noise)
-                for index, noise in enumerate(held_noise)
+            epoch.validation += [
+                encoder_loss(encoder, generator, data.validation.batch([index]), noise)
+                for index, noise in enumerate(validation_noise)
             ]
-        progress.end_epoch(losses, held_losses, time.monotonic() - started)
-    return progress
 
 
-def critic_loss(critic: Network, images: Tensor, made: Tensor) -> Tensor:
-    """Minus the Wasserstein distance that the critic sees: it gives sound `images` high values and `made` ones low."""
-    return critic(made).mean() - critic(images).mean()
+def critic_loss(critic: Network, images: Tensor, generated: Tensor) -> Tensor:
+    """Minus the critic's estimate () of the Wasserstein distance between `images` and `generated`, (b, c, *sides)."""
+    return critic(generated).mean() - critic(images).mean()
 
 
-def generator_loss(critic: Network, made: Tensor) -> Tensor:
-    """Lower, the more the critic takes `made` images for sound."""
-    return -critic(made).mean()
+def generator_loss(critic: Network, generated: Tensor) -> Tensor:
+    """The lower (), the higher the critic's values of `generated` images (b, c, *sides)."""
+    return -critic(generated).mean()
 
 
 def encoder_loss(encoder: Network, generator: Network, images: Tensor, latent: Tensor) -> Tensor:
-    """Mean squared differences of image to image (izi) and of latent to latent (ziz), of equal weight."""
+    """Mean squared differences () of image to image (izi) and of latent to latent (ziz), of equal weight.
+
+    Parameters
+    ----------
+    encoder, generator
+        (b, c, *sides) to (b, z), and back.
+    images
+        (b, c, *sides) float32.
+    latent
+        (b, z) float32.
+    """
     izi = (images - generator(encoder(images))).square().mean()
     return izi + (latent - encoder(generator(latent))).square().mean()
 
 
-def gradient_penalty(critic: Network, images: Tensor, made: Tensor, mix: Tensor) -> Tensor:
-    """How far the critic's slope is from 1 between sound and made images: mean of (norm - 1)^2.
+def gradient_penalty(critic: Network, images: Tensor, generated: Tensor, mix: Tensor) -> Tensor:
+    """How far the critic's slope is from 1 between real and generated images: mean of (norm - 1)^2, ().
 
-    images, made : (b, c, *sides)
-    mix : (b,) in [0, 1), where between the two the slope is taken
+    Parameters
+    ----------
+    critic
+        (b, c, *sides) to (b, 1).
+    images, generated
+        (b, c, *sides) float32.
+    mix
+        (b,) in [0, 1). Where between the two the slope is taken.
 
-    Source: Gulrajani et al., "Improved Training of Wasserstein GANs", 2017.
+    Notes
+    -----
+    Gulrajani et al., "Improved Training of Wasserstein GANs", 2017.
     """
     share = mix.view(-1, *([1] * (images.ndim - 1)))
-    between = (share * images + (1 - share) * made).requires_grad_()
+    between = (share * images + (1 - share) * generated).requires_grad_()
     (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     return (slope.flatten(1).norm(dim=1) - 1).square().mean()

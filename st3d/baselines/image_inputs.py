@@ -1,9 +1,10 @@
 """The images of a split as the baselines' networks take them: batches on the device."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from st3d.baselines.image_networks import core
 from st3d.formats.images import Images, Modality
 from st3d.training.memory import Memory, ahead
 from st3d.training.progress_bar import progress_bar
+from st3d.training.settings import TrainingSettings
 
 
 class ImageInputs:
@@ -20,14 +22,24 @@ class ImageInputs:
 
     Parameters
     ----------
-    path : the split's images
-    modality : 3d, or 3d_rgb for the colours too
-    device : where the batches go
-    memory : if all images fit into it, each is read once and stays on the device
+    path
+        The split's images (HDF5).
+    modality
+        3d, or 3d_rgb for the colours too.
+    device
+        Device of the batches.
+    memory
+        If all images fit into it, each is read once and stays on the device.
 
     Attributes
     ----------
-    described : what a model of these images must say of them
+    described
+        What a model of these images must say of them.
+
+    Raises
+    ------
+    ValueError
+        If the file is none of images, or the networks cannot take their sides.
     """
 
     def __init__(self, path: Path, modality: Modality, device: torch.device, memory: Memory) -> None:
@@ -74,3 +86,30 @@ class ImageInputs:
         if self._keep:
             self._kept[index] = image
         return image
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageTrainingSettings(TrainingSettings):
+    """A baseline's network on images, and its training.
+
+    Parameters
+    ----------
+    modality
+        3d, or 3d_rgb for the colours too.
+    latent
+        z, the latent dimension.
+    channels
+        Channels of the encoder's first convolution; the others have multiples of it.
+    batch
+        Images per step.
+    """
+
+    modality: Modality
+    latent: int
+    channels: int
+    batch: int
+
+    def dimensions(self, images: ImageInputs) -> dict[str, Any]:
+        """The parameters of a network for `images`."""
+        sides = list(images.images.sides)
+        return {"inputs": images.channels, "sides": sides, "channels": self.channels, "latent": self.latent}

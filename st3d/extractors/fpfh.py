@@ -36,7 +36,7 @@ def fpfh(*, extractor: Path, neighbours: int, code: str) -> None:
 class FPFHExtractor:
     """Fast point feature histograms of all points."""
 
-    describes: int | None = None
+    described_points: int | None = None
     outputs = DIMENSION
 
     def __init__(self, neighbours: int) -> None:

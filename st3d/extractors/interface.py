@@ -1,6 +1,6 @@
 """What a student can learn from beside the teacher, behind the teacher's interface: a graph in, descriptors out.
 
-Letters: n points of a cloud, q points that are described, c numbers in a descriptor.
+Letters: n points of a cloud, q points with a descriptor, c the descriptor dimension.
 """
 
 import importlib
@@ -21,20 +21,20 @@ MODULES = {  # of each method, where its `load` is; by name, so that a change in
 
 
 class Extractor(Protocol):
-    """A feature extractor, frozen, on one device.
-
-    outputs : c
-    describes : how many points of a cloud it describes, the first ones of farthest point sampling; None: all
-    """
+    """A feature extractor, frozen, on one device."""
 
     @property
-    def outputs(self) -> int: ...
+    def outputs(self) -> int:
+        """c, the descriptor dimension."""
+        ...
 
     @property
-    def describes(self) -> int | None: ...
+    def described_points(self) -> int | None:
+        """How many points of a cloud have a descriptor, the first ones of farthest point sampling; None: all."""
+        ...
 
     def describe(self, graph: Graph) -> Tensor:
-        """Descriptors (q, c) of the points that `described` gives."""
+        """Descriptors (q, c) of the described points of `graph`."""
         ...
 
 
@@ -48,9 +48,9 @@ def load_extractor(content: Mapping[str, Any], path: Path, scale: float, device:
     path
         Of the file, for errors.
     scale
-        Length of a graph's unit, metres.
+        Mean neighbour distance, the graphs' unit, metres.
     device
-        Where the extractor goes.
+        Device of the result.
 
     Raises
     ------
@@ -61,12 +61,13 @@ def load_extractor(content: Mapping[str, Any], path: Path, scale: float, device:
     return module.load(content, path, scale, device)
 
 
-def described(extractor: Extractor, graph: Graph, features: Tensor) -> Tensor:
-    """The rows of `features` (n, ...) that belong to the points that `extractor` describes: (q, ...)."""
-    if extractor.describes is None:
+def at_described_points(extractor: Extractor, graph: Graph, features: Tensor) -> Tensor:
+    """The rows of `features` (n, c) that belong to the points that `extractor` describes: (q, c)."""
+    if extractor.described_points is None:
         return features
-    return features[described_rows(graph, extractor.describes)]
+    return features[first_rows(graph, extractor.described_points)]
 
 
-def described_rows(graph: Graph, count: int) -> Tensor:
+def first_rows(graph: Graph, count: int) -> Tensor:
+    """The graph's rows (count,) of the first `count` points of its cloud."""
     return torch.from_numpy(graph.rows[:count]).to(graph.points.device)

@@ -47,11 +47,16 @@ class Graph:
         if n and not 0 <= int(neighbours.min()) <= int(neighbours.max()) < n:
             raise ValueError(f"network: expected neighbours in [0, {n}), found an index outside")
         near = neighbours.to(torch.int32).contiguous()
-        self._set(points.detach().to(torch.float32).contiguous(), near, near.cpu().numpy(), ())
+        points = points.detach().to(torch.float32).contiguous()
+        self._set(points, near, near.cpu().numpy(), (), points.double().mean(dim=0))
 
-    def _set(self, points: Tensor, neighbours: Tensor, on_host: NDArray[np.int32], counts: Sequence[int]) -> None:
+    def _set(
+        self, points: Tensor, neighbours: Tensor, on_host: NDArray[np.int32], counts: Sequence[int], centroid: Tensor
+    ) -> None:
         self.points, self.neighbours, self._on_host, self._counts = points, neighbours, on_host, counts
+        self._centroid = centroid  # (3,) float64, of the whole cloud in a part too
         self._reverse: tuple[Tensor, Tensor] | None = None
+        self._centred: Self | None = None
 
     def needed(self, hops: int) -> int:
         """How many of the points, the first ones, the descriptors can depend on with `hops` aggregations to come."""
@@ -72,7 +77,7 @@ class Graph:
         part = object.__new__(type(self))  # its indices need no check
         part.rows = np.arange(len(at))
         points = self.points[torch.from_numpy(reached.order).to(device)]
-        part._set(points, torch.from_numpy(renumbered).to(device), renumbered, reached.counts.tolist())
+        part._set(points, torch.from_numpy(renumbered).to(device), renumbered, reached.counts.tolist(), self._centroid)
         return part
 
     def field(self, index: int, hops: int) -> Tensor:
@@ -84,10 +89,21 @@ class Graph:
         """The same graph of the points rotated by the matrix `rotation` (3, 3)."""
         other = object.__new__(type(self))
         other.rows = self.rows
-        points = self.points.double() @ torch.from_numpy(rotation.T.copy()).to(self.points.device)
-        other._set(points.float(), self.neighbours, self._on_host, self._counts)
+        turn = torch.from_numpy(rotation.T.copy()).to(self.points.device)
+        points = (self.points.double() @ turn).float()
+        other._set(points, self.neighbours, self._on_host, self._counts, self._centroid @ turn)
         other._reverse = self.reverse()
         return other
+
+    def centred(self) -> Self:
+        """The same graph of the points minus the centroid of the whole cloud, computed once."""
+        if self._centred is None:
+            self._centred = other = object.__new__(type(self))
+            other.rows = self.rows
+            points = (self.points.double() - self._centroid).float()
+            other._set(points, self.neighbours, self._on_host, self._counts, torch.zeros_like(self._centroid))
+            other._reverse = self._reverse
+        return self._centred
 
     def reverse(self) -> tuple[Tensor, Tensor]:
         """Offsets (n + 1,) int64 and sources int32: who has point j as a neighbour, rising."""

@@ -1,9 +1,10 @@
 """The descriptor network and its decoder (Bergmann and Sattlegger, section 3.1 and Figure 4).
 
-Letters: n points, k neighbours, d width, c numbers in a descriptor (d, but for students of other extractors) or
-channels inside a block, m reconstructed points, q descriptors that are asked for.
+Letters: n points, k neighbours, d width, c descriptor dimension (d, but for students of other extractors) or channels
+inside a block, m reconstructed points, q descriptors that are asked for.
 """
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -20,6 +21,25 @@ DECODER_WIDTH = 128
 AGGREGATIONS_PER_BLOCK = 2
 
 
+@dataclass(frozen=True, kw_only=True)
+class NetworkSettings:
+    """The descriptor network, of teacher and student alike.
+
+    Parameters
+    ----------
+    width
+        d, the descriptor dimension, a multiple of 16; a student of another extractor has that one's outputs instead.
+    blocks
+        Residual blocks, of two local feature aggregations each.
+    coordinates
+        relative, or absolute (p and q, from the cloud's centroid, join the edge's geometry; an ablation).
+    """
+
+    width: int
+    blocks: int
+    coordinates: Coordinates
+
+
 class LocalFeatureAggregation(nn.Module):
     """LFA(c): the mean over neighbours of a shared MLP of the geometry G, joined by their features' mean: c -> 2 c."""
 
@@ -32,7 +52,7 @@ class LocalFeatureAggregation(nn.Module):
 
 
 def _initialise(module: nn.Module, slope: float) -> None:
-    """He et al.'s start for LeakyReLU: torch's default shrinks the signal layer by layer, and pretraining stalls."""
+    """He et al.'s weights for LeakyReLU: torch's default shrinks the signal layer by layer, and pretraining stalls."""
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
             nn.init.kaiming_uniform_(layer.weight, a=slope, nonlinearity="leaky_relu")
@@ -68,13 +88,22 @@ class DescriptorNetwork(nn.Module):
 
     Parameters
     ----------
-    width : int, d, a multiple of 16
-    blocks : int, residual blocks, each with its own weights and two aggregations
-    coordinates : "relative" (G = p - q and its length) or "absolute" (p and q join G; the paper's ablation)
-    outputs : int, c, numbers in a descriptor where they are not d: a student's that learns another extractor's
+    width
+        d, a multiple of 16, at most 4096.
+    blocks
+        Residual blocks, each with its own weights and two aggregations.
+    coordinates
+        "relative" (G = p - q and its length), or "absolute" (p and q, minus the cloud's centroid, join G; an ablation).
+    outputs
+        c, the descriptor dimension; None: d. Another one is that of a student of another extractor.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
     """
 
-    describes = None  # all points of a cloud
+    described_points = None  # all points of a cloud
 
     def __init__(
         self, width: int, blocks: int = 4, coordinates: Coordinates = "relative", outputs: int | None = None
@@ -95,7 +124,7 @@ class DescriptorNetwork(nn.Module):
 
     @property
     def outputs(self) -> int:
-        """c, numbers in a descriptor."""
+        """c, the descriptor dimension."""
         return self.output.out_features
 
     @property
@@ -109,6 +138,8 @@ class DescriptorNetwork(nn.Module):
 
     def describe(self, graph: Graph) -> Tensor:
         """Descriptors (n, c) of the rows of `graph`, or (q, c) of the q points that it is `around`."""
+        if self.coordinates == "absolute":  # the camera's frame is hundreds of scale units away
+            graph = graph.centred()
         features = torch.zeros(1, self.width, device=graph.points.device)  # one row stands for all points
         for number, block in enumerate(self.blocks, 1):
             features = block(graph, self.hops - AGGREGATIONS_PER_BLOCK * number, features)
@@ -116,7 +147,7 @@ class DescriptorNetwork(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Reconstructs each descriptor's receptive field as `points` points around its mean (section 3.2)."""
+    """Reconstructs each descriptor's receptive field as `points` points around its mean (section 3.1)."""
 
     def __init__(self, width: int, points: int = 1024) -> None:
         super().__init__()

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from st3d.extractors.interface import Extractor, described, load_extractor
+from st3d.extractors.interface import Extractor, at_described_points, load_extractor
 from st3d.formats.checkpoints import load, load_weights
+from st3d.formats.provenance import sha256
 from st3d.kernels.graph import Graph
 from st3d.student_teacher.network import DescriptorNetwork
 
@@ -21,10 +22,19 @@ def load_teacher(
 
     Parameters
     ----------
-    path : what stages `teacher`, `pretrain_fcgf`, `pretrain_ppf_foldnet` or `fpfh` wrote
-    device : where it goes
-    scale : mean neighbour distance of the scans to describe, metres
-    model : width, blocks and coordinates that a teacher must have; None: any
+    path
+        What stages `teacher`, `pretrain_fcgf`, `pretrain_ppf_foldnet` or `fpfh` wrote.
+    device
+        Device of the result.
+    scale
+        Mean neighbour distance of the scans to extract descriptors of, metres.
+    model
+        Width, blocks and coordinates that a teacher must have; None: any.
+
+    Raises
+    ------
+    ValueError
+        If the file is none of these, is damaged, or holds a teacher of another model.
     """
     content = load(path, "teacher", "extractor")
     if content["kind"] == "extractor":
@@ -40,10 +50,18 @@ def load_teacher(
 class Pair:
     """A teacher, a student of one category, and what standardises them.
 
-    mean, std : (c,) of the teacher's descriptors over the category's training scans
-    scale : mean neighbour distance of the training scans, metres
-    points, neighbours : n and k that the student was trained with
-    downsampling_seed : seed of the first point of farthest point sampling
+    Attributes
+    ----------
+    teacher, student
+        Frozen networks.
+    mean, std
+        (c,) float32, of the teacher's descriptors over the category's training scans.
+    scale
+        Mean neighbour distance of the training scans, metres.
+    points, neighbours
+        n and k that the student was trained with.
+    downsampling_seed
+        Seed of the first point of farthest point sampling.
     """
 
     teacher: DescriptorNetwork | Extractor
@@ -57,35 +75,58 @@ class Pair:
 
     @torch.no_grad()
     def scores(self, graph: Graph) -> Tensor:
-        """Regression error per point: ||f_S - (f_T - mean) / std||, the score (section 3.3).
+        """Regression error per point: ||f_S - (f_T - mean) / std||, the score (section 3.2).
 
-        (n,) in the order of the cloud; of an extractor that describes the first points alone, of these.
+        Parameters
+        ----------
+        graph
+            A scan's, scaled.
+
+        Returns
+        -------
+        (n,) float32 in the order of the cloud; of an extractor that describes the first points only, of these.
         """
         target = standardised(self.teacher.describe(graph), self.mean, self.std)
-        error = squared_error(described(self.teacher, graph, self.student.describe(graph)), target).sqrt()
-        if self.teacher.describes is not None:
+        error = squared_error(at_described_points(self.teacher, graph, self.student.describe(graph)), target).sqrt()
+        if self.teacher.described_points is not None:
             return error  # its rows are the first points in their order
         return error[torch.from_numpy(graph.rows).to(error.device)]
 
 
 def standardised(features: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """(features - mean) / std per channel; features (n, d), mean and std (d,)."""
+    """(features - mean) / std per channel, (n, c); features (n, c), mean and std (c,)."""
     return (features - mean) / std
 
 
 def squared_error(features: Tensor, target: Tensor) -> Tensor:
-    """Squared Euclidean distance per point (n,) of two (n, d)."""
+    """Squared Euclidean distance per point (n,) of two (n, c)."""
     return (features - target).square().sum(dim=1)
 
 
-def load_pair(teacher: Path, student: Path, device: torch.device, model: Mapping[str, Any] | None = None) -> Pair:
-    """Teacher and student from their files; cut, of different widths, or not the `model` asked for: an error."""
-    content = load(student, "student")
-    network = load_teacher(teacher, device, content["scale"], model)
+def load_pair(teacher: Path, student: Path, device: torch.device) -> Pair:
+    """Teacher and student from their files.
+
+    Parameters
+    ----------
+    teacher
+        The teacher, or other extractor.
+    student
+        A student that learned from this very file.
+    device
+        Device of both.
+
+    Raises
+    ------
+    ValueError
+        If a file is not what it should be, or the student learned from another one; one line with both files.
+    """
+    content, found = load(student, "student"), sha256(teacher)
+    if content.get("teacher") != found:
+        learned = str(content.get("teacher"))[:12]
+        raise ValueError(f"{student}: expected a student of {teacher} (sha256 {found[:12]}), found one of {learned}")
+    network = load_teacher(teacher, device, content["scale"])
     learner = DescriptorNetwork(**content["model"])
     load_weights(learner, content["weights"], student)
-    if learner.outputs != network.outputs:
-        raise ValueError(f"{student}: expected the teacher's width {network.outputs}, found {learner.outputs}")
     return Pair(
         network,
         learner.requires_grad_(False).eval().to(device),

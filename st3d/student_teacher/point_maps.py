@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from st3d.formats.scans import Map
-from st3d.formats.shards import Cloud
+from st3d.formats.shards import Cloud, read_shard
 from st3d.kernels import harmonic
 from st3d.kernels.graph import Graph
-from st3d.student_teacher.pair import load_pair
+from st3d.student_teacher.pair import Pair, load_pair
 from st3d.training.inputs import Inputs
 from st3d.training.memory import ahead
 from st3d.training.progress_bar import progress_bar
@@ -33,11 +33,14 @@ def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) 
     Raises
     ------
     ValueError
-        If there are not two models, one of them is not what it should be, or a shard holds no scans.
+        If there are not two models, the student did not learn from the other one, or a shard holds no scans or graphs
+        of another n or k than the student's.
     """
     if len(models) != 2:
         raise ValueError(f"--models: expected a teacher and a student, found {len(models)} files")
     pair = load_pair(models[0], models[1], device)
+    for path in test:
+        _check_graphs(path, pair, models[1])
     with Inputs(test, pair.points, pair.neighbours, pair.scale, device) as scans:
 
         def read(index: int) -> tuple[Cloud, Graph]:
@@ -52,10 +55,32 @@ def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) 
             yield Map(cloud.sample, score_map(scores, cloud.pixel, cloud.size), len(scores))
 
 
-def score_map(scores: Tensor, pixel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scores (q,) at the first of `pixel` (n,) of an image of `size` (h, w), filled harmonically: (h, w) float32.
+def _check_graphs(path: Path, pair: Pair, student: Path) -> None:
+    """Refuse graphs of another n or k than the student was trained with."""
+    with read_shard(path) as shard:
+        found = [shard.attributes["settings"].get(name) for name in ("points", "neighbours")]
+    if found != [pair.points, pair.neighbours]:
+        raise ValueError(
+            f"{path}: expected graphs of {pair.points} points and {pair.neighbours} neighbours like those of {student},"
+            f" found {found[0]} and {found[1]}"
+        )
 
-    Section 3.3; q is n, or less where the teacher describes the first points of a cloud alone.
+
+def score_map(scores: Tensor, pixel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Interpolate scores of points harmonically to all pixels (section 4.1).
+
+    Parameters
+    ----------
+    scores
+        (q,) float32; q is n, or less where the teacher describes the first points of a cloud only.
+    pixel
+        (n,) integer, each point's pixel in the flattened image.
+    size
+        (h, w) of the image.
+
+    Returns
+    -------
+    (h, w) float32
     """
     place = pixel[: len(scores)].astype(np.int64)
     values, known = np.zeros(size, np.float32), np.zeros(size, bool)

@@ -8,9 +8,16 @@ from torch import Tensor
 
 @torch.no_grad()
 def feature_statistics(features: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation (c,), float32, over all rows of all `features` (q, c).
+    """Mean and standard deviation per channel over all rows, summed in float64.
 
-    Summed in float64. A channel that never changes gets 1 for its standard deviation: its target is 0 everywhere.
+    Parameters
+    ----------
+    features
+        (q, c) float32 tensors, one per scan.
+
+    Returns
+    -------
+    Mean and standard deviation (c,), float32. A constant channel has 1: its target is then 0 everywhere.
     """
     total, square, count = torch.zeros(()), torch.zeros(()), 0
     device = torch.device("cpu")

@@ -1,37 +1,46 @@
-"""Stage `student`: one category's student learns the teacher's descriptors on sound scans (section 3.3)."""
+"""Stage `student`: one category's student learns the teacher's descriptors on anomaly-free scans (section 3.2)."""
 
-import logging
-import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from st3d.extractors.interface import Extractor, described
-from st3d.formats.atomic import locked, read_json, write_csv
-from st3d.formats.checkpoints import save
-from st3d.formats.provenance import provenance
+from st3d.extractors.interface import Extractor, at_described_points
+from st3d.formats.atomic import read_json
+from st3d.formats.provenance import sha256
 from st3d.kernels.geometry.rotation import random_rotation
 from st3d.kernels.graph import Graph
 from st3d.student_teacher.losses import regression
-from st3d.student_teacher.network import Coordinates, DescriptorNetwork
+from st3d.student_teacher.network import DescriptorNetwork, NetworkSettings
 from st3d.student_teacher.pair import load_teacher, standardised
 from st3d.student_teacher.statistics import feature_statistics
-from st3d.training.device import Device, choose_device, set_threads
 from st3d.training.inputs import Inputs
-from st3d.training.memory import Memory, ahead
+from st3d.training.memory import ahead
 from st3d.training.optimizer import Adam
-from st3d.training.progress_bar import progress_bar
-from st3d.training.run import Progress, finished, run_hash
+from st3d.training.run import training_run
+from st3d.training.settings import DecayedTrainingSettings, GraphSettings, Machine, flat
 
-log = logging.getLogger("st3d")
 TRAINING, VALIDATION = 0, 1  # random streams
 
 Features = Callable[[int, Graph], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudentSettings(DecayedTrainingSettings):
+    """A student's training.
+
+    Parameters
+    ----------
+    rotation
+        none, or random (every training scan is rotated at random in 3D in every epoch; an ablation).
+    """
+
+    rotation: Literal["none", "random"]
 
 
 def student(
@@ -42,111 +51,96 @@ def student(
     scale: Path,
     student: Path,
     curve: Path,
-    points: int,
-    neighbours: int,
-    width: int,
-    blocks: int,
-    coordinates: Coordinates,
-    epochs: int,
-    learning_rate: float,
-    weight_decay: float,
-    rotation: Literal["none", "random"],
-    seed: int,
+    graph: GraphSettings,
+    network: NetworkSettings,
+    training: StudentSettings,
     downsampling_seed: int,
-    device: Device,
-    threads: int,
+    machine: Machine,
     cache_gb: float,
     code: str,
 ) -> None:
-    """Train one category's student to match the teacher on sound parts only.
+    """Train one category's student to match the teacher on anomaly-free scans only.
 
     Parameters
     ----------
-    teacher : the pretrained model that the student learns from: the teacher, or another extractor
-    train : shards of the category's training scans
-    validation : shards of its validation scans
-    scale : JSON with the training scans' mean neighbour distance, metres
-    student : the model to write
-    curve : CSV of losses per epoch to write, in squared standard deviations
-    points : n, points of a scan
-    neighbours : k, neighbours of a point
-    width : d, the student's width; the teacher's. It gives as many numbers as the teacher does
-    blocks : residual blocks; the teacher's
-    coordinates : relative or absolute; the teacher's
-    epochs : passes over the training scans
-    learning_rate : Adam's step
-    weight_decay : Adam's L2 penalty
-    rotation : none, or random (every training scan is rotated at random in 3D in every epoch; an ablation)
-    seed : of the initial weights and of all draws
-    downsampling_seed : seed that the scans were downsampled with; kept for the detector
-    device : auto, cpu or cuda
-    threads : CPU threads; they are part of the run, since they change the order of sums
-    cache_gb : memory that may hold the scans' graphs and, if they fit too, the teacher's descriptors of them, GB
-    code : fingerprint of the code, kept with the model
+    teacher
+        Pretrained model that the student learns from: the teacher, or another extractor.
+    train
+        Shards (HDF5) of the category's training scans, with graphs.
+    validation
+        Shards of its validation scans.
+    scale
+        JSON with the training scans' mean neighbour distance, metres.
+    student
+        Model to write, at the epoch of the lowest validation loss.
+    curve
+        CSV of losses per epoch to write, in squared standard deviations.
+    downsampling_seed
+        Seed that the scans were downsampled with; kept for the detector.
+    cache_gb
+        Memory that may hold the scans' graphs and, if they fit too, the teacher's descriptors of them, GB.
+    code
+        Fingerprint of this stage's source, kept with the model.
     """
-    settings = {key: value for key, value in locals().items() if not isinstance(value, list | Path)}
-    del settings["code"], settings["cache_gb"]
-    set_threads(threads)
-    where = choose_device(device)
-    run = run_hash(settings | {"device": where.type}, [teacher, *train, *validation, scale], code)
-    made = provenance(settings, code) | {"kind": "student", "run": run}
-    s = read_json(scale)["scale"]
-
-    memory = Memory(cache_gb, where)
+    unit, files = read_json(scale)["scale"], [teacher, *train, *validation, scale]
+    settings = flat(graph, network, training, machine) | {"downsampling_seed": downsampling_seed}
     with (
-        locked(student.with_suffix(".lock")),
-        Inputs(train, points, neighbours, s, where, memory) as scans,
-        Inputs(validation, points, neighbours, s, where, memory) as held_out,
+        training_run(
+            student, [curve], "student", settings=settings, inputs=files, machine=machine, code=code, cache_gb=cache_gb
+        ) as run,
+        Inputs(train, graph.points, graph.neighbours, unit, run.device, run.memory) as scans,
+        Inputs(validation, graph.points, graph.neighbours, unit, run.device, run.memory) as validation_scans,
     ):
-        if finished(student, "student", run) and curve.exists():
-            log.info("%s is already there", student)
+        if run.finished:
             return
-        model: dict[str, Any] = {"width": width, "blocks": blocks, "coordinates": coordinates}
-        frozen = load_teacher(teacher, where, s, model)
-        model["outputs"] = frozen.outputs
-        torch.manual_seed(seed)
-        network = DescriptorNetwork(**model).to(where)
-        optimizer = Adam(network.parameters(), learning_rate, weight_decay)
+        extractor = load_teacher(teacher, run.device, unit, asdict(network))
+        model = asdict(network) | {"outputs": extractor.outputs}
+        torch.manual_seed(training.seed)
+        learner = DescriptorNetwork(**model)
+        if isinstance(extractor, DescriptorNetwork) and _equal(learner, extractor):
+            raise ValueError(
+                f"{teacher}: expected other weights than student.seed {training.seed} gives, found the same"
+            )
+        optimizer = Adam(learner.to(run.device).parameters(), training.learning_rate, training.weight_decay)
 
-        def scan(clouds: Inputs, stream: int, epoch: int, index: int) -> tuple[int, Graph]:
-            graph = clouds.graph(index)
-            graph.reverse()  # here, where it can be done ahead
-            if rotation == "none":
-                return index, graph
-            return index, graph.rotated(random_rotation(np.random.default_rng([seed, stream, epoch, index])))
+        def scan(clouds: Inputs, index: int, *stream: int) -> tuple[int, Graph]:
+            cloud = clouds.graph(index)
+            cloud.reverse()  # here, where it can be computed before it is needed
+            if training.rotation == "none":
+                return index, cloud
+            return index, cloud.rotated(random_rotation(np.random.default_rng([training.seed, *stream, index])))
 
-        size = (len(scans) + len(held_out)) * (frozen.describes or points) * frozen.outputs * 4
-        keep = rotation == "none" and memory.take(size)
-        learned, held = (descriptors(frozen, keep) for _ in range(2))
-        first = (partial(scan, scans, TRAINING, 0, index) for index in range(len(scans)))
-        mean, std = feature_statistics(learned(index, graph) for index, graph in ahead(first, where))
+        clouds = len(scans) + len(validation_scans)
+        size = clouds * (extractor.described_points or graph.points) * extractor.outputs * 4
+        keep = training.rotation == "none" and run.memory.take(size)
+        train_targets, validation_targets = (descriptors(extractor, keep) for _ in range(2))
+        first = ahead((partial(scan, scans, index, TRAINING, 0) for index in range(len(scans))), run.device)
+        mean, std = feature_statistics(train_targets(index, cloud) for index, cloud in first)
 
-        def loss_of(index: int, graph: Graph, features: Features) -> Tensor:
-            target = standardised(features(index, graph), mean, std)
-            return regression(described(frozen, graph, network.describe(graph)), target)
+        def loss_of(index: int, cloud: Graph, features: Features) -> Tensor:
+            target = standardised(features(index, cloud), mean, std)
+            return regression(at_described_points(extractor, cloud, learner.describe(cloud)), target)
 
-        checkpoint = student.with_suffix(".checkpoint")
-        progress = Progress(checkpoint, run, network, network, [optimizer], epochs)
-        for epoch in progress.epochs_left():
-            started, losses = time.monotonic(), []
-            order = np.random.default_rng([seed, TRAINING, epoch]).permutation(len(scans))
-            rotated = ahead((partial(scan, scans, TRAINING, epoch, index) for index in order), where)
-            for index, graph in progress_bar(rotated, f"epoch {epoch}", len(order)):
+        progress = run.progress(
+            curve, learner, learner, [optimizer], training.epochs, constant_loss=float(extractor.outputs)
+        )
+        for epoch in progress:
+            order = np.random.default_rng([training.seed, TRAINING, epoch.number]).permutation(len(scans))
+            shown = ahead((partial(scan, scans, index, TRAINING, epoch.number) for index in order), run.device)
+            for index, cloud in epoch.shown(shown, len(order)):
                 optimizer.zero_grad()
-                loss = loss_of(index, graph, learned)
+                loss = loss_of(index, cloud, train_targets)
                 loss.backward()
                 optimizer.step()
-                losses.append(loss.detach())
+                epoch.train.append(loss.detach())
             with torch.no_grad():
-                first = (partial(scan, held_out, VALIDATION, 0, index) for index in range(len(held_out)))
-                held_losses = [loss_of(index, graph, held) for index, graph in ahead(first, where)]
-            progress.end_epoch(losses, held_losses, time.monotonic() - started)
-
-        write_csv(curve, progress.history, ["epoch", "train", "validation"])
-        result: dict[str, Any] = {"model": model, "weights": progress.best_weights}
-        result |= {"mean": mean.cpu(), "std": std.cpu(), "scale": s, "points": points, "neighbours": neighbours}
-        save(student, made | result | {"downsampling_seed": downsampling_seed})
-        checkpoint.unlink(missing_ok=True)
+                indices = range(len(validation_scans))
+                shown = ahead((partial(scan, validation_scans, index, VALIDATION, 0) for index in indices), run.device)
+                epoch.validation += [loss_of(index, cloud, validation_targets) for index, cloud in shown]
+        run.save(
+            **{"model": model, "weights": progress.best_weights, "mean": mean.cpu(), "std": std.cpu(), "scale": unit},
+            **{"teacher": sha256(teacher), "downsampling_seed": downsampling_seed} | asdict(graph),
+        )
 
 
 def descriptors(teacher: DescriptorNetwork | Extractor, keep: bool) -> Features:
@@ -163,3 +157,8 @@ def descriptors(teacher: DescriptorNetwork | Extractor, keep: bool) -> Features:
         return result
 
     return features
+
+
+def _equal(first: DescriptorNetwork, second: DescriptorNetwork) -> bool:
+    """Whether the weights of two networks of one shape are the same; then a student would have nothing to learn."""
+    return all(torch.equal(a, b.cpu()) for a, b in zip(first.parameters(), second.parameters(), strict=True))

@@ -1,47 +1,168 @@
-"""A training run on disk: what it is, whether it is finished, where it stands; a killed run goes on there."""
+"""A training run on disk: its identity, whether it is finished, its epochs; a killed run resumes after the last one."""
 
+import contextlib
 import logging
 import math
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from st3d.formats.atomic import locked, write_csv
 from st3d.formats.checkpoints import load, save
-from st3d.formats.provenance import FORMAT, digest, sha256
+from st3d.formats.provenance import FORMAT, digest, provenance, sha256
+from st3d.training.device import choose_device, set_threads
+from st3d.training.memory import Memory
 from st3d.training.optimizer import Adam
+from st3d.training.progress_bar import progress_bar
+from st3d.training.settings import Machine
 
 log = logging.getLogger("st3d")
+T = TypeVar("T")
 
 
 def run_hash(settings: Mapping[str, Any], inputs: Sequence[Path], code: str) -> str:
-    """What makes a training run the one it is: a checkpoint is only resumed by its own run."""
+    """The identity of a training run: a resume file is only read by the run that wrote it."""
     return digest({"settings": settings, "inputs": [sha256(path) for path in inputs], "code": code})
 
 
-def finished(path: Path, kind: str, run: str) -> bool:
-    """Whether `path` already is the result of this very run: an orphaned job may have ended it before its successor."""
-    try:
-        return path.exists() and load(path, kind)["run"] == run
-    except ValueError:
-        return False
-
-
-class Progress:
-    """Where a training run stands, on disk after every epoch: a killed run goes on there and ends as it would have.
-
-    Random streams are seeded by epoch, so the state is the weights, the optimizer's, the best epoch and the losses.
+@contextlib.contextmanager
+def training_run(
+    result: Path,
+    curves: Sequence[Path],
+    kind: str,
+    *,
+    settings: Mapping[str, Any],
+    inputs: Sequence[Path],
+    machine: Machine,
+    code: str,
+    cache_gb: float = 0.0,
+) -> Iterator["TrainingRun"]:
+    """Set up a job's threads and device, and hold the lock on its result.
 
     Parameters
     ----------
-    path : the checkpoint, beside the result
-    run : what `run_hash` gives; a checkpoint of another run is not resumed
-    network : the network to keep, at its best epoch; None keeps none, the last epoch counts
-    trained : all that is trained, the network included
-    optimizers : of `trained`
-    epochs : how many there will be
+    result
+        The model to write; the lock and the resume files lie beside it.
+    curves
+        CSVs of losses per epoch to write, one per network that is trained by itself.
+    kind
+        teacher, student, extractor or baseline; kept with the model.
+    settings
+        All numbers that decide the result, by name.
+    inputs
+        All files that decide it.
+    machine
+        Device and threads.
+    code
+        Fingerprint of the stage's source.
+    cache_gb
+        Memory that may hold the inputs, GB; it changes no result.
+    """
+    set_threads(machine.threads)
+    device = choose_device(machine.device)
+    run = run_hash({**settings, "device": device.type}, inputs, code)
+    with locked(result.with_suffix(".lock")):
+        content = provenance(settings, code) | {"kind": kind, "run": run}
+        yield TrainingRun(result, tuple(curves), content, device, Memory(cache_gb, device))
+
+
+class TrainingRun:
+    """One training on one device.
+
+    Attributes
+    ----------
+    device
+        Where it runs.
+    memory
+        What may hold its inputs.
+    finished
+        Whether the result is there already: an orphaned job may have ended it before its successor.
+    """
+
+    def __init__(
+        self, result: Path, curves: Sequence[Path], content: Mapping[str, Any], device: torch.device, memory: Memory
+    ) -> None:
+        self.device, self.memory = device, memory
+        self._result, self._content = result, content
+        self._progress: dict[Path, Progress | None] = dict.fromkeys(curves)
+        self.finished = self._is_finished()
+        if self.finished:
+            log.info("%s is already there", result)
+
+    def progress(
+        self,
+        curve: Path,
+        network: nn.Module | None,
+        trained: nn.Module,
+        optimizers: Sequence[Adam],
+        epochs: int,
+        *,
+        name: str = "",
+        constant_loss: float | None = None,
+    ) -> "Progress":
+        """The epochs of a training; see `Progress`. `name` tells apart the resume files of one run."""
+        path = self._result.with_suffix(f"{name}.checkpoint")
+        run = self._content["run"]
+        progress = Progress(path, run, network, trained, optimizers, epochs, constant_loss)
+        self._progress[curve] = progress
+        return progress
+
+    def save(self, **content: Any) -> None:
+        """Write the curves and the model with this content, and delete the resume files."""
+        for curve, progress in self._progress.items():
+            write_csv(curve, progress.history if progress else [], ["epoch", "train", "validation"])
+        save(self._result, {**self._content, **content})
+        for progress in filter(None, self._progress.values()):
+            progress.path.unlink(missing_ok=True)
+
+    def _is_finished(self) -> bool:
+        if not all(path.exists() for path in (self._result, *self._progress)):
+            return False
+        try:
+            return load(self._result, self._content["kind"])["run"] == self._content["run"]
+        except ValueError:
+            return False
+
+
+@dataclass
+class Epoch:
+    """One epoch: its number, from 1, and the losses () that the stage's loop adds."""
+
+    number: int
+    train: list[Tensor] = field(default_factory=list)
+    validation: list[Tensor] = field(default_factory=list)
+
+    def shown(self, items: Iterable[T], total: int) -> Iterable[T]:
+        """`items`, `total` of them, with a progress bar on a terminal."""
+        return progress_bar(items, f"epoch {self.number}", total)
+
+
+class Progress:
+    """The epochs of a training that are left; iterating gives each, and saves the state after it.
+
+    Random streams are seeded by epoch, so the state is the weights, the optimizers', the best epoch and the losses.
+
+    Parameters
+    ----------
+    path
+        The resume file; one of another run is not read.
+    run
+        What `run_hash` gives.
+    network
+        The network to keep, at its best epoch; None keeps none, the last epoch counts.
+    trained
+        All that is trained, the network included.
+    optimizers
+        Of `trained`.
+    epochs
+        How many there will be.
+    constant_loss
+        Validation loss of a constant prediction; a training that ends above it has learned nothing, and says so.
     """
 
     def __init__(
@@ -52,9 +173,10 @@ class Progress:
         trained: nn.Module,
         optimizers: Sequence[Adam],
         epochs: int,
+        constant_loss: float | None = None,
     ) -> None:
-        self._path, self._run, self._network, self._trained = path, run, network, trained
-        self._optimizers, self._epochs = optimizers, epochs
+        self.path, self._run, self._network, self._trained = path, run, network, trained
+        self._optimizers, self._epochs, self._constant_loss = optimizers, epochs, constant_loss
         self.history: list[dict[str, float]] = []
         self.best_weights = _on_cpu(network)
         self._best = math.inf
@@ -65,40 +187,49 @@ class Progress:
                 optimizer.load_state_dict(found)
             self._best, self.best_weights, self.history = state["best"], state["best_weights"], state["history"]
 
-    def epochs_left(self) -> range:
-        """The numbers of the epochs that are still to do, the first being 1."""
-        return range(len(self.history) + 1, self._epochs + 1)
+    def __iter__(self) -> Iterator[Epoch]:
+        for number in range(len(self.history) + 1, self._epochs + 1):
+            started, epoch = time.monotonic(), Epoch(number)
+            yield epoch
+            self.end_epoch(epoch, time.monotonic() - started)
+        if self._constant_loss is not None and not self._best < self._constant_loss:
+            log.warning(
+                "%s: expected a validation loss below %g, that of a constant prediction, found %.5g: not converged",
+                *(self.path.with_suffix(""), self._constant_loss, self._best),
+            )
 
-    def end_epoch(self, train: Sequence[Tensor], validation: Sequence[Tensor], seconds: float) -> None:
-        """Take the losses (scalars) of the epoch's steps and of the validation clouds, log them, save the state."""
-        epoch = len(self.history) + 1
-        train_loss, held_loss = (float(torch.stack(list(each)).double().mean()) for each in (train, validation))
-        if not math.isfinite(train_loss + held_loss):
-            raise ValueError(f"{self._path}: expected finite losses, found {train_loss} and {held_loss}, epoch {epoch}")
-        self.history.append({"epoch": epoch, "train": train_loss, "validation": held_loss})
-        if held_loss < self._best:
-            self._best, self.best_weights = held_loss, _on_cpu(self._network)
+    def end_epoch(self, epoch: Epoch, seconds: float) -> None:
+        """Log the mean losses of the epoch's steps and of its validation, and save the state."""
+        train, validation = (float(torch.stack(losses).double().mean()) for losses in (epoch.train, epoch.validation))
+        if not math.isfinite(train + validation):
+            raise ValueError(
+                f"{self.path}: expected finite losses, found {train} and {validation}, epoch {epoch.number}"
+            )
+        self.history.append({"epoch": epoch.number, "train": train, "validation": validation})
+        if validation < self._best:
+            self._best, self.best_weights = validation, _on_cpu(self._network)
         log.info(
             "epoch %d/%d train %.5g valid %.5g best %.5g %.1f s, %.0f s left",
-            *(epoch, self._epochs, train_loss, held_loss, self._best, seconds, seconds * (self._epochs - epoch)),
+            *(epoch.number, self._epochs, train, validation, self._best),
+            *(seconds, seconds * (self._epochs - epoch.number)),
         )
         state = {"kind": "progress", "format": FORMAT, "run": self._run, "history": self.history}
         state |= {"best": self._best, "best_weights": self.best_weights}
         state |= {"optimizers": [optimizer.state_dict() for optimizer in self._optimizers]}
-        save(self._path, state | {"weights": self._trained.state_dict()})
+        save(self.path, state | {"weights": self._trained.state_dict()})
 
     def _read(self) -> dict[str, Any] | None:
-        if not self._path.exists():
+        if not self.path.exists():
             return None
         try:
-            state = load(self._path, "progress")
+            state = load(self.path, "progress")
         except ValueError as error:
             log.warning("%s; starting from the first epoch", error)
             return None
         if state["run"] != self._run:
-            log.info("%s: another run left it (other settings, inputs or code); starting afresh", self._path)
+            log.info("%s: another run left it (other settings, inputs or code); starting afresh", self.path)
             return None
-        log.info("%s: resuming after epoch %d", self._path, len(state["history"]))
+        log.info("%s: resuming after epoch %d", self.path, len(state["history"]))
         return state
 
 

@@ -1,6 +1,8 @@
 """The command line: `python -m st3d STAGE --flag value ...`; a stage's signature and docstring are flags and help."""
 
+import dataclasses
 import importlib
+import inspect
 import logging
 import os
 import re
@@ -28,6 +30,9 @@ def command_line(stage: str) -> cyclopts.App:
             if name == stage:
                 function = getattr(importlib.import_module(f"st3d.{module}"), name)
                 function.__doc__ = described(function.__doc__)
+                for parameter in inspect.signature(function).parameters.values():
+                    if dataclasses.is_dataclass(parameter.annotation):  # a group of settings: its fields are the flags
+                        cyclopts.Parameter(name="*")(parameter.annotation)
                 app.command(function, name=name, group=group)
             else:
                 app.command(f"st3d.{module}:{name}", name=name, help=line, group=group)

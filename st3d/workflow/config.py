@@ -98,6 +98,9 @@ class Study:
         sources = [meshes if source == MESHES else [source] for source in _listed(settings["scenes"]["source"])]
         settings["scenes"]["source"] = [name for each in sources for name in each]
         self._check_detector(settings, f"config: variants.{variant}")
+        seed = settings["student"]["seed"]
+        if settings["teacher"]["weights"] == "random" and settings["teacher"]["seed"] == seed:
+            raise ValueError(f"config: variants.{variant}: student.seed: expected unlike teacher.seed, found {seed}")
         points, neighbours = settings["graph"]["points"], settings["graph"]["neighbours"]
         if neighbours >= points:
             raise ValueError(

@@ -34,8 +34,9 @@ def weights(study: Study, variant: str) -> str:
         return "fpfh, which has none"
     if method == "teacher" and settings["teacher"]["weights"] == "random":
         return "teacher, random"
-    given = "" if method == "teacher" else settings[EXTRACTORS[method]]["weights"]
-    return f"{method}, given: {Path(given).name}" if given else f"{method}, trained on {pretraining(study, variant)}"
+    given = "" if method == "teacher" else settings[EXTRACTORS[method]]["checkpoint"]
+    source = f"checkpoint: {Path(given).name}" if given else f"trained on {pretraining(study, variant)}"
+    return f"{method}, {source}"
 
 
 def latent(study: Study, variant: str) -> int:

@@ -5,11 +5,12 @@ import pytest
 import torch
 from killed import killed_in
 from small_dataset import write_small_dataset
+from stage_call import call
 from test_depth import make_depth
 from test_frame import make_frame
 from test_voxels import make_voxels
 
-from st3d.baselines.autoencoder import autoencoder, empty_share, rebuilding_loss
+from st3d.baselines.autoencoder import autoencoder, empty_share, reconstruction_loss
 from st3d.baselines.image_inputs import ImageInputs
 from st3d.baselines.scoring import load_baseline
 from st3d.formats.checkpoints import load
@@ -32,7 +33,7 @@ def images(tmp_path, rng):
 
 
 def train_autoencoder(images, folder, **changed):
-    autoencoder(**images, model=folder / "model.pt", curve=folder / "loss.csv", **(SETTINGS | MACHINE | changed))
+    call(autoencoder, **images, model=folder / "model.pt", curve=folder / "loss.csv", **(SETTINGS | MACHINE | changed))
     return folder / "model.pt"
 
 
@@ -73,7 +74,7 @@ def test_occupied_voxels_count_by_the_share_of_empty_ones(rng):
     expected = 0.0
     for value, other in zip(images.ravel(), rebuilt.ravel(), strict=True):
         expected += (0.9 if value == 1 else 0.1) * (value - other) ** 2
-    found = rebuilding_loss(torch.from_numpy(images), torch.from_numpy(rebuilt), 0.9)
+    found = reconstruction_loss(torch.from_numpy(images), torch.from_numpy(rebuilt), 0.9)
     assert float(found) == pytest.approx(expected / images.size)
 
 

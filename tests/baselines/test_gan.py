@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from killed import killed_in
+from stage_call import call
 from test_autoencoder import CPU, MACHINE, SETTINGS, images, train_autoencoder, training, validation_losses
 
 from st3d.baselines.gan import critic_loss, encoder_loss, gan, generator_loss, gradient_penalty
@@ -18,7 +19,7 @@ OWN = {"penalty": 10.0, "critic_steps": 2}
 
 def train_gan(images, folder, **changed):
     curves = {"critic_curve": folder / "critic.csv", "curve": folder / "loss.csv"}
-    gan(**images, model=folder / "model.pt", **curves, **(SETTINGS | OWN | MACHINE | changed))
+    call(gan, **images, model=folder / "model.pt", **curves, **(SETTINGS | OWN | MACHINE | changed))
     return folder / "model.pt"
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from killed import killed_in
 from reference_sparse import hardest_contrastive as written_out
+from stage_call import call
 
 from st3d.extractors.fcgf.contrastive import SAME, View, draw_views, hardest_contrastive, overlapping
 from st3d.extractors.fcgf.network import FCGF
@@ -21,7 +22,7 @@ from st3d.kernels.sparse import positions
 from st3d.training.device import set_threads
 
 CPU = torch.device("cpu")
-SETTINGS = {"points": 200, "weights": "", "voxel": 0.0035, "width": 16, "conv1_kernel": 3, "scene_voxel": 0.15}
+SETTINGS = {"points": 200, "checkpoint": "", "voxel": 0.0035, "width": 16, "conv1_kernel": 3, "scene_voxel": 0.15}
 SETTINGS |= {"epochs": 2, "learning_rate": 1e-3, "weight_decay": 1e-4, "overlap": 0.6, "pairs": 64, "candidates": 32}
 SETTINGS |= {"positive_margin": 0.1, "negative_margin": 1.4, "seed": 3, "device": "cpu", "threads": 1, "code": "test"}
 
@@ -43,13 +44,13 @@ def scenes(tmp_path, rng):
 
 
 def train_fcgf(scenes, folder, **changed):
-    pretrain_fcgf(**scenes, extractor=folder / "fcgf.pt", curve=folder / "loss.csv", **(SETTINGS | changed))
+    call(pretrain_fcgf, **scenes, extractor=folder / "fcgf.pt", curve=folder / "loss.csv", **(SETTINGS | changed))
     return folder / "fcgf.pt"
 
 
 def one_line(scenes, folder, path):
     with pytest.raises(ValueError) as caught:
-        train_fcgf(scenes, folder, weights=str(path))
+        train_fcgf(scenes, folder, checkpoint=str(path))
     message = str(caught.value)
     assert "\n" not in message and message.startswith(f"{path}: ")
     assert not (folder / "fcgf.pt").exists()
@@ -201,7 +202,7 @@ def attributes(config):
 def test_an_official_checkpoint_is_converted_without_training(scenes, tmp_path, easydict, kind, legacy):
     weights = tmp_path / "official.pth"
     state = write_official(weights, kind({"normalize_feature": False, "voxel_size": 0.025}), legacy=legacy)
-    path = train_fcgf(scenes, tmp_path, weights=str(weights))
+    path = train_fcgf(scenes, tmp_path, checkpoint=str(weights))
     content = load(path, "extractor")
     assert content["model"] == {"voxel": 0.0035, "width": 32, "conv1_kernel": 5, "normalised": False}
     network = FCGF(**content["model"])
@@ -214,7 +215,7 @@ def test_where_official_weights_lie_is_not_part_of_the_result(scenes, tmp_path):
     write_official(tmp_path / "official.pth", {})
     for name in ("here", "there"):
         shutil.copytree(tmp_path, tmp_path / name, ignore=lambda *_: ["here", "there"])
-    made = [train_fcgf(scenes, tmp_path / n, weights=str(tmp_path / n / "official.pth")) for n in ("here", "there")]
+    made = [train_fcgf(scenes, tmp_path / n, checkpoint=str(tmp_path / n / "official.pth")) for n in ("here", "there")]
     assert made[0].read_bytes() == made[1].read_bytes()
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from killed import killed_in
+from stage_call import call
 from test_point_features import surface
 from test_ppf_foldnet import official_shapes, official_weights
 
@@ -17,7 +18,7 @@ from st3d.formats.shards import Cloud, write_shard
 from st3d.kernels.graph import Graph
 from st3d.kernels.points import mean_neighbour_distance
 
-SETTINGS = {"points": 150, "neighbours": 6, "weights": "", "descriptors": 40, "neighbourhood": 16, "epochs": 3}
+SETTINGS = {"points": 150, "neighbours": 6, "checkpoint": "", "descriptors": 40, "neighbourhood": 16, "epochs": 3}
 SETTINGS |= {"learning_rate": 1e-3, "weight_decay": 1e-6, "patches": 4, "seed": 7}
 MACHINE = {"device": "cpu", "threads": 1, "code": "test"}
 
@@ -40,7 +41,7 @@ def scenes(tmp_path, rng):
 
 def pretrain(scenes, folder, **changed):
     files = {"extractor": folder / "extractor.pt", "curve": folder / "loss.csv"}
-    pretrain_ppf_foldnet(**scenes, **files, **(SETTINGS | MACHINE | changed))
+    call(pretrain_ppf_foldnet, **scenes, **files, **(SETTINGS | MACHINE | changed))
     return folder / "extractor.pt"
 
 
@@ -106,7 +107,7 @@ def test_published_weights_are_taken_as_they_are(scenes, tmp_path, layout):
     official = official_weights()
     weights = published(tmp_path / "a.pkl", official if layout == "conv1d" else layers_of(official))
     scenes = {"train": [], "validation": [], "scale": []}  # which nobody need make
-    content = load(pretrain(scenes, tmp_path, weights=weights), "extractor")
+    content = load(pretrain(scenes, tmp_path, checkpoint=weights), "extractor")
     assert content["weights"].keys() == official.keys()
     assert all(torch.equal(content["weights"][name].reshape(value.shape), value) for name, value in official.items())
     assert (tmp_path / "loss.csv").read_text() == "epoch,train,validation\n"
@@ -114,10 +115,10 @@ def test_published_weights_are_taken_as_they_are(scenes, tmp_path, layout):
 
 def test_where_published_weights_lie_does_not_matter_but_what_they_are_does(scenes, tmp_path):
     paths = [published(tmp_path / name / "w.pkl", official_weights(seed)) for name, seed in (("a", 0), ("b", 0))]
-    first, second = (pretrain(scenes, tmp_path / str(i), weights=path) for i, path in enumerate(paths))
+    first, second = (pretrain(scenes, tmp_path / str(i), checkpoint=path) for i, path in enumerate(paths))
     assert first.read_bytes() == second.read_bytes()
     published(Path(paths[0]), official_weights(1))
-    assert pretrain(scenes, tmp_path / "0", weights=paths[0]).read_bytes() != second.read_bytes()
+    assert pretrain(scenes, tmp_path / "0", checkpoint=paths[0]).read_bytes() != second.read_bytes()
 
 
 def changed_weights(**changes):
@@ -154,7 +155,7 @@ def test_weights_of_another_architecture_are_refused_in_one_line_before_anything
     made, expected = WRONG[what]
     path = published(tmp_path / "w.pkl", made())
     with pytest.raises(ValueError) as caught:
-        pretrain(scenes, tmp_path / "out", weights=path)
+        pretrain(scenes, tmp_path / "out", checkpoint=path)
     assert str(caught.value) == f"{path}: expected {expected}"
     assert not (tmp_path / "out").exists()
 
@@ -172,14 +173,14 @@ def test_a_file_that_is_no_file_of_tensors_is_refused_and_not_run(scenes, tmp_pa
     published(tmp_path / "harmful.pkl", {"encoder": Harmful()})
     for name in ("cut", "text", "harmful", "absent"):
         with pytest.raises(ValueError, match=f"{name}.pkl: expected published weights, found ") as caught:
-            pretrain(scenes, tmp_path / "out", weights=str(tmp_path / f"{name}.pkl"))
+            pretrain(scenes, tmp_path / "out", checkpoint=str(tmp_path / f"{name}.pkl"))
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "harm").exists() and not (tmp_path / "out").exists()
 
 
 def test_all_tensors_of_the_public_checkpoint_are_kept(scenes, tmp_path):
     weights = published(tmp_path / "w.pkl", official_weights())
-    kept = load(pretrain(scenes, tmp_path, weights=weights), "extractor")["weights"]
+    kept = load(pretrain(scenes, tmp_path, checkpoint=weights), "extractor")["weights"]
     assert {name: tuple(value.shape) for name, value in kept.items()} == {
         name: shape[:2] for name, shape in official_shapes().items()
     }

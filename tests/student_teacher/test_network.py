@@ -121,8 +121,12 @@ def test_descriptors_depend_on_differences_only(rng):
     shift = torch.tensor([64.0, -32.0, 16.0])  # exact in float32 for the rounded points
     rounded = (points * 1024).round() / 1024
     assert torch.allclose(network(32)(rounded, near), network(32)(rounded + shift, near), atol=1e-5)
-    absolute = network(32, coordinates="absolute")
-    assert not torch.allclose(absolute(rounded, near), absolute(rounded + shift, near), atol=1e-2)
+    absolute = network(32, coordinates="absolute")  # coordinates from the cloud's centroid
+    assert torch.allclose(absolute(rounded, near), absolute(rounded + shift, near), atol=1e-5)
+    apart = near % 40 + 40 * (torch.arange(80) >= 40)[:, None]  # no edge between the halves
+    spread = torch.cat([rounded[:40], rounded[40:] + shift])  # another place within the cloud
+    assert torch.allclose(network(32)(rounded, apart), network(32)(spread, apart), atol=1e-5)
+    assert not torch.allclose(absolute(rounded, apart), absolute(spread, apart), atol=1e-2)
 
 
 def test_descriptors_are_not_invariant_to_rotation(rng):

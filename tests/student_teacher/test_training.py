@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 import torch
 from killed import killed_in
+from stage_call import call
 
 from st3d.formats.atomic import write_json
 from st3d.formats.checkpoints import load, save
 from st3d.formats.provenance import FORMAT
-from st3d.formats.shards import Cloud, write_shard
+from st3d.formats.shards import Cloud, read_shard, write_shard
+from st3d.kernels.graph import Graph
 from st3d.kernels.points import mean_neighbour_distance, neighbours
+from st3d.student_teacher.network import DescriptorNetwork
 from st3d.student_teacher.pair import load_pair, load_teacher
+from st3d.student_teacher.point_maps import maps_of
 from st3d.student_teacher.statistics import feature_statistics
 from st3d.student_teacher.student import student
 from st3d.student_teacher.teacher import teacher
@@ -46,14 +50,16 @@ def scenes(tmp_path, rng):
 def train_teacher(scenes, folder, **changed):
     settings = {"weights": "trained", "epochs": 3, "learning_rate": 1e-3, "weight_decay": 1e-6, "seed": 7}
     settings |= {"receptive_fields": 4, "decoded_points": 32} | MODEL | GRAPH | MACHINE | changed
-    teacher(**scenes, teacher=folder / "teacher.pt", curve=folder / "loss.csv", **settings)
+    call(teacher, **scenes, teacher=folder / "teacher.pt", curve=folder / "loss.csv", **settings)
     return folder / "teacher.pt"
 
 
 def train_student(scenes, teacher_path, folder, **changed):
     settings = {"epochs": 3, "learning_rate": 1e-3, "weight_decay": 1e-5, "seed": 8, "rotation": "none"}
     settings |= {"downsampling_seed": 4} | MODEL | GRAPH | MACHINE | changed
-    student(**scenes, teacher=teacher_path, student=folder / "student.pt", curve=folder / "student.csv", **settings)
+    call(
+        student, **scenes, teacher=teacher_path, student=folder / "student.pt", curve=folder / "student.csv", **settings
+    )
     return folder / "student.pt"
 
 
@@ -71,8 +77,6 @@ def test_pretraining_lowers_the_validation_loss_and_keeps_the_best_epoch(scenes,
 def test_random_weights_are_the_start_of_training(scenes, tmp_path):
     random = load(train_teacher(scenes, tmp_path, weights="random"), "teacher")["weights"]
     torch.manual_seed(7)
-    from st3d.student_teacher.network import DescriptorNetwork
-
     assert all(torch.equal(random[name], value) for name, value in DescriptorNetwork(**MODEL).state_dict().items())
     assert (tmp_path / "loss.csv").read_text() == "epoch,train,validation\n"
 
@@ -159,10 +163,67 @@ def test_models_of_other_dimensions_are_refused_by_file_and_fault(scenes, tmp_pa
     path = train_teacher(scenes, tmp_path)
     with pytest.raises(ValueError, match=r"teacher.pt: expected a teacher of .*32.*, found .*16"):
         train_student(scenes, path, tmp_path, width=32)
-    narrow = train_student(scenes, path, tmp_path)
-    wide = train_teacher(scenes, tmp_path / "wide", width=32)
-    with pytest.raises(ValueError, match="student.pt: expected the teacher's width 32, found 16"):
-        load_pair(wide, narrow, CPU)
+
+
+def test_a_student_is_used_only_with_the_teacher_that_it_learned_from(scenes, tmp_path):
+    path = train_teacher(scenes, tmp_path, epochs=1)
+    pupil = train_student(scenes, path, tmp_path, epochs=1)
+    copy = tmp_path / "copy.pt"
+    copy.write_bytes(path.read_bytes())
+    assert load_pair(copy, pupil, CPU).points == GRAPH["points"]  # the content counts, not the name
+    for number, changed in enumerate(({"seed": 9}, {"coordinates": "absolute"}, {"width": 32})):
+        other = train_teacher(scenes, tmp_path / str(number), epochs=1, **changed)
+        with pytest.raises(ValueError) as caught:
+            load_pair(other, pupil, CPU)
+        assert str(caught.value).startswith(f"{pupil}: expected a student of {other} (sha256 ")
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("stored", [{"points": 149, "neighbours": 6}, {"points": 150, "neighbours": 7}])
+def test_graphs_of_another_n_or_k_than_the_students_are_refused_in_one_line(scenes, tmp_path, stored):
+    models = [train_teacher(scenes, tmp_path, epochs=1)]
+    models.append(train_student(scenes, models[0], tmp_path, epochs=1))
+    test = tmp_path / "test.h5"
+    with read_shard(scenes["validation"][0]) as shard:
+        write_shard(test, [shard.cloud(0)], settings=stored, code="")
+    expected = f"{test}: expected graphs of 150 points and 6 neighbours like those of {models[1]}, found "
+    with pytest.raises(ValueError) as caught:
+        next(maps_of(models, [test], CPU))
+    assert str(caught.value) == expected + f"{stored['points']} and {stored['neighbours']}"
+
+
+def test_a_student_that_would_start_as_its_random_teacher_is_refused(scenes, tmp_path):
+    path = train_teacher(scenes, tmp_path, weights="random", seed=8)
+    with pytest.raises(ValueError, match="teacher.pt: expected other weights than student.seed 8 gives"):
+        train_student(scenes, path, tmp_path, seed=8)
+    train_student(scenes, path, tmp_path, seed=9, epochs=1)
+
+
+def test_a_student_that_is_no_better_than_a_constant_says_so(scenes, tmp_path, caplog):
+    caplog.set_level("WARNING", logger="st3d")
+    path = train_teacher(scenes, tmp_path, epochs=1)
+    train_student(scenes, path, tmp_path, epochs=1, learning_rate=1e-9)
+    assert "student: expected a validation loss below 16, that of a constant prediction, found " in caplog.text
+    caplog.clear()
+    train_student(scenes, path, tmp_path, epochs=12, learning_rate=1e-2)
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("coordinates", ["relative", "absolute"])
+def test_where_a_cloud_lies_changes_no_descriptor_and_a_part_has_those_of_the_whole(scenes, coordinates):
+    torch.manual_seed(3)
+    network = DescriptorNetwork(16, 2, coordinates)
+    with Inputs(scenes["train"], 150, 6, 0.1, CPU) as clouds, torch.no_grad():
+        graph = clouds.graph(0)
+        moved = Graph(graph.points + torch.tensor([3.0, -5.0, 340.0]), graph.neighbours, graph.rows)
+        expected = network.describe(graph)
+        size = expected.abs().max()
+        # float32 leaves 3e-5 of coordinates near 340, where an edge has the length 1
+        assert (network.describe(moved) - expected).abs().max() < 1e-3 * size
+        for whole in (graph, moved):
+            at = whole.rows[np.array([4, 90, 17])]
+            found = network.describe(whole.around(at, network.hops))
+            assert (found - network.describe(whole)[at]).abs().max() < 1e-5 * size
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", None])

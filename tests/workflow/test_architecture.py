@@ -109,23 +109,51 @@ def parameters(stage):
     return next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == stage)
 
 
+GROUPS = {  # dataclasses of settings, whose fields are flags
+    node.name: node
+    for tree in FILES.values()
+    for node in tree.body
+    if isinstance(node, ast.ClassDef) and (node.name.endswith("Settings") or node.name == "Machine")
+}
+
+
+def flags(arguments):
+    """Name, annotation, default and documenting docstring of each flag of annotated `arguments`, groups expanded."""
+    for name, annotation, default, docstring in arguments:
+        group = GROUPS.get(ast.unparse(annotation)) if annotation is not None else None
+        if group is None:
+            yield name, annotation, default, docstring
+            continue
+        own = ast.get_docstring(group)
+        fields = [node for node in group.body if isinstance(node, ast.AnnAssign)]
+        yield from flags((base.id, base, None, "") for base in group.bases)
+        yield from flags((node.target.id, node.annotation, node.value, own) for node in fields)
+
+
+def flags_of(stage):
+    """The same of a stage."""
+    function = parameters(stage)
+    arguments, docstring = function.args, ast.get_docstring(function)
+    defaults = [None] * len(arguments.posonlyargs) + arguments.kw_defaults
+    both = zip(arguments.posonlyargs + arguments.kwonlyargs, defaults, strict=True)
+    return list(flags((argument.arg, argument.annotation, default, docstring) for argument, default in both))
+
+
 def test_a_stage_takes_annotated_keywords_without_defaults():
     for stage in set(MODULE) - {"inspect"}:
         arguments = parameters(stage).args
         assert not arguments.args and not arguments.posonlyargs, stage
-        assert not any(arguments.kw_defaults), stage
-        assert all(argument.annotation is not None for argument in arguments.kwonlyargs), stage
-        assert "bool" not in [ast.unparse(argument.annotation) for argument in arguments.kwonlyargs], stage
+        for name, annotation, default, _ in flags_of(stage):
+            assert default is None and annotation is not None, f"{stage} {name}"
+            assert ast.unparse(annotation) != "bool", f"{stage} {name}"
 
 
 def test_the_help_tells_every_parameter():
     for stage in MODULE:
-        function = parameters(stage)
-        described = ast.get_docstring(function).partition("----------\n")[2]
-        told = re.findall(r"^(\w+(?:, \w+)*)(?: : \S.*|\n    \S.*)$", described, re.MULTILINE)
-        names = {name for group in told for name in group.split(", ")}
-        arguments = function.args
-        assert {argument.arg for argument in arguments.posonlyargs + arguments.kwonlyargs} - names == set()
+        for name, _, _, docstring in flags_of(stage):
+            described = docstring.partition("----------\n")[2]
+            told = re.findall(r"^(\w+(?:, \w+)*)(?: : \S.*|\n    \S.*)$", described, re.MULTILINE)
+            assert name in {each for group in told for each in group.split(", ")}, f"{stage} {name}"
 
 
 def rules():
@@ -171,10 +199,9 @@ def read_by(rule):
 def test_a_rules_flags_are_its_stages_parameters():
     for rule in RULES:
         stage = re.search(r"python -m st3d (\w+)", RULES[rule])[1]
-        flags = re.findall(r"--([a-z0-9-]+)", RULES[rule].partition("shell:")[2])
-        flags += re.findall(r"--([a-z0-9-]+)", DEMO.flags("base", *read_by(rule)))
-        taken = [argument.arg for argument in parameters(stage).args.kwonlyargs]
-        assert sorted(flag.replace("-", "_") for flag in flags) == sorted(taken)
+        given = re.findall(r"--([a-z0-9-]+)", RULES[rule].partition("shell:")[2])
+        given += re.findall(r"--([a-z0-9-]+)", DEMO.flags("base", *read_by(rule)))
+        assert sorted(flag.replace("-", "_") for flag in given) == sorted(name for name, *_ in flags_of(stage))
 
 
 def test_a_rule_has_docstring_log_conda_and_resources():

@@ -52,7 +52,7 @@ def test_unfit_pretraining_data_or_weights_are_one_line_and_leave_nothing(
         given = ["--source", tmp_path / "given", "--origin", "example.org", "--validation-share", 0.5, "--seed", 1]
         given += ["--output", out / "x.h5", "--code", "x"]
     else:
-        given = ["--weights", tmp_path / "given" / name, "--extractor", out / "x.pt", "--curve", out / "x.csv"]
+        given = ["--checkpoint", tmp_path / "given" / name, "--extractor", out / "x.pt", "--curve", out / "x.csv"]
     assert main([stage, *flags.split(), *map(str, given)]) == 1
     error = capfd.readouterr().err
     assert error.startswith(f"st3d {stage}: ") and error.count("\n") == 1

@@ -157,6 +157,10 @@ def test_a_multiple_is_of_the_base_and_stays_a_whole_number():
         ({"extractor": {"method": "fcgf"}}, "extractor.method: expected teacher, found fcgf; students of another"),
         ({"scenes": {"source": []}}, "scenes.source: [] is not valid"),
         ({"pretrain_fcgf": {"conv1_kernel": 4}}, "pretrain_fcgf.conv1_kernel: 4 is not one of"),
+        (
+            {"variants": {"alike": {"teacher": {"weights": "random", "seed": 6}}}},
+            "variants.alike: student.seed: expected",
+        ),
         ({"variants": {"deep": {"voxel_gan": {"latent": 0}}}}, "variants.deep: voxel_gan.latent: 0 is less than"),
     ],
 )

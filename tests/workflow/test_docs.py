@@ -48,7 +48,8 @@ def test_every_command_that_a_document_names_exists():
 
 def test_every_setting_that_a_document_names_is_in_the_config():
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    for document, name in named(r"`((?:%s)\.\w+)`" % "|".join(key for key in config if isinstance(config[key], dict))):
+    sections = "|".join(key for key in config if isinstance(config[key], dict))
+    for document, name in named(rf"`((?:{sections})\.\w+)`"):
         section, key = name.split(".")
         if key not in ("smk", "csv", "json", "pt", "h5", "yaml"):
             assert key in config[section], f"{document} names {name}"

@@ -5,7 +5,7 @@ from st3d.workflow.table_membership import group, hyperparameter, latent, shown_
 
 
 def test_table4_knows_the_parts_of_its_variants_and_their_weights():
-    given = {"official": {"extractor": {"method": "fcgf"}, "pretrain_fcgf": {"weights": "some/where/best.pth"}}}
+    given = {"official": {"extractor": {"method": "fcgf"}, "pretrain_fcgf": {"checkpoint": "some/where/best.pth"}}}
     demo = study(variants=given | {"wide_kitti": {"scenes": {"source": "simulated_kitti"}, "network": {"width": 32}}})
     groups = {name: group(demo, name) for name in shown_in(demo, "table4")}
     sources = [name for name, group in groups.items() if group == "pretraining_dataset"]
@@ -18,7 +18,7 @@ def test_table4_knows_the_parts_of_its_variants_and_their_weights():
         "base": "teacher, trained on simulated", "kitti": "teacher, trained on simulated_kitti",
         "random_weights": "teacher, random", "fcgf": "fcgf, trained on simulated",
         "ppf_foldnet": "ppf_foldnet, trained on simulated", "fpfh": "fpfh, which has none",
-        "official": "fcgf, given: best.pth", "voxel_ae": "",
+        "official": "fcgf, checkpoint: best.pth", "voxel_ae": "",
     }  # fmt: skip
 
 

@@ -95,10 +95,10 @@ def test_table4_needs_its_nine_variants(project):
 
 
 def test_given_weights_need_no_scenes_and_must_be_there(project, tmp_path):
-    variants = "variants={official: {extractor: {method: fcgf}, pretrain_fcgf: {weights: best.pth}}}"
+    variants = "variants={official: {extractor: {method: fcgf}, pretrain_fcgf: {checkpoint: best.pth}}}"
     done = snakemake(project, "-n", "variant_official", "--config", variants)
     assert done.returncode == 1
-    expected = "config: pretrain_fcgf.weights: best.pth: expected a file, found none"
+    expected = "config: pretrain_fcgf.checkpoint: best.pth: expected a file, found none"
     assert done.stderr.splitlines()[-1] == expected
     (project / "best.pth").touch()
     jobs = planned(snakemake(project, "-n", "variant_official", "--config", variants))
@@ -210,7 +210,7 @@ def test_other_data_and_other_extractors_are_measured_in_table4(finished):
 def test_given_weights_are_taken_and_a_change_of_their_file_is_seen(finished):
     weights = finished / "own weights.pth"
     torch.save({"state_dict": FCGF(1.0).state_dict()}, weights)
-    variant = "variants={own: {extractor: {method: fcgf}, pretrain_fcgf: {weights: own weights.pth}}}"
+    variant = "variants={own: {extractor: {method: fcgf}, pretrain_fcgf: {checkpoint: own weights.pth}}}"
     target = "results/pretrain_fcgf/own/fcgf.pt"
     arguments = ["--cores", "1", target, *OVERLAY, "--config", variant]
     done = snakemake(finished, *arguments)

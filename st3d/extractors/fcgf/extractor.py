@@ -16,7 +16,7 @@ from st3d.kernels.graph import Graph
 class FCGFExtractor:
     """FCGF of the points in metres: its voxels have a size."""
 
-    describes: int | None = None
+    described_points: int | None = None
 
     def __init__(self, network: FCGF, scale: float) -> None:
         self._network, self._scale, self.outputs = network, scale, network.width

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from st3d.extractors.interface import Extractor, described_rows
+from st3d.extractors.interface import Extractor, first_rows
 from st3d.extractors.ppf_foldnet.network import PPFFoldNet
 from st3d.formats.checkpoints import load_weights
 from st3d.kernels.graph import Graph
@@ -18,11 +18,11 @@ class PPFFoldNetExtractor:
 
     def __init__(self, network: PPFFoldNet) -> None:
         self._network, self.outputs = network, network.width
-        self.describes: int | None = network.descriptors
+        self.described_points: int | None = network.descriptors
 
     @torch.no_grad()
     def describe(self, graph: Graph) -> Tensor:
-        return self._network.describe(graph, described_rows(graph, self._network.descriptors))
+        return self._network.describe(graph, first_rows(graph, self._network.descriptors))
 
 
 def load(content: Mapping[str, Any], path: Path, scale: float, device: torch.device) -> Extractor:

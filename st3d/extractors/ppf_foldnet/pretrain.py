@@ -1,7 +1,6 @@
-"""Stage `pretrain_ppf_foldnet`: PPF-FoldNet as a frozen feature extractor, by training or from published weights."""
+"""Stage `pretrain_ppf_foldnet`: PPF-FoldNet as a frozen feature extractor, trained or from a published checkpoint."""
 
-import logging
-import time
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -10,19 +9,38 @@ import torch
 from torch import Tensor
 
 from st3d.extractors.ppf_foldnet.network import PPFFoldNet, chamfer_of_features, graph_features, layers_of
-from st3d.formats.atomic import locked, read_json, write_csv
-from st3d.formats.checkpoints import load_weights, read_tensors, save
-from st3d.formats.provenance import provenance, sha256
-from st3d.training.device import Device, choose_device, set_threads
+from st3d.formats.atomic import read_json
+from st3d.formats.checkpoints import load_weights, read_tensors
+from st3d.formats.provenance import sha256
 from st3d.training.inputs import Inputs
 from st3d.training.memory import ahead
 from st3d.training.optimizer import Adam
-from st3d.training.passes import trained, validated
-from st3d.training.progress_bar import progress_bar
-from st3d.training.run import Progress, finished, run_hash
+from st3d.training.run import training_run
+from st3d.training.settings import DecayedTrainingSettings, GraphSettings, Machine, flat
 
-log = logging.getLogger("st3d")
 TRAINING, VALIDATION = 0, 1  # random streams
+
+
+@dataclass(frozen=True, kw_only=True)
+class PPFFoldNetSettings(DecayedTrainingSettings):
+    """PPF-FoldNet and its pretraining.
+
+    Parameters
+    ----------
+    checkpoint
+        File of published weights, which are then taken as they are; empty: train.
+    descriptors
+        Points of a cloud that have a descriptor, the first ones of farthest point sampling.
+    neighbourhood
+        m, points of a neighbourhood.
+    patches
+        Neighbourhoods drawn per scene and step.
+    """
+
+    checkpoint: str
+    descriptors: int
+    neighbourhood: int
+    patches: int
 
 
 def pretrain_ppf_foldnet(
@@ -32,98 +50,78 @@ def pretrain_ppf_foldnet(
     scale: list[Path],
     extractor: Path,
     curve: Path,
-    points: int,
-    neighbours: int,
-    weights: str,
-    descriptors: int,
-    neighbourhood: int,
-    epochs: int,
-    learning_rate: float,
-    weight_decay: float,
-    patches: int,
-    seed: int,
-    device: Device,
-    threads: int,
+    graph: GraphSettings,
+    training: PPFFoldNetSettings,
+    machine: Machine,
     code: str,
 ) -> None:
-    """Train PPF-FoldNet to rebuild the point pair features of neighbourhoods, or take published weights.
+    """Train PPF-FoldNet to reconstruct the point pair features of neighbourhoods, or convert a published checkpoint.
 
     Parameters
     ----------
-    train : shards of training scenes; these three are not read, and may be left empty, if `weights` are given
-    validation : shards of validation scenes
-    scale : the JSON with the scenes' mean neighbour distance
-    extractor : the model to write
-    curve : CSV of losses per epoch to write, in squares of the features; of published weights only its header
-    points : n, points of a scene
-    neighbours : k, neighbours of a point: normals are made of them, and the scale is their mean distance
-    weights : file of published weights, which are then taken as they are; empty: train
-    descriptors : points of a cloud that the extractor describes
-    neighbourhood : m, points of a neighbourhood
-    epochs : passes over the training scenes
-    learning_rate : Adam's step
-    weight_decay : Adam's L2 penalty
-    patches : neighbourhoods drawn per scene and step
-    seed : of the initial weights and of all draws
-    device : auto, cpu or cuda
-    threads : CPU threads; they are part of the run, since they change the order of sums
-    code : fingerprint of the code, kept with the model
+    train
+        Shards (HDF5) of training scenes, with graphs; these three are not read, and may be empty, with a checkpoint.
+    validation
+        Shards of validation scenes.
+    scale
+        JSON with the scenes' mean neighbour distance.
+    extractor
+        Model to write, at the epoch of the lowest validation loss.
+    curve
+        CSV of losses per epoch to write, in squares of the features; of a converted checkpoint only its header.
+    code
+        Fingerprint of this stage's source, kept with the model.
     """
-    settings = {key: value for key, value in locals().items() if not isinstance(value, list | Path)}
-    del settings["code"]
-    set_threads(threads)
-    where = choose_device(device)
-    torch.manual_seed(seed)
-    network = PPFFoldNet(neighbourhood, descriptors)
-    if weights:  # the file, not its place, makes the run
-        load_published(network, Path(weights))
-        settings["weights"] = sha256(Path(weights))
-    run = run_hash(settings | {"device": where.type}, [] if weights else [*train, *validation, *scale], code)
-    made = provenance(settings, code) | {"kind": "extractor", "method": "ppf_foldnet", "run": run}
-
-    checkpoint = extractor.with_suffix(".checkpoint")
-    with locked(extractor.with_suffix(".lock")):
-        if finished(extractor, "extractor", run) and curve.exists():
-            log.info("%s is already there", extractor)
+    path = training.checkpoint
+    torch.manual_seed(training.seed)
+    network = PPFFoldNet(training.neighbourhood, training.descriptors)
+    if path:
+        load_published(network, Path(path))
+    # the file, not its place, makes the run
+    settings = flat(graph, replace(training, checkpoint=sha256(Path(path)) if path else ""), machine)
+    files = [] if path else [*train, *validation, *scale]
+    model = {"neighbourhood": training.neighbourhood, "descriptors": training.descriptors}
+    with training_run(
+        extractor, [curve], "extractor", settings=settings, inputs=files, machine=machine, code=code
+    ) as run:
+        if run.finished:
             return
-        history, kept = [], network.state_dict()
-        if not weights:
-            optimizer = Adam(network.to(where).parameters(), learning_rate, weight_decay)
-            progress = Progress(checkpoint, run, network, network, [optimizer], epochs)
+        if path:
+            run.save(method="ppf_foldnet", model=model, weights=network.state_dict())
+            return
+        optimizer = Adam(network.to(run.device).parameters(), training.learning_rate, training.weight_decay)
+        progress = run.progress(curve, network, network, [optimizer], training.epochs)
 
-            def draw(clouds: Inputs, stream: list[int], index: int) -> Tensor:
-                graph = clouds.graph(index)
-                n = len(graph.points)
-                drawn = np.random.default_rng(stream).choice(n, size=min(patches, n), replace=False)
-                return graph_features(graph, graph.rows[drawn], neighbourhood).to(where)
+        def draw(clouds: Inputs, index: int, *stream: int) -> Tensor:
+            cloud = clouds.graph(index)
+            n, rng = len(cloud.points), np.random.default_rng([training.seed, *stream, index])
+            chosen = rng.choice(n, size=min(training.patches, n), replace=False)
+            return graph_features(cloud, cloud.rows[chosen], training.neighbourhood).to(run.device)
 
-            loss_of = partial(rebuilding_loss, network)
-            s = read_json(scale[0])["scale"]
-            host = torch.device("cpu")  # neighbourhoods are looked up there
-            with (
-                Inputs(train, points, neighbours, s, host) as scenes,
-                Inputs(validation, points, neighbours, s, host) as held_out,
-            ):
-                # the same neighbourhoods after every epoch, so that epochs compare
-                held_features = [draw(held_out, [seed, VALIDATION, index], index) for index in range(len(held_out))]
-                for epoch in progress.epochs_left():
-                    started = time.monotonic()
-                    order = np.random.default_rng([seed, TRAINING, epoch]).permutation(len(scenes))
-                    drawn = (partial(draw, scenes, [seed, TRAINING, epoch, index], index) for index in order)
-                    shown = progress_bar(ahead(drawn, where), f"epoch {epoch}", len(order))
-                    losses = trained(network, optimizer, shown, loss_of)
-                    held_losses = validated(network, held_features, loss_of)
-                    progress.end_epoch(losses, held_losses, time.monotonic() - started)
-            history, kept = progress.history, progress.best_weights
-
-        write_csv(curve, history, ["epoch", "train", "validation"])
-        model = {"neighbourhood": neighbourhood, "descriptors": descriptors}
-        save(extractor, made | {"model": model, "weights": kept})
-        checkpoint.unlink(missing_ok=True)
+        # on the CPU, where neighbourhoods are searched
+        size = graph.points, graph.neighbours, read_json(scale[0])["scale"], torch.device("cpu")
+        with Inputs(train, *size) as scenes, Inputs(validation, *size) as validation_scenes:
+            # the same neighbourhoods after every epoch, so that epochs compare
+            indices = range(len(validation_scenes))
+            validation_features = [draw(validation_scenes, index, VALIDATION) for index in indices]
+            for epoch in progress:
+                order = np.random.default_rng([training.seed, TRAINING, epoch.number]).permutation(len(scenes))
+                drawn = ahead((partial(draw, scenes, index, TRAINING, epoch.number) for index in order), run.device)
+                network.train()  # batch normalisation by a step's own statistics
+                for features in epoch.shown(drawn, len(order)):
+                    optimizer.zero_grad()
+                    loss = reconstruction_loss(network, features)
+                    loss.backward()
+                    optimizer.step()
+                    epoch.train.append(loss.detach())
+                network.eval()  # by the running statistics
+                with torch.no_grad():
+                    epoch.validation += [reconstruction_loss(network, features) for features in validation_features]
+        run.save(method="ppf_foldnet", model=model, weights=progress.best_weights)
 
 
-def rebuilding_loss(network: PPFFoldNet, features: Tensor) -> Tensor:
-    """Mean Chamfer distance between point pair features (p, m, 4) and what the network makes of them."""
+def reconstruction_loss(network: PPFFoldNet, features: Tensor) -> Tensor:
+    """Mean Chamfer distance () between point pair features (p, m, 4) and their reconstruction."""
     return chamfer_of_features(network(features), features).mean()
 
 

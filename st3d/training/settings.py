@@ -1,0 +1,75 @@
+"""Settings that several stages share; a stage takes them as groups, its command line as flags of the fields' names."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from st3d.training.device import Device
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphSettings:
+    """The graphs of the clouds.
+
+    Parameters
+    ----------
+    points
+        n, points of a cloud.
+    neighbours
+        k, nearest neighbours of a point; the scale is their mean distance.
+    """
+
+    points: int
+    neighbours: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What a job runs on; part of the run, since both change the order of sums.
+
+    Parameters
+    ----------
+    device
+        auto, cpu or cuda.
+    threads
+        CPU threads.
+    """
+
+    device: Device
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """What every training has.
+
+    Parameters
+    ----------
+    epochs
+        Passes over the training split.
+    learning_rate
+        Learning rate of Adam.
+    seed
+        Seed of the initial weights and of all random draws.
+    """
+
+    epochs: int
+    learning_rate: float
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecayedTrainingSettings(TrainingSettings):
+    """A training with weight decay.
+
+    Parameters
+    ----------
+    weight_decay
+        Weight decay (L2 penalty) of Adam.
+    """
+
+    weight_decay: float
+
+
+def flat(*groups: Any) -> dict[str, Any]:
+    """All fields of the settings `groups` by name, as they are hashed and kept with a result."""
+    return {name: value for group in groups for name, value in asdict(group).items()}
