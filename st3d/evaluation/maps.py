@@ -5,7 +5,8 @@ import logging
 from pathlib import Path
 
 from st3d.evaluation.methods import MODULES, Method
-from st3d.formats.atomic import replaced_folder, write_csv
+from st3d.formats.atomic import write_csv
+from st3d.formats.folders import replaced
 from st3d.formats.scans import write_map
 from st3d.training.device import Device, choose_device, set_threads
 
@@ -40,7 +41,7 @@ def maps(
     where = choose_device(device)
     maps_of = importlib.import_module(f"st3d.{MODULES[method]}").maps_of
     rows = []
-    with replaced_folder(output / "test") as folder:
+    with replaced(output / "test") as folder:
         for each in maps_of(models, test, where):
             write_map(folder / f"{each.sample}.tiff", each.scores)
             height, width = each.scores.shape

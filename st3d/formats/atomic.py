@@ -4,68 +4,79 @@ import contextlib
 import csv
 import errno
 import fcntl
+import functools
 import json
 import logging
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 log = logging.getLogger("st3d")
 
-
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, quota used up, file larger than allowed
+NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)  # some network file systems
 
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name on success and vanishes on an error."""
+    """A partial file beside `path` that takes its name on success and vanishes on an error.
+
+    Its name is fixed and it is locked: what a killed process left is overwritten, and a second writer waits.
+
+    Parameters
+    ----------
+    path
+        The file to write; missing folders are made.
+
+    Returns
+    -------
+    The empty partial file, to be opened for writing and closed inside the context.
+
+    Raises
+    ------
+    OSError
+        One line with `path` where the disk is full.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp's 0600 would hide a result from the user's group
-        temporary.replace(path)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in FULL:  # the system does not say which file
-            raise OSError(f"{path}: not written, {os.strerror(error.errno).lower()}") from None
-        raise
+    partial = path.with_name(f".{path.name}.partial")
+    with _exclusive(partial) as descriptor:
+        try:
+            os.ftruncate(descriptor, 0)
+            yield partial
+            os.fsync(descriptor)
+            partial.replace(path)
+        except BaseException as error:
+            partial.unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.errno in FULL:  # the system does not say which file
+                raise OSError(f"{path}: not written, {os.strerror(error.errno).lower()}") from None
+            raise
 
 
 @contextlib.contextmanager
-def replaced_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder that takes the place of all of `path` on success and vanishes on an error."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o777 & ~umask)
-        shutil.rmtree(path, ignore_errors=True)
-        temporary.replace(path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock: an orphaned job and its successor must not train the same model together.
+
+    Parameters
+    ----------
+    path
+        The lock's file, which is there as long as the lock is held.
+    """
+    with _exclusive(path):
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    with atomic(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    """Write `content` atomically, its keys sorted."""
+    with atomic(path) as partial:
+        partial.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
+    """Read what `write_json` wrote; a ValueError of one line if it is damaged."""
     try:
         return json.loads(Path(path).read_text())
     except json.JSONDecodeError as error:
@@ -73,20 +84,49 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    with atomic(path) as temporary, open(temporary, "w", newline="") as file:
+    """Write `rows` atomically, with `columns` as the header."""
+    with atomic(path) as partial, open(partial, "w", newline="") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on `path`: an orphaned job and its successor must not train the same model together."""
+def _exclusive(path: Path) -> Iterator[int]:
+    """The open and locked file `path`, made if missing; the kernel drops the lock when the process ends in any way."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as file:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor, path)
+            if _is_at(descriptor, path):  # else its writer renamed or removed it while this process waited
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    """Wait for the lock; a file system without locks is warned of once."""
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             log.warning("%s: another process is at work on this; waiting for it to end", path)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield  # the kernel drops the lock when the process ends, however it ends
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        _warn_of_no_locks(os.strerror(error.errno))
+
+
+@functools.cache
+def _warn_of_no_locks(reason: str) -> None:
+    log.warning("the results' file system has no locks (%s): start no second run of the same job", reason)

@@ -15,32 +15,47 @@ def files_below(folder: Path) -> list[Path]:
     """All files at any depth, relative to `folder`, sorted; links to folders are followed, each folder once."""
     seen: set[str] = set()
     found = []
-    for where, below, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(where)
+    for parent, below, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
         if real in seen:  # a link back up, or a second one to the same place
             below.clear()
             continue
         seen.add(real)
         below.sort()
-        found += [Path(os.path.relpath(where, folder), name) for name in names]
+        found += [Path(os.path.relpath(parent, folder), name) for name in names]
     return sorted(found, key=str)
 
 
 def refuse_foreign(target: Path) -> None:
-    """Raise if `target` holds files that `replaced` did not put there."""
+    """Raise a ValueError if `target` holds files that `replaced` did not put there."""
     if target.exists() and any(target.iterdir()) and not (target / MARKER).exists():
         raise ValueError(f"{target}: expected an empty folder or one made by st3d, found other files; move them away")
 
 
 @contextlib.contextmanager
 def replaced(target: Path) -> Iterator[Path]:
-    """An empty folder beside `target` that takes its name on success; stopped at any moment, no mixture is left."""
+    """An empty folder beside `target` that takes its name on success; stopped at any moment, no mixture is left.
+
+    Parameters
+    ----------
+    target
+        The folder to make; an earlier one that was made in this way is replaced as a whole.
+
+    Returns
+    -------
+    The folder to fill inside the context.
+
+    Raises
+    ------
+    ValueError
+        One line if `target` holds a user's own files.
+    """
     refuse_foreign(target)
-    partial, old = target.with_name(f".{target.name}.partial"), target.with_name(f".{target.name}.old")
+    partial, old = (target.with_name(f".{target.name}.{kind}") for kind in ("partial", "old"))
     with locked(target.with_name(f".{target.name}.lock")):
         for rest in (partial, old):  # of a run that was killed
             shutil.rmtree(rest, ignore_errors=True)
-        partial.mkdir(parents=True)
+        partial.mkdir()
         (partial / MARKER).touch()
         try:
             yield partial

@@ -4,54 +4,8 @@ import time
 import pytest
 import torch
 
-from st3d.formats.atomic import atomic, locked, read_json, replaced_folder, write_json
 from st3d.formats.provenance import digest
 from st3d.training.device import choose_device, free_gpu
-
-
-def test_an_atomic_write_appears_whole_or_not_at_all(tmp_path):
-    target = tmp_path / "deep" / "result.json"
-    write_json(target, {"a": 1})
-    with pytest.raises(RuntimeError), atomic(target) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
-    assert read_json(target) == {"a": 1}
-    assert [path.name for path in target.parent.iterdir()] == ["result.json"]
-
-
-def test_a_replaced_folder_keeps_nothing_of_the_old_and_an_error_keeps_all_of_it(tmp_path):
-    folder = tmp_path / "maps"
-    for name in ("old", "new"):
-        with replaced_folder(folder) as temporary:
-            (temporary / name).write_text(name)
-    assert [path.name for path in folder.iterdir()] == ["new"]
-    with pytest.raises(RuntimeError), replaced_folder(folder) as temporary:
-        (temporary / "half").write_text("")
-        raise RuntimeError
-    assert [path.name for path in tmp_path.rglob("*")] == ["maps", "new"]
-
-
-def test_a_damaged_json_is_one_line(tmp_path):
-    (tmp_path / "x.json").write_text("{")
-    with pytest.raises(ValueError, match=r"x.json: expected JSON, found .*; delete it and run again"):
-        read_json(tmp_path / "x.json")
-
-
-def hold(path, seconds):
-    with locked(path):
-        time.sleep(seconds)
-
-
-def test_a_lock_is_waited_for_and_ends_with_its_process(tmp_path, caplog):
-    process = multiprocessing.get_context("fork").Process(target=hold, args=(tmp_path / "x.lock", 60))
-    process.start()
-    while not (tmp_path / "x.lock").exists():
-        time.sleep(0.01)
-    time.sleep(0.2)
-    process.kill()
-    started = time.monotonic()
-    with locked(tmp_path / "x.lock"):
-        assert time.monotonic() - started < 10
 
 
 def take_gpu(folder, queue):
