@@ -98,7 +98,7 @@ def test_the_real_stages_have_fingerprints_of_their_own():
     assert len({fingerprint(*modules(stage)) for stage in ("teacher", "student", "scenes")}) == 3
 
 
-CALLS = {name: f"{name}.c" for name in ("pro", "dense", "nearest")} | {"points": "hops.c", "aggregation": "aggregate.c"}
+CALLS = {name: f"{name}.c" for name in ("pro", "nearest")} | {"points": "hops.c", "aggregation": "aggregate.c"}
 
 
 @pytest.mark.parametrize("module", CALLS)
