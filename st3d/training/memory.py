@@ -33,7 +33,17 @@ class Memory:
 
 
 def ahead(calls: Iterable[Callable[[], T]], device: torch.device) -> Iterator[T]:
-    """The results of `calls` in their order; before a GPU, each is made while the one before it is used."""
+    """The results of `calls` in their order.
+
+    For a GPU, each is computed in a thread of its own while the one before it is used.
+
+    Parameters
+    ----------
+    calls
+        What to call, once each.
+    device
+        Where the results are used.
+    """
     if device.type == "cpu":  # reading takes the core that computes
         for call in calls:
             yield call()

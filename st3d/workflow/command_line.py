@@ -20,10 +20,11 @@ from st3d.workflow.stages import COMMANDS, MODULE
 def command_line(stage: str) -> cyclopts.App:
     """The commands; only `stage`'s module is imported, the others are known by name."""
     app = cyclopts.App(
-        name="st3d",
+        name="python -m st3d",
         help="3D-ST: anomaly detection in 3D point clouds. Each command is a stage of the workflow; see README.md.",
         default_parameter=cyclopts.Parameter(consume_multiple=True, negative=()),
     )
+    app["--help"].group = app["--version"].group = cyclopts.Group("options", sort_key=len(COMMANDS))
     for number, (room, commands) in enumerate(COMMANDS.items()):
         group = cyclopts.Group(room, sort_key=number)
         for name, (module, line) in commands.items():

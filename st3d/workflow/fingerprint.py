@@ -1,4 +1,4 @@
-"""A hash of the source that a stage depends on, so that changed code reruns what depends on it, and a comment nothing.
+"""A hash of the source that a stage depends on: changed code reruns what depends on it, a comment reruns nothing.
 
 Snakemake sees files and params, not Python: each rule carries its stage's fingerprint in its params.
 """
@@ -10,15 +10,22 @@ import re
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
-# Where no result comes from: the workflow itself, what is only shown; a new version reruns nothing.
+# These decide no result: the workflow itself, and what only shows or calls; a new version reruns nothing.
 NO_RESULT = ("workflow", "training.progress_bar", "__main__", "detector")
 
 
 @functools.cache
 def fingerprint(*names: str, package: Path = PACKAGE) -> str:
-    """A hash over the modules `names` (`evaluation.maps`), all of st3d that these import, and the C kernels they call.
+    """A hash over modules, all of st3d that these import, and the C kernels they call.
 
-    Comments, docstrings and layout do not count. `package` is the folder st3d/.
+    Comments, docstrings and layout do not count.
+
+    Parameters
+    ----------
+    names
+        Modules below st3d: `evaluation.maps`.
+    package
+        The folder st3d/.
     """
     modules: set[str] = set()
     todo = list(names)
