@@ -59,7 +59,7 @@ def rows() -> Iterator[Row]:
     count, size = 0.0, 0.0
     for number in range(BLOCKS):  # each layer on the points that it is needed for
         hops = 2 * (BLOCKS - number)
-        outer, middle, inner = (task.graph.needed(hops - back) for back in (0, 1, 2))
+        outer, middle, inner = (task.graph.num_needed(hops - back) for back in (0, 1, 2))
         dense = (0.25 * outer + 2 * inner if number else inner) * D * D
         count += 3 * 2 * dense + K * (middle * D // 4 + inner * D // 2) * 30
         size += 3 * (middle + inner) * (4 * K + 12) + 3 * 4 * D * (outer + middle + 3 * inner)

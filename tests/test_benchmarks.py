@@ -31,7 +31,7 @@ def test_the_networks_twin_computes_the_same():
     for prepare in (network.forward, network.plain_forward):
         torch.manual_seed(0)
         descriptors.append(prepare(400, 8, 32)())
-    rows = torch.from_numpy(network.graph(400, 8).rows)
+    rows = torch.from_numpy(network.graph(400, 8).row_of_point)
     assert torch.allclose(descriptors[0][rows], descriptors[1], atol=1e-4)
     assert losses(network.step, 400, 8, 32) == pytest.approx(losses(network.plain_step, 400, 8, 32), rel=1e-4)
 

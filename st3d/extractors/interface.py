@@ -69,4 +69,4 @@ def described(extractor: Extractor, graph: Graph, features: Tensor) -> Tensor:
 
 
 def described_rows(graph: Graph, count: int) -> Tensor:
-    return torch.from_numpy(graph.rows[:count]).to(graph.points.device)
+    return torch.from_numpy(graph.row_of_point[:count]).to(graph.points.device)

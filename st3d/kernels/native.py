@@ -30,7 +30,7 @@ _pool: ThreadPoolExecutor | None = None
 
 
 def set_threads(count: int) -> None:
-    """Let kernels use `count` threads from now on; the results do not depend on it."""
+    """Let kernels use `count` threads, 1 or more, from now on; the results do not depend on it."""
     global _threads, _pool
     if count < 1:
         raise ValueError(f"threads: expected 1 or more, found {count}")
@@ -40,20 +40,20 @@ def set_threads(count: int) -> None:
 
 
 def keep_memory() -> None:
-    """Let freed memory stay with the process: a training step would fetch the same pages from the system each time."""
+    """Let freed memory stay with the process, since each training step needs as much again; glibc only."""
     if hasattr(_system, "mallopt"):
         _system.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
         _system.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def release_memory() -> None:
-    """Give freed memory back to the system."""
+    """Return freed memory to the system; glibc only."""
     if hasattr(_system, "malloc_trim"):
         _system.malloc_trim(0)
 
 
 def threads() -> int:
-    """How many threads kernels use."""
+    """The number of threads that kernels use."""
     return _threads
 
 

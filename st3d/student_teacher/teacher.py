@@ -148,9 +148,9 @@ class Task:
 def draw_task(graph: Graph, hops: int, count: int, rng: np.random.Generator) -> Task:
     """Draw `count` points of a scene's graph whose receptive fields, `hops` deep, are to be rebuilt."""
     drawn = rng.choice(len(graph.points), size=min(count, len(graph.points)), replace=False)
-    part = graph.around(graph.rows[drawn], hops)
+    part = graph.subgraph(graph.row_of_point[drawn], hops)
     part.reverse()  # here, where it can be done ahead
-    fields = [part.field(index, hops) for index in range(len(drawn))]
+    fields = [part.receptive_field(index, hops) for index in range(len(drawn))]
     offsets = [0, *accumulate(len(field) for field in fields)]
     return Task(part, torch.cat([field - field.mean(dim=0) for field in fields]), offsets)
 

@@ -95,7 +95,7 @@ def test_masks_count_as_anomalous_wherever_they_are_not_zero():
     "maps, masks, message",
     [
         ([np.zeros((2, 2))], [np.zeros((2, 2))], "no anomalous pixel in any mask: PRO is undefined"),
-        ([np.zeros((2, 2))], [np.ones((2, 2))], "no sound pixel"),
+        ([np.zeros((2, 2))], [np.ones((2, 2))], "no non-anomalous pixel"),
         ([np.zeros((2, 2)), np.zeros((2, 3))], [np.eye(2), np.eye(2)], r"map 1: expected the mask's shape \(2, 2\)"),
         ([np.array([[np.nan, 0], [0, 0]])], [np.eye(2)], "map 0: expected finite scores"),
     ],

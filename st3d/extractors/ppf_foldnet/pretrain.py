@@ -95,7 +95,7 @@ def pretrain_ppf_foldnet(
                 graph = clouds.graph(index)
                 n = len(graph.points)
                 drawn = np.random.default_rng(stream).choice(n, size=min(patches, n), replace=False)
-                return graph_features(graph, graph.rows[drawn], neighbourhood).to(where)
+                return graph_features(graph, graph.row_of_point[drawn], neighbourhood).to(where)
 
             loss_of = partial(rebuilding_loss, network)
             s = read_json(scale[0])["scale"]
