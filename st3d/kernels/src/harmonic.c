@@ -7,7 +7,7 @@
  * a Chebyshev polynomial of degree 2 in L^-1 A, L the rows' absolute sums: all eigenvalues are at most 1 whatever the
  * mask, the upper three quarters shrink by 0.22 or more, and every loop runs along rows.
  *
- * Arrays carry one ring of zeros, so that no loop asks where the border is.
+ * Arrays carry one ring of zeros, so that no loop tests for the border.
  */
 #include <math.h>
 #include <stdint.h>
