@@ -23,7 +23,7 @@ bench: $(STAMP)
 
 triton: $(STAMP)
 	python -m pip install --quiet --editable '.[triton]' --no-build-isolation
-	python -m pytest tests/test_aggregation_triton.py
+	python -m pytest tests/kernels/test_aggregation_triton.py
 
 lint: $(STAMP)
 	ruff check .

@@ -69,7 +69,7 @@ def machine() -> str:
     found = re.search(r"model name\s*: (.+)", text)
     model = found[1] if found else platform.machine()
     bandwidth, rate = machine_rates()
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none at hand, none measured"
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none available, none measured"
     return (
         f"{datetime.date.today()}, {model}, {THREADS} cores, Python {platform.python_version()},"
         f" torch {version('torch').partition('+')[0]}; a copy moves {bandwidth / 1e9:.0f} GB/s,"
@@ -86,12 +86,12 @@ def readable(table: pd.DataFrame) -> str:
     shown = pd.DataFrame(
         {
             "kernel, size": table["kernel"] + "; " + table["size"],
-            "twin": table["twin"].fillna(""),
+            "reference": table["reference"].fillna(""),
             "s": table["seconds"].map(number),
-            "twin's s": table["twin_seconds"].map(number),
+            "reference's s": table["reference_seconds"].map(number),
             "faster": table["ratio"].map(lambda value: number(value) and f"{number(value)} x"),
             "MB": table["memory_mb"].map(number),
-            "twin's MB": table["twin_memory_mb"].map(number),
+            "reference's MB": table["reference_memory_mb"].map(number),
             "memory": table["memory_ratio"].map(lambda value: number(value, 2)),
             "wanted": table["wanted"],
             "floor, s": table["floor_seconds"].map(lambda value: number(value, 2)),

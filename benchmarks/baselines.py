@@ -1,4 +1,4 @@
-"""The baselines' geometry at the paper's sizes: voxelising, projecting voxels' scores, turning a scan."""
+"""The baselines' geometry at the paper's sizes: voxelising, projecting voxels' scores, rotation a scan."""
 
 from collections.abc import Iterator
 
@@ -20,11 +20,11 @@ def rows() -> Iterator[Row]:
     set_threads(1)
     points, colours = valid_points(400)
     grid = Grid.around(points.min(axis=0), points.max(axis=0), CELLS)
-    calls = {"ours": voxelised(points, colours, grid), "twin": open3d_voxels(points, colours, grid)}
+    calls = {"ours": voxelised(points, colours, grid), "reference": open3d_voxels(points, colours, grid)}
     seconds = alternating(calls, REPEATS)
     yield Row(
         "voxelise a scan", f"400 x 400 with colours, {CELLS}^3", seconds["ours"], "<= 0.1 s on one core",
-        twin="Open3D VoxelGrid.create_from_point_cloud", twin_seconds=seconds["twin"],
+        reference="Open3D VoxelGrid.create_from_point_cloud", reference_seconds=seconds["reference"],
         floor_bytes=points.nbytes + colours.nbytes + 4 * 4 * CELLS**3, threads=1,
     )  # fmt: skip
     scores = np.random.default_rng(0).random((CELLS,) * 3, np.float32)
@@ -34,7 +34,7 @@ def rows() -> Iterator[Row]:
         floor_bytes=scores.nbytes + 16 * (CELLS + 1) ** 3 + 4 * 800 * 800, threads=1,
     )  # fmt: skip
     yield Row(
-        "turn a scan", "800 x 800 with colours", alternating({"ours": turning(800)}, REPEATS)["ours"], "-",
+        "rotate a scan", "800 x 800 with colours", alternating({"ours": rotation(800)}, REPEATS)["ours"], "-",
         floor_bytes=2 * 2 * 12 * 800 * 800, threads=1,
     )  # fmt: skip
 
@@ -81,6 +81,6 @@ def projected(scores: np.ndarray) -> Call:
     return lambda: to_pixels(scores, grid, camera(800))
 
 
-def turning(side: int) -> Call:
+def rotation(side: int) -> Call:
     whole, colours = scan(side), np.random.default_rng(0).random((side, side, 3), np.float32)
     return lambda: rotate_scan(whole, colours, camera(side), PLANE, np.array([0.0, 0.0, 0.65]), 5.0)

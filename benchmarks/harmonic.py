@@ -10,10 +10,10 @@ from benchmarks.measure import Row, alternating
 from st3d.kernels.harmonic import fill
 
 SIDE, KNOWN, SHARE, REPEATS = 800, 64_000, 0.4, 5
-TOLERANCE = 1e-8  # of the twin's residual: its error is then close to the kernel's
+TOLERANCE = 1e-8  # of the reference's residual: its error is then close to the kernel's
 
 
-def twin(values, known, tolerance=TOLERANCE):
+def reference(values, known, tolerance=TOLERANCE):
     """Matrix, hierarchy and solution."""
     index = np.arange(known.size).reshape(known.shape)
     start = np.concatenate([index[:, :-1].ravel(), index[:-1].ravel()])
@@ -40,10 +40,10 @@ def cases():
 
 def rows() -> Iterator[Row]:
     for name, values, known in cases():
-        exact = twin(values, known, 1e-13)
+        exact = reference(values, known, 1e-13)
         span = np.ptp(values[known])
-        errors = [np.abs(call(values, known) - exact).max() / span for call in (fill, twin)]
-        calls = {"ours": lambda v=values, k=known: fill(v, k), "twin": lambda v=values, k=known: twin(v, k)}
+        errors = [np.abs(call(values, known) - exact).max() / span for call in (fill, reference)]
+        calls = {"ours": lambda v=values, k=known: fill(v, k), "reference": lambda v=values, k=known: reference(v, k)}
         seconds = alternating(calls, REPEATS)
         yield Row(
             f"harmonic fill, {name}",
@@ -51,8 +51,8 @@ def rows() -> Iterator[Row]:
             seconds["ours"],
             "8 x faster, <= 0.5 s on one core",
             "pyamg ruge_stuben_solver with CG",
-            seconds["twin"],
+            seconds["reference"],
             floor_bytes=SIDE * SIDE * (4 + 1 + 4),
             threads=1,
-            remark=f"largest error {errors[0]:.0e} of the range, the twin's {errors[1]:.0e}",
+            remark=f"largest error {errors[0]:.0e} of the range, the reference's {errors[1]:.0e}",
         )

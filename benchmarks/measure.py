@@ -31,10 +31,10 @@ class Row:
     size: str
     seconds: float
     wanted: str  # the target
-    twin: str = ""
-    twin_seconds: float | None = None
+    reference: str = ""
+    reference_seconds: float | None = None
     memory_mb: float | None = None
-    twin_memory_mb: float | None = None
+    reference_memory_mb: float | None = None
     floor_bytes: float | None = None  # that must be read or written at least once
     floor_operations: float | None = None  # additions and multiplications
     threads: int = THREADS
@@ -44,10 +44,10 @@ class Row:
     floor_seconds: float | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        if self.twin_seconds:
-            self.ratio = self.twin_seconds / self.seconds
-        if self.memory_mb is not None and self.twin_memory_mb:
-            self.memory_ratio = self.memory_mb / self.twin_memory_mb
+        if self.reference_seconds:
+            self.ratio = self.reference_seconds / self.seconds
+        if self.memory_mb is not None and self.reference_memory_mb:
+            self.memory_ratio = self.memory_mb / self.reference_memory_mb
         if self.floor_bytes is not None:
             bandwidth, rate = machine_rates()
             share = self.threads / THREADS

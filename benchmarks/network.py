@@ -91,23 +91,23 @@ def traffic(n: int, k: int, d: int) -> tuple[float, float]:
 def rows() -> Iterator[Row]:
     bounds = zip(operations(N, K, D), traffic(N, K, D), strict=True)
     wanted = ("20 x faster, memory <= 1/10", "20 x faster, memory <= 1/8")
-    for (name, ours, twin), target, (count, size) in zip(
+    for (name, ours, reference), target, (count, size) in zip(
         [("network forward", forward, plain_forward), ("network training step", step, plain_step)],
         wanted,
         bounds,
         strict=True,
     ):
-        memory, twin_memory = (peak_mb(each, 2000, 8, D) for each in (ours, twin))
-        seconds = alternating({"ours": ours(), "twin": twin()}, 3)
+        memory, reference_memory = (peak_mb(each, 2000, 8, D) for each in (ours, reference))
+        seconds = alternating({"ours": ours(), "reference": reference()}, 3)
         yield Row(
             name,
             f"n {N:,} k {K} d {D}",
             seconds["ours"],
             target,
             TWIN,
-            seconds["twin"],
+            seconds["reference"],
             memory,
-            twin_memory,
+            reference_memory,
             size,
             count,
         )

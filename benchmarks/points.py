@@ -19,7 +19,7 @@ def rows() -> Iterator[Row]:
     points = surface(N)
     calls = {
         "ours": lambda: neighbours(points, K),
-        "twin": lambda: cKDTree(points).query(points, K + 1, workers=2),
+        "reference": lambda: cKDTree(points).query(points, K + 1, workers=2),
     }
     seconds = alternating(calls, 7)
     yield Row(
@@ -28,7 +28,7 @@ def rows() -> Iterator[Row]:
         seconds["ours"],
         "1.0 x or better",
         "scipy cKDTree, workers=2, the point itself still in",
-        seconds["twin"],
+        seconds["reference"],
         floor_bytes=N * (12 + 8 * K),
         floor_operations=N * (K + 1) * 8,
     )
@@ -42,15 +42,15 @@ def farthest() -> Row:
     seconds = alternating({"ours": lambda: farthest_points(points, KEPT)}, 3)["ours"]
     start = time.perf_counter()
     cloud.farthest_point_down_sample(KEPT)  # once: it takes minutes
-    twin = time.perf_counter() - start
+    reference = time.perf_counter() - start
     same = np.array_equal(farthest_points(points, KEPT)[:CHECKED], greedy(points, CHECKED))
     return Row(
-        "farthest points",
+        "farthest point sampling",
         f"{DENSE:,} to {KEPT:,}",
         seconds,
         "25 x faster, the greedy order",
         "Open3D farthest_point_down_sample, once",
-        twin,
+        reference,
         floor_bytes=DENSE * 24 + KEPT * 8,
         floor_operations=8 * DENSE * np.log2(KEPT),
         threads=1,

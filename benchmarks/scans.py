@@ -1,4 +1,4 @@
-"""Whole stages at the paper's sizes: a scene, a scan to its shard, a scan to its map. No twins."""
+"""Whole stages at the paper's sizes: a scene, a scan to its shard, a scan to its map. No reference implementations."""
 
 import contextlib
 import io

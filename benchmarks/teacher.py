@@ -59,19 +59,19 @@ def rows() -> Iterator[Row]:
     count, size = 0.0, 0.0
     for number in range(BLOCKS):  # each layer on the points that it is needed for
         hops = 2 * (BLOCKS - number)
-        outer, middle, inner = (task.graph.needed(hops - back) for back in (0, 1, 2))
+        outer, middle, inner = (task.graph.num_needed(hops - back) for back in (0, 1, 2))
         dense = (0.25 * outer + 2 * inner if number else inner) * D * D
         count += 3 * 2 * dense + K * (middle * D // 4 + inner * D // 2) * 30
         size += 3 * (middle + inner) * (4 * K + 12) + 3 * 4 * D * (outer + middle + 3 * inner)
     searches = 2 * 8 * DECODED * len(task.fields)
-    seconds = alternating({"ours": ours(), "twin": plain()}, 3)
+    seconds = alternating({"ours": ours(), "reference": plain()}, 3)
     yield Row(
         "teacher step",
         f"{FIELDS} receptive fields (mean {len(task.fields) / FIELDS:.0f} points), m {DECODED}, n {N:,} k {K} d {D}",
         seconds["ours"],
         "15 x faster",
         "PyTorch on the whole cloud, search with sets, cdist",
-        seconds["twin"],
+        seconds["reference"],
         peak_mb(ours, 3000, 8),
         peak_mb(plain, 3000, 8),
         size,

@@ -1,4 +1,4 @@
-"""Naive twins of st3d.kernels.geometry.voxel_grid: point by point, in fractions."""
+"""Reference implementations of st3d.kernels.geometry.voxel_grid: point by point, in fractions."""
 
 from fractions import Fraction
 from math import floor

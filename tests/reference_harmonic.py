@@ -1,4 +1,4 @@
-"""Naive twin of harmonic interpolation: the sparse equations, solved directly in float64."""
+"""Reference implementation of harmonic interpolation: the sparse equations, solved directly in float64."""
 
 import numpy as np
 from scipy.sparse import csc_matrix

@@ -1,4 +1,4 @@
-"""Naive twins of st3d.extractors.point_features and of a Chamfer distance: the judges, one point or pair at a time."""
+"""Reference implementations of st3d.extractors.point_features and of a Chamfer distance, point by point."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Naive twins of st3d.kernels.points: the judges, written from the definitions."""
+"""Reference implementations of st3d.kernels.points, written from the definitions."""
 
 import numpy as np
 

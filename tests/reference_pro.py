@@ -1,4 +1,4 @@
-"""Naive twin of AU-PRO, as MVTec's second evaluation code works: one sort over all pixels, false positives and
+"""Reference implementation of AU-PRO, as MVTec's second evaluation code: one sort over all pixels, false positives and
 overlap summed threshold by threshold; and the definition itself, threshold by threshold over whole maps."""
 
 import numpy as np
@@ -6,18 +6,18 @@ from scipy.ndimage import label
 
 
 def curve_by_sorting(maps, masks):
-    flat, sound_step, overlap_step = [], [], []
+    flat, normal_step, overlap_step = [], [], []
     components = sum(label(mask, np.ones((3, 3)))[1] for mask in masks)
-    sound = sum(int((np.asarray(mask) == 0).sum()) for mask in masks)
+    normal = sum(int((np.asarray(mask) == 0).sum()) for mask in masks)
     for scores, mask in zip(maps, masks, strict=True):
         labels, count = label(mask, np.ones((3, 3)))
         overlap = np.zeros(scores.shape)
         for number in range(1, count + 1):
             overlap[labels == number] = 1 / ((labels == number).sum() * components)
         flat.append(scores.ravel())
-        sound_step.append((labels == 0).ravel() / sound)
+        normal_step.append((labels == 0).ravel() / normal)
         overlap_step.append(overlap.ravel())
-    flat, fpr, pro = (np.concatenate(each) for each in (flat, sound_step, overlap_step))
+    flat, fpr, pro = (np.concatenate(each) for each in (flat, normal_step, overlap_step))
     order = np.argsort(flat)[::-1]
     flat, fpr, pro = flat[order], np.cumsum(fpr[order]), np.cumsum(pro[order])
     last = np.append(np.diff(flat) != 0, True)  # ties are one threshold
@@ -27,12 +27,12 @@ def curve_by_sorting(maps, masks):
 def curve_by_definition(maps, masks):
     points = [(0.0, 0.0)]
     for threshold in np.unique(np.concatenate([m.ravel() for m in maps]))[::-1]:
-        false, sound, overlaps = 0, 0, []
+        false, normal, overlaps = 0, 0, []
         for scores, mask in zip(maps, masks, strict=True):
             found, labels = scores >= threshold, label(mask, np.ones((3, 3)))[0]
-            false, sound = false + (found & (labels == 0)).sum(), sound + (labels == 0).sum()
+            false, normal = false + (found & (labels == 0)).sum(), normal + (labels == 0).sum()
             overlaps += [found[labels == number].mean() for number in range(1, labels.max() + 1)]
-        points.append((false / sound, float(np.mean(overlaps))))
+        points.append((false / normal, float(np.mean(overlaps))))
     return tuple(np.array([*points, (1.0, 1.0)]).T)
 
 
@@ -50,14 +50,14 @@ def area(fpr, pro, limit):
 
 
 def sampled(maps, masks, limit, thresholds):
-    """The first evaluation code: thresholds at evenly spaced ranks of the sorted sound scores, `>` finds a pixel."""
-    sound = np.sort(np.concatenate([m[np.asarray(k) == 0] for m, k in zip(maps, masks, strict=True)]))
+    """The first evaluation code: thresholds at evenly spaced ranks of the sorted normal scores, `>` finds a pixel."""
+    normal = np.sort(np.concatenate([m[np.asarray(k) == 0] for m, k in zip(maps, masks, strict=True)]))
     fpr, pro = [1.0], [1.0]
-    for rank in np.linspace(0, len(sound) - 1, thresholds, dtype=int):
+    for rank in np.linspace(0, len(normal) - 1, thresholds, dtype=int):
         overlaps = []
         for scores, mask in zip(maps, masks, strict=True):
             labels = label(mask, np.ones((3, 3)))[0]
-            overlaps += [(scores[labels == number] > sound[rank]).mean() for number in range(1, labels.max() + 1)]
-        fpr.append(1 - (rank + 1) / len(sound))
+            overlaps += [(scores[labels == number] > normal[rank]).mean() for number in range(1, labels.max() + 1)]
+        fpr.append(1 - (rank + 1) / len(normal))
         pro.append(float(np.mean(overlaps)))
     return area(fpr[::-1], pro[::-1], limit)

@@ -1,4 +1,4 @@
-"""Naive twins of st3d.kernels.raster: pixel by pixel from the definitions, the hull as the union of all triangles."""
+"""Reference implementations of st3d.kernels.raster, from the definitions; the hull is the union of all triangles."""
 
 from itertools import combinations
 from math import isnan

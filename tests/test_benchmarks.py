@@ -26,23 +26,23 @@ def losses(prepare, *sizes):
     return [call() for _ in range(3)]
 
 
-def test_the_networks_twin_computes_the_same():
+def test_the_networks_reference_computes_the_same():
     descriptors = []
     for prepare in (network.forward, network.plain_forward):
         torch.manual_seed(0)
         descriptors.append(prepare(400, 8, 32)())
-    rows = torch.from_numpy(network.graph(400, 8).rows)
+    rows = torch.from_numpy(network.graph(400, 8).row_of_point)
     assert torch.allclose(descriptors[0][rows], descriptors[1], atol=1e-4)
     assert losses(network.step, 400, 8, 32) == pytest.approx(losses(network.plain_step, 400, 8, 32), rel=1e-4)
 
 
-def test_the_teacher_steps_twin_computes_the_same():
+def test_the_teacher_steps_reference_computes_the_same():
     assert losses(teacher.ours, 1500, 6) == pytest.approx(losses(teacher.plain, 1500, 6), rel=1e-3)
 
 
-def test_the_twins_of_fill_and_au_pro_compute_the_same(rng):
+def test_the_references_of_fill_and_au_pro_compute_the_same(rng):
     values, known = rng.random((20, 30)).astype(np.float32), rng.random((20, 30)) < 0.1
-    assert np.abs(harmonic.twin(values, known) - fill(values, known)).max() < 1e-5
+    assert np.abs(harmonic.reference(values, known) - fill(values, known)).max() < 1e-5
     maps, masks = [rng.random((20, 30)) for _ in range(3)], [rng.random((20, 30)) < 0.2 for _ in range(3)]
     assert pro.one_argsort(maps, masks) == pytest.approx(au_pro(maps, masks, pro.LIMIT), abs=1e-6)
 
@@ -58,7 +58,7 @@ def row(**changed):
 
 
 def test_a_row_holds_the_ratios_of_what_was_measured():
-    found = row(twin_seconds=6.0, memory_mb=1.0, twin_memory_mb=4.0)
+    found = row(reference_seconds=6.0, memory_mb=1.0, reference_memory_mb=4.0)
     assert (found["ratio"], found["memory_ratio"]) == (3.0, 0.25)
     assert row()["ratio"] is None
 

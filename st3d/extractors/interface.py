@@ -70,4 +70,4 @@ def at_described_points(extractor: Extractor, graph: Graph, features: Tensor) ->
 
 def first_rows(graph: Graph, count: int) -> Tensor:
     """The graph's rows (count,) of the first `count` points of its cloud."""
-    return torch.from_numpy(graph.rows[:count]).to(graph.points.device)
+    return torch.from_numpy(graph.row_of_point[:count]).to(graph.points.device)

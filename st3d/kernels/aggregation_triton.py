@@ -31,13 +31,20 @@ def aggregate(
 
     Parameters
     ----------
-    points : (n, 3) float32
-    neighbours : (at least `rows`, k) int32, in [0, n)
-    weight : (g, c) float32, g = 4 or 10
-    bias : (c,) float32, c a multiple of 4
-    features : (as many as `neighbours` names, c) float32; or (1, c), which stands for all points
-    rows : how many points, the first ones, are computed
-    slope : of the LeakyReLU
+    points
+        (n, 3) float32.
+    neighbours
+        (at least `rows`, k) int32, in [0, n).
+    weight
+        (g, c) float32, g = 4 or 10.
+    bias
+        (c,) float32, c a multiple of 4.
+    features
+        (as many as `neighbours` names, c) float32; or (1, c), which stands for all points.
+    rows
+        How many points, the first ones, are computed.
+    slope
+        Of the LeakyReLU.
 
     Returns
     -------
@@ -83,8 +90,10 @@ def aggregate_features(offsets: Tensor, sources: Tensor, gradient: Tensor, k: in
 
     Parameters
     ----------
-    offsets : (at least `targets` + 1,) int64
-    sources : int32; sources[offsets[j] : offsets[j + 1]] have point j as a neighbour, those from `rows` on are ignored
+    offsets
+        (at least `targets` + 1,) int64.
+    sources
+        (e,) int32; sources[offsets[j] : offsets[j + 1]] have point j as a neighbour, those from `rows` on are ignored.
     """
     rows, c = len(gradient), gradient.shape[1] // 2
     width, chunk, _ = _tile(c)
@@ -162,7 +171,7 @@ def _forward(
     px, py, pz = _positions(points, point)
     base, ux, uy, uz, ud = _layer(weight, bias, px, py, pz, c, absolute, chunk, width)
     linear = tl.full((chunk, width), 0, tl.float32)
-    bent, gathered = linear, linear
+    absolute_sum, gathered = linear, linear
     for e in tl.range(0, k, loop_unroll_factor=EDGES_AHEAD):
         near = tl.load(neighbours + point * k + e).to(tl.int64)
         at = features + near[:, None] * stride + channel[None, :]
@@ -170,10 +179,10 @@ def _forward(
         x, y, z, d = _differences(points, near, px, py, pz)
         inner = _inner(base, x, y, z, d, ux, uy, uz, ud)
         linear += inner
-        bent += tl.abs(inner)
+        absolute_sum += tl.abs(inner)
         gathered += feature
     to = out + point[:, None] * (2 * c) + channel[None, :]
-    tl.store(to, (linear * (0.5 * (1 + slope)) + bent * (0.5 * (1 - slope))) / k, mask=real)
+    tl.store(to, (linear * (0.5 * (1 + slope)) + absolute_sum * (0.5 * (1 - slope))) / k, mask=real)
     tl.store(to + c, gathered / k, mask=real)
 
 

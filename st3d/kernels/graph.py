@@ -1,6 +1,6 @@
-"""A cloud and its nearest neighbours in the form that aggregations read.
+"""A point cloud and its nearest neighbours in the form that aggregations read.
 
-Letters: n points, k neighbours, h aggregations still to come.
+Letters: n points, k neighbours.
 """
 
 from collections.abc import Sequence
@@ -21,13 +21,17 @@ MOST_NEIGHBOURS = 1024  # the C kernels keep a point's edges on the stack
 
 
 class Graph:
-    """A cloud and its neighbours in the form that the aggregation reads; made once per cloud.
+    """A point cloud with its directed graph of nearest neighbours; made once per cloud.
 
     Parameters
     ----------
-    points : (n, 3) float tensor, scaled
-    neighbours : (n, k) integer tensor on the same device
-    rows : (n,) where each point of the cloud stands in the graph; left out: where it stands in the cloud
+    points
+        (n, 3) float tensor, in units of the scale s.
+    neighbours
+        (n, k) integer tensor on the same device, k <= 1024: rows of `points`.
+    row_of_point
+        (n,) int64. The row of each of the cloud's points, where the rows are in another order than the cloud; None
+        where they are not.
 
     Raises
     ------
@@ -35,9 +39,9 @@ class Graph:
         If the shapes do not fit each other or an index lies outside the cloud.
     """
 
-    def __init__(self, points: Tensor, neighbours: Tensor, rows: NDArray[np.int64] | None = None) -> None:
+    def __init__(self, points: Tensor, neighbours: Tensor, row_of_point: NDArray[np.int64] | None = None) -> None:
         n = len(points)
-        self.rows = np.arange(n) if rows is None else rows
+        self.row_of_point = np.arange(n) if row_of_point is None else row_of_point
         if points.ndim != 2 or points.shape[1] != 3:
             raise ValueError(f"network: expected points of shape (n, 3), found {tuple(points.shape)}")
         if neighbours.ndim != 2 or len(neighbours) != n or not 1 <= neighbours.shape[1] <= MOST_NEIGHBOURS:
@@ -58,40 +62,55 @@ class Graph:
         self._reverse: tuple[Tensor, Tensor] | None = None
         self._centred: Self | None = None
 
-    def needed(self, hops: int) -> int:
-        """How many of the points, the first ones, the descriptors can depend on with `hops` aggregations to come."""
+    def num_needed(self, hops: int) -> int:
+        """How many of the points, always the first ones, descriptors depend on with `hops` aggregations to come."""
         return self._counts[hops] if self._counts else len(self.points)
 
-    def around(self, at: NDArray[np.int64], hops: int) -> Self:
-        """The part that the descriptors of the distinct points `at` (q,) depend on, `hops` aggregations deep.
+    def subgraph(self, at: NDArray[np.int64], hops: int) -> Self:
+        """The part that the descriptors of some points depend on.
 
-        Its points come by their distance in edges, `at` first: each aggregation then works on a shorter prefix, and
-        the descriptors of a graph around `at` are those of these q points alone.
+        Parameters
+        ----------
+        at
+            (q,) int64, distinct rows of `points`.
+        hops
+            L, the number of aggregations.
+
+        Returns
+        -------
+        Graph
+            Its points are sorted by their distance in edges, `at` first, so that each aggregation works on a shorter
+            prefix; the descriptors of the subgraph are those of the q points alone.
+
+        Raises
+        ------
+        ValueError
+            If a point is in `at` twice.
         """
         near = self._on_host
         reached = within_hops(near, at, hops, len(self.points))
-        rows = int(reached.counts[hops - 1])  # nobody asks for the neighbours of the outermost points
+        rows = int(reached.counts[hops - 1])  # the neighbours of the outermost points are not read
         renumbered = np.empty((rows, near.shape[1]), np.int32)
         _renumber(near, near.shape[1], reached.place, reached.order, rows, renumbered)
         device = self.points.device
         part = object.__new__(type(self))  # its indices need no check
-        part.rows = np.arange(len(at))
+        part.row_of_point = np.arange(len(at))
         points = self.points[torch.from_numpy(reached.order).to(device)]
         part._set(points, torch.from_numpy(renumbered).to(device), renumbered, reached.counts.tolist(), self._centroid)
         return part
 
-    def field(self, index: int, hops: int) -> Tensor:
-        """Points (r, 3) that lie within `hops` edges of point `index`."""
+    def receptive_field(self, index: int, hops: int) -> Tensor:
+        """Points (r, 3), in units of s, within `hops` edges of the point in row `index`, in the order of their rows."""
         order = within_hops(self._on_host, np.array([index]), hops, len(self.points)).order
         return self.points[torch.from_numpy(np.sort(order)).to(self.points.device)]
 
     def rotated(self, rotation: NDArray[np.float64]) -> Self:
-        """The same graph of the points rotated by the matrix `rotation` (3, 3)."""
+        """The same graph with every point p as R p, for the rotation matrix R = `rotation` (3, 3)."""
         other = object.__new__(type(self))
-        other.rows = self.rows
-        turn = torch.from_numpy(rotation.T.copy()).to(self.points.device)
-        points = (self.points.double() @ turn).float()
-        other._set(points, self.neighbours, self._on_host, self._counts, self._centroid @ turn)
+        other.row_of_point = self.row_of_point
+        matrix = torch.from_numpy(rotation.T.copy()).to(self.points.device)
+        points = (self.points.double() @ matrix).float()
+        other._set(points, self.neighbours, self._on_host, self._counts, self._centroid @ matrix)
         other._reverse = self.reverse()
         return other
 
@@ -99,14 +118,23 @@ class Graph:
         """The same graph of the points minus the centroid of the whole cloud, computed once."""
         if self._centred is None:
             self._centred = other = object.__new__(type(self))
-            other.rows = self.rows
+            other.row_of_point = self.row_of_point
             points = (self.points.double() - self._centroid).float()
             other._set(points, self.neighbours, self._on_host, self._counts, torch.zeros_like(self._centroid))
             other._reverse = self._reverse
         return self._centred
 
     def reverse(self) -> tuple[Tensor, Tensor]:
-        """Offsets (n + 1,) int64 and sources int32: who has point j as a neighbour, rising."""
+        """The reversed graph, made at the first call.
+
+        Returns
+        -------
+        offsets
+            (n + 1,) int64 tensor.
+        sources
+            (e,) int32 tensor, one entry per edge. sources[offsets[j] : offsets[j + 1]] are the rows that have point j
+            as a neighbour, rising.
+        """
         if self._reverse is None:
             (rows, k), n = self.neighbours.shape, len(self.points)
             offsets, sources = np.empty(n + 1, np.int64), np.empty(rows * k, np.int32)

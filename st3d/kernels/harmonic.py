@@ -16,8 +16,10 @@ def fill(values: NDArray, known: NDArray) -> NDArray[np.float32]:
 
     Parameters
     ----------
-    values : (h, w) float, any unit; read at known pixels only, where it must be finite
-    known : (h, w) bool, True at one pixel or more
+    values
+        (h, w) float, any unit; read at known pixels only, where it must be finite.
+    known
+        (h, w) bool, True at one pixel or more.
 
     Returns
     -------

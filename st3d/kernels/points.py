@@ -1,6 +1,6 @@
 """Point clouds: farthest point sampling, neighbourhoods, receptive fields.
 
-Letters: n points, k neighbours, r field points.
+Letters: n points, k neighbours, r points of a receptive field.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ CURVE_BITS = 16  # of each axis in the curve's code
 
 
 def _checked(points: NDArray, name: str) -> NDArray[np.float64]:
-    """`points` as contiguous float64, (n, 3), finite."""
+    """`points` as contiguous float64 (n, 3), finite; `name` is that of the caller, for errors."""
     points = np.ascontiguousarray(points, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 3:
         raise ValueError(f"{name}: expected points of shape (n, 3), found {points.shape}")
@@ -32,9 +32,12 @@ def farthest_points(points: NDArray, count: int, first: int = 0) -> NDArray[np.i
 
     Parameters
     ----------
-    points : (n, 3) float array, any one length unit, finite
-    count : int, 1 <= count <= n
-    first : int, index of the point to start from
+    points
+        (n, 3) float array, any one length unit, finite.
+    count
+        Int, 1 <= count <= n.
+    first
+        Int, index of the point to start from.
 
     Returns
     -------
@@ -72,14 +75,24 @@ def downsample_scan(scan: np.ndarray, count: int, seed: int) -> tuple[np.ndarray
 
     Parameters
     ----------
-    scan : (h, w, 3) float32, metres
-    count : points to keep; a scan with fewer valid pixels keeps them all
-    seed : of the first point, which is drawn by default_rng([seed, number of valid pixels])
+    scan
+        (h, w, 3) float32, metres.
+    count
+        Points to keep; a scan with fewer valid pixels keeps them all.
+    seed
+        Of the first point, which is drawn by default_rng([seed, number of valid pixels]).
 
     Returns
     -------
-    points : (n, 3) float32, metres, n <= count, in the order of choice: a prefix is itself a farthest point sample
-    pixel : (n,) uint32, each point's place in the flattened image
+    points
+        (n, 3) float32, metres, n <= count, in the order of choice: a prefix is itself a farthest point sample.
+    pixel
+        (n,) uint32, each point's place in the flattened image.
+
+    Raises
+    ------
+    ValueError
+        If the scan has no valid pixel.
     """
     pixel = np.flatnonzero((scan != 0).any(axis=2))  # in row-major order
     if len(pixel) == 0:
@@ -95,8 +108,10 @@ def neighbours(points: NDArray, k: int) -> NDArray[np.int64]:
 
     Parameters
     ----------
-    points : (n, 3) float array, any one length unit, finite
-    k : int, 1 <= k < n
+    points
+        (n, 3) float array, any one length unit, finite.
+    k
+        Int, 1 <= k < n.
 
     Returns
     -------
@@ -130,13 +145,26 @@ def neighbours(points: NDArray, k: int) -> NDArray[np.int64]:
 
 
 def neighbour_distance(points: NDArray, near: NDArray) -> NDArray[np.float64]:
-    """(n, k) distances of each point to its neighbours `near` (n, k), in the points' unit, float64."""
+    """Distances (n, k) float64 of `points` (n, 3) to their neighbours `near` (n, k), rows; in the points' unit."""
     points = np.asarray(points, np.float64)
     return np.linalg.norm(points[:, None] - points[near], axis=2)
 
 
 def curve_order(points: NDArray) -> NDArray[np.int64]:
-    """The points' indices (n,) along a Z-curve: near in space is then mostly near in memory; `points` (n, 3), finite.
+    """Indices of points along a Z-order curve, so that points near in space lie mostly near in memory.
+
+    Parameters
+    ----------
+    points
+        (n, 3) float, any one length unit, finite.
+
+    Returns
+    -------
+    (n,) int64, a permutation
+
+    Notes
+    -----
+    Morton, "A computer oriented geodetic data base", IBM 1966; 16 bits an axis.
 
     Examples
     --------
@@ -155,7 +183,23 @@ def curve_order(points: NDArray) -> NDArray[np.int64]:
 
 
 def mean_neighbour_distance(points: NDArray, k: int) -> float:
-    """Mean distance of a point to its `k` nearest others, in the points' unit; `points` (n, 3), 1 <= k < n.
+    """Mean distance of a point to its `k` nearest others.
+
+    Parameters
+    ----------
+    points
+        (n, 3) float, any one length unit, finite.
+    k
+        Int, 1 <= k < n.
+
+    Returns
+    -------
+    float, in the points' unit
+
+    Raises
+    ------
+    ValueError
+        If `k` is not in [1, n) or a coordinate is not finite.
 
     Examples
     --------
@@ -170,13 +214,21 @@ def receptive_field(neighbours: NDArray, index: int, hops: int) -> NDArray[np.in
 
     Parameters
     ----------
-    neighbours : (n, k) integer array, the directed graph
-    index : int in [0, n)
-    hops : int >= 0, the number of local feature aggregations, L
+    neighbours
+        (n, k) integer array, the directed graph.
+    index
+        Int in [0, n).
+    hops
+        Int >= 0, the number of local feature aggregations, L.
 
     Returns
     -------
     (r,) int64 array, sorted: the union over l = 0..hops of the l-hop neighbourhood, `index` included
+
+    Raises
+    ------
+    ValueError
+        If `index` or `hops` is out of range.
 
     Examples
     --------
@@ -192,11 +244,16 @@ def receptive_field(neighbours: NDArray, index: int, hops: int) -> NDArray[np.in
 
 
 class Hops(NamedTuple):
-    """What lies within some hops of some points.
+    """The points within some hops of some points.
 
-    order : (r,) int32, the points reached, the nearest in hops first
-    counts : (hops + 1,) int64, counts[h] is how many lie within h hops
-    place : (n,) int32, where a point stands in `order`; -1 if it was not reached
+    Attributes
+    ----------
+    order
+        (r,) int32, the points reached, the nearest in hops first.
+    counts
+        (hops + 1,) int64; counts[h] points lie within h hops.
+    place
+        (n,) int32, a point's position in `order`; -1 if it was not reached.
     """
 
     order: NDArray[np.int32]
@@ -205,13 +262,27 @@ class Hops(NamedTuple):
 
 
 def within_hops(neighbours: NDArray[np.int32], at: NDArray[np.int64], hops: int, n: int) -> Hops:
-    """Breadth-first search along `neighbours` (rows, k) among n points, from the distinct ones `at` (q,).
+    """Breadth-first search in a directed graph.
 
-    Points from number `rows` on have no neighbours given and must be `hops` away or not reached.
+    Parameters
+    ----------
+    neighbours
+        (rows, k) int32 of the first rows <= n points; the others must be `hops` away or not reached.
+    at
+        (q,) int64, distinct points to start from.
+    hops
+        Int >= 0.
+    n
+        Number of points.
+
+    Raises
+    ------
+    ValueError
+        If a point is in `at` twice.
     """
     at = np.ascontiguousarray(at, np.int64)
     order = np.empty(n, np.int32)
     place, counts = np.full(n, -1, np.int32), np.empty(hops + 1, np.int64)
     if _within_hops(neighbours, neighbours.shape[1], at, len(at), hops, place, order, counts):
-        raise ValueError(f"within_hops: expected distinct points, found one twice among {len(at)}")
+        raise ValueError(f"within_hops: expected distinct points, found a duplicate among {len(at)}")
     return Hops(order[: counts[hops]], counts, place)

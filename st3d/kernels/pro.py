@@ -1,8 +1,9 @@
 """AU-PRO and AUROC: how well maps of scores find anomalous regions, and scores anomalous images.
 
-PRO at a threshold is the mean, over all connected components of the ground truth of all images, of the component's
-share of pixels at or above the threshold. Its curve runs over the false positive rate among all sound pixels, from
-(0, 0) to (1, 1). Bergmann et al., "The MVTec 3D-AD Dataset", VISAPP 2022, section 4; MVTec's second evaluation code.
+PRO at a threshold is the mean, over all connected components of the ground truth of all images, of the fraction of the
+component's pixels at or above the threshold. Its curve runs over the false positive rate, that of all non-anomalous
+pixels, from (0, 0) to (1, 1). Bergmann et al., "The MVTec 3D-AD Dataset", VISAPP 2022, section 3.3; MVTec's second
+evaluation code. Letters: s non-anomalous pixels, m distinct scores of anomalous pixels.
 """
 
 from collections.abc import Iterable
@@ -22,18 +23,35 @@ EIGHT = np.ones((3, 3), bool)  # components are connected over edges and corners
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of a category's pixels, in the form that every curve is read from.
+    """The scores of a category's pixels, from which every curve is computed.
 
-    sound : (s,) float32, or float64 where a map is, of all non-anomalous pixels of all images, in no order
-    components : one array of the same type per component of the ground truth, ascending
+    Attributes
+    ----------
+    normal
+        (s,) float32, or float64 if a map is not float32: all non-anomalous pixels of all images, in no order.
+    components
+        One ascending array of the same type per component of the ground truth.
     """
 
-    sound: NDArray[np.floating]
+    normal: NDArray[np.floating]
     components: list[NDArray[np.floating]]
 
     @classmethod
     def collect(cls, maps: Iterable[NDArray], masks: Iterable[NDArray]) -> "Scores":
-        """Sort the pixels of `maps` (h, w) by `masks` (h, w; anomalous where not zero); sizes may differ."""
+        """Divide the pixels of maps by their masks.
+
+        Parameters
+        ----------
+        maps
+            (h, w) float arrays, finite, larger where more anomalous; sizes may differ.
+        masks
+            (h, w) arrays, anomalous where not zero.
+
+        Raises
+        ------
+        ValueError
+            If no pixel is anomalous, none is non-anomalous, a score is not finite, or the shapes differ.
+        """
         pieces, components = [], []
         for index, (scores, mask) in enumerate(zip(maps, masks, strict=True)):
             scores, mask = np.asarray(scores), np.asarray(mask) > 0
@@ -52,30 +70,39 @@ class Scores:
             raise ValueError("no anomalous pixel in any mask: PRO is undefined")
         kind = np.result_type(*pieces)
         components = [scores.astype(kind, copy=False) for scores in components]
-        sound = np.empty(sum(map(len, pieces)), kind)
-        if not len(sound):
-            raise ValueError("no sound pixel in any mask: the false positive rate is undefined")
-        end = len(sound)
-        while pieces:  # each piece goes as soon as it is copied, so that the pixels are in memory about once
+        normal = np.empty(sum(map(len, pieces)), kind)
+        if not len(normal):
+            raise ValueError("no non-anomalous pixel in any mask: the false positive rate is undefined")
+        end = len(normal)
+        while pieces:  # each piece is freed once it is copied, so that the pixels are in memory about once
             piece = pieces.pop()
-            sound[end - len(piece) : end] = piece
+            normal[end - len(piece) : end] = piece
             end -= len(piece)
-        return cls(sound, components)
+        return cls(normal, components)
 
     def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """False positive rates and PRO at the corners of the exact curve, from (0, 0) to (1, 1), both rising.
+        """The exact curve: every distinct score is a threshold, ties are merged.
 
-        Every distinct score is a threshold, ties are merged. Between two anomalous scores PRO stands still, so the
-        corners are just before and at each anomalous score; where sound pixels share it, the way between is slanted.
+        Returns
+        -------
+        fpr
+            (2 m + 2,) float64, false positive rates at the curve's corners, rising from 0 to 1.
+        pro
+            (2 m + 2,) float64, PRO there, rising from 0 to 1.
+
+        Notes
+        -----
+        PRO is constant between two anomalous scores, so that the corners are just before and at each of them; where
+        non-anomalous pixels have the same score, the segment between the two is slanted.
         """
         scores = np.concatenate(self.components)
         share = np.concatenate([np.full(len(c), 1 / (len(c) * len(self.components))) for c in self.components])
         distinct, place = np.unique(scores, return_inverse=True)
-        gain = np.bincount(place, share)[::-1]  # PRO won at each distinct anomalous score, from the highest down
+        gain = np.bincount(place, share)[::-1]  # rise of PRO at each distinct anomalous score, from the highest down
         before = np.concatenate([[0.0], np.cumsum(gain)])
         before, distinct = before / before[-1], distinct[::-1]
-        total = len(self.sound)
-        between, at = _counts(self.sound, np.ascontiguousarray(distinct[::-1]))
+        total = len(self.normal)
+        between, at = _counts(self.normal, np.ascontiguousarray(distinct[::-1]))
         above = np.cumsum(between[:0:-1]) + np.concatenate([[0], np.cumsum(at[:0:-1])])
         at_least = above + at[::-1]
         fpr = np.column_stack([above, at_least]).ravel() / total
@@ -83,30 +110,60 @@ class Scores:
         return np.concatenate([[0.0], fpr, [1.0]]), np.concatenate([[0.0], pro, [1.0]])
 
     def sampled_curve(self, thresholds: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The curve of MVTec's first evaluation code: sound scores at evenly spaced ranks are the thresholds.
+        """The curve of MVTec's first evaluation code: scores at evenly spaced ranks are the thresholds.
 
-        A pixel is found if its score is greater than the threshold; the curve ends in (1, 1) and starts at rate 0.
+        Parameters
+        ----------
+        thresholds
+            How many of the non-anomalous scores are thresholds, 2 or more.
+
+        Returns
+        -------
+        fpr, pro
+            (thresholds + 1,) float64 each, rising; the last of each is 1. A pixel counts if its score is greater than
+            the threshold.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than 2 thresholds.
         """
         if thresholds < 2:
             raise ValueError(f"au_pro: expected 2 thresholds or more, found {thresholds}")
-        ranks = np.linspace(0, len(self.sound) - 1, num=thresholds, dtype=int)[::-1]
-        at_ranks = np.sort(self.sound)[ranks]
+        ranks = np.linspace(0, len(self.normal) - 1, num=thresholds, dtype=int)[::-1]
+        at_ranks = np.sort(self.normal)[ranks]
         found = [1 - np.searchsorted(c, at_ranks, "right") / len(c) for c in self.components]
-        fpr, pro = 1 - (ranks + 1) / len(self.sound), np.mean(found, axis=0)
+        fpr, pro = 1 - (ranks + 1) / len(self.normal), np.mean(found, axis=0)
         return np.append(fpr, 1.0), np.append(pro, 1.0)
 
 
-def _counts(sound: NDArray[np.floating], events: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """How many of `sound` lie before, between and after the rising `events` (m + 1,), and how many at each (m,)."""
+def _counts(normal: NDArray[np.floating], events: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many of `normal` lie before, between and after the rising `events` (m + 1,), and how many at each (m,)."""
     between, at = np.zeros(len(events) + 1, np.int64), np.zeros(len(events), np.int64)
-    count = _count_float if sound.dtype == np.float32 else _count_double
-    if count(sound, len(sound), events, len(events), between, at):
+    count = _count_float if normal.dtype == np.float32 else _count_double
+    if count(normal, len(normal), events, len(events), between, at):
         raise MemoryError("au_pro: no memory to count scores")
     return between, at
 
 
 def area(fpr: NDArray[np.float64], pro: NDArray[np.float64], limit: float) -> float:
-    """Area under a rising curve for rates in [0, limit], divided by the limit; trapezoids, linear at the limit.
+    """Area under a rising curve up to a false positive rate, divided by that rate; trapezoids, linear at the limit.
+
+    Parameters
+    ----------
+    fpr, pro
+        (i,) float64 each, rising.
+    limit
+        Largest false positive rate, in (0, 1].
+
+    Returns
+    -------
+    float in [0, 1]
+
+    Raises
+    ------
+    ValueError
+        If the limit is not in (0, 1].
 
     Examples
     --------
@@ -129,10 +186,15 @@ def au_pro(
 
     Parameters
     ----------
-    maps : (h, w) float arrays, one per test image, larger where more anomalous; sizes may differ
-    masks : (h, w) arrays, anomalous where not zero; sound pixels include background and invalid ones
-    limit : largest false positive rate, in (0, 1]
-    thresholds : None for the exact curve; a number for the sampled curve of MVTec's first evaluation code (100)
+    maps
+        (h, w) float arrays, one per test image, larger where more anomalous; sizes may differ.
+    masks
+        (h, w) arrays, anomalous where not zero; all other pixels count as non-anomalous, background and invalid
+        ones too.
+    limit
+        Largest false positive rate, in (0, 1].
+    thresholds
+        None for the exact curve; a number for the sampled curve of MVTec's first evaluation code (100).
 
     Returns
     -------
@@ -141,12 +203,13 @@ def au_pro(
     Raises
     ------
     ValueError
-        If no pixel is anomalous (PRO is undefined), none is sound, a score is not finite or the shapes differ.
+        If no pixel is anomalous (PRO is undefined), none is non-anomalous, a score is not finite, the shapes differ, or
+        the limit is not in (0, 1].
 
     Notes
     -----
-    Counts the sound scores between the few anomalous ones, and sorts only these: time O(s), memory about 5 bytes a
-    sound pixel (float64 maps: 9).
+    Sorts the few anomalous scores alone and counts the others between them: time O(s), memory about 5 bytes a
+    non-anomalous pixel (float64 maps: 9).
 
     Examples
     --------
@@ -160,12 +223,18 @@ def au_pro(
 
 
 def auroc(scores: ArrayLike, labels: ArrayLike) -> float:
-    """The share of (anomalous, sound) pairs in which the anomalous one scores higher; ties count half.
+    """The fraction of (anomalous, normal) pairs in which the anomalous one scores higher; ties count half.
 
     Parameters
     ----------
-    scores : (i,) floats, finite
-    labels : (i,) true where anomalous
+    scores
+        (i,) floats, finite.
+    labels
+        (i,) True where anomalous.
+
+    Returns
+    -------
+    float in [0, 1]
 
     Raises
     ------
@@ -182,8 +251,8 @@ def auroc(scores: ArrayLike, labels: ArrayLike) -> float:
         raise ValueError(f"auroc: expected one label a score, found {values.shape} and {anomalous.shape}")
     if not np.isfinite(values).all():
         raise ValueError("auroc: expected finite scores, found NaN or infinity")
-    sound, found = np.sort(values[~anomalous]), values[anomalous]
-    if not len(sound) or not len(found):
-        raise ValueError(f"auroc: expected both classes, found {len(found)} anomalous and {len(sound)} sound")
-    lower, upper = np.searchsorted(sound, found, "left"), np.searchsorted(sound, found, "right")
-    return float((lower + upper).sum() / (2 * len(sound) * len(found)))
+    normal, found = np.sort(values[~anomalous]), values[anomalous]
+    if not len(normal) or not len(found):
+        raise ValueError(f"auroc: expected both classes, found {len(found)} anomalous and {len(normal)} normal")
+    lower, upper = np.searchsorted(normal, found, "left"), np.searchsorted(normal, found, "right")
+    return float((lower + upper).sum() / (2 * len(normal) * len(found)))

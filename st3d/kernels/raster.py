@@ -1,4 +1,4 @@
-"""Points and cells drawn into an image (compiled: src/raster.c).
+"""Points and grid cells projected into an image (compiled: src/raster.c).
 
 Pixels are rows and columns, whole numbers are their centres. Letters: n points, a, b, c cells, h rows, w columns.
 """
@@ -17,14 +17,22 @@ def splat(pixels: NDArray, depth: NDArray, size: tuple[int, int]) -> NDArray[np.
 
     Parameters
     ----------
-    pixels : (n, 2) float, row and column; a point falls into the pixel whose centre is nearest, floor(x + 0.5), and
-        is left out beyond the image or where it is NaN
-    depth : (n,) float, the lower the nearer; a point of depth NaN is left out
-    size : h and w
+    pixels
+        (n, 2) float, row and column; a point falls into the pixel whose centre is nearest, floor(x + 0.5), and is left
+        out beyond the image or where it is NaN.
+    depth
+        (n,) float, the lower the nearer; a point of depth NaN is left out.
+    size
+        (h, w), pixels, 1 or more each.
 
     Returns
     -------
     (h, w) int64, index of the point, the lowest among equal depths; -1 where none falls
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit each other or the image has no pixel.
 
     Examples
     --------
@@ -40,24 +48,32 @@ def splat(pixels: NDArray, depth: NDArray, size: tuple[int, int]) -> NDArray[np.
 
 
 def spread_cells(scores: NDArray, corners: NDArray, size: tuple[int, int]) -> NDArray[np.float32]:
-    """The image in which each cell of a grid colours all that its projection covers.
+    """The image in which each pixel has the highest score among the cells of a grid that cover it.
 
     Parameters
     ----------
-    scores : (a, b, c) float, of the cells, finite, any unit
-    corners : (a + 1, b + 1, c + 1, 2) float, row and column of the grid's corners, which cells share; a cell with a
-        corner that is not finite (behind the camera) is left out
-    size : h and w
+    scores
+        (a, b, c) float, of the cells, finite, any unit.
+    corners
+        (a + 1, b + 1, c + 1, 2) float, row and column of the grid's corners, which cells share; a cell with a corner
+        that is not finite (behind the camera) is left out.
+    size
+        (h, w), pixels, 1 or more each.
 
     Returns
     -------
     (h, w) float32, unit of `scores`: the maximum over the cells whose 8 corners' closed convex hull holds the pixel's
     centre, 0 where there is none
 
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit each other, a score is not finite, or the image has no pixel.
+
     Notes
     -----
-    A centre within 1e-9 of a pixel beside a hull counts as on its edge, for an edge's place is rounded. On one thread:
-    cells overlap, and the time goes into the hulls, of which each cut of the image would need its own.
+    A centre at most 1e-9 pixels outside a hull counts as on its edge, since edges are rounded. On one thread: cells
+    overlap, and most of the time goes into their hulls, which every part of the image would have to compute again.
     """
     scores, corners = np.ascontiguousarray(scores, np.float32), np.ascontiguousarray(corners, np.float64)
     if scores.ndim != 3 or corners.shape != (*(side + 1 for side in scores.shape), 2):
@@ -72,8 +88,9 @@ def spread_cells(scores: NDArray, corners: NDArray, size: tuple[int, int]) -> ND
     return image
 
 
-def _checked(where: str, size: tuple[int, int]) -> tuple[int, int]:
+def _checked(name: str, size: tuple[int, int]) -> tuple[int, int]:
+    """`size`, if it is 1 x 1 or more; `name` is that of the caller, for errors."""
     h, w = size
     if h < 1 or w < 1:
-        raise ValueError(f"{where}: expected an image of 1 x 1 or more, found {h} x {w}")
+        raise ValueError(f"{name}: expected an image of 1 x 1 or more, found {h} x {w}")
     return h, w

@@ -23,14 +23,18 @@ def voxelise(points: Tensor, voxel: float) -> tuple[Tensor, Tensor]:
 
     Parameters
     ----------
-    points : (n, 3) float, any one length unit, finite, n > 0
-    voxel : side of a voxel, in the same unit
+    points
+        (n, 3) float, any one length unit, finite, n > 0.
+    voxel
+        Side of a voxel, in the same unit.
 
     Returns
     -------
-    keys : (v,) int64, sorted, distinct; counted from the cloud's lowest voxel along each axis, so that whole voxels
-        of translation change nothing, on coarser grids neither
-    place : (n,) int64, the row of each point's voxel
+    keys
+        (v,) int64, sorted, distinct; counted from the cloud's lowest voxel along each axis, so that whole voxels of
+        translation change nothing, on coarser grids neither.
+    place
+        (n,) int64, the row of each point's voxel.
 
     Raises
     ------
@@ -55,14 +59,23 @@ def voxelise(points: Tensor, voxel: float) -> tuple[Tensor, Tensor]:
 
 
 def positions(keys: Tensor) -> Tensor:
-    """Coordinates (v, 3) int64 of keys (v,); the cloud's lowest voxel has `MARGIN` along each axis."""
+    """Coordinates (v, 3) int64, voxels, of keys (v,); the lowest along each axis is `MARGIN`."""
     return torch.stack([keys >> 2 * BITS, keys >> BITS & 2**BITS - 1, keys & 2**BITS - 1], dim=1)
 
 
 def strided(keys: Tensor, stride: int) -> Tensor:
-    """Keys of the coarser grid's voxels floor(position / stride) * stride; `stride` a power of two, in finest voxels.
+    """The voxels of a coarser grid.
 
-    Sorted and distinct, whatever the order of `keys` (v,).
+    Parameters
+    ----------
+    keys
+        (v,) int64, in any order.
+    stride
+        Side of a coarser voxel in finest voxels, a power of two, at most `MARGIN`.
+
+    Returns
+    -------
+    (w,) int64, sorted, distinct: the keys of floor(position / stride) * stride
     """
     low = stride - 1
     return torch.unique(keys & ~(low << 2 * BITS | low << BITS | low))
@@ -70,6 +83,11 @@ def strided(keys: Tensor, stride: int) -> Tensor:
 
 def offsets(kernel: int) -> list[tuple[int, int, int]]:
     """The o = kernel**3 offsets (x, y, z) of a centred cube, x fastest: MinkowskiEngine's order of kernel weights.
+
+    Raises
+    ------
+    ValueError
+        If `kernel` is even.
 
     Examples
     --------
@@ -87,16 +105,26 @@ def kernel_map(inputs: Tensor, outputs: Tensor, kernel: int, stride: int) -> Pai
 
     Parameters
     ----------
-    inputs : (v,) sorted keys
-    outputs : (w,) sorted keys, the same tensor or those of a coarser grid
-    kernel : side of the kernel in the inputs' grid, odd
-    stride : side of an input voxel in finest voxels; kernel // 2 * stride <= MARGIN
+    inputs
+        (v,) sorted keys.
+    outputs
+        (w,) sorted keys, the same tensor or those of a coarser grid.
+    kernel
+        Side of the kernel in the inputs' grid, odd.
+    stride
+        Side of an input voxel in finest voxels; kernel // 2 * stride <= MARGIN.
 
     Returns
     -------
-    list over offsets of (input rows, output rows), int64; output - input row's position is minus offset * stride
+    For each offset (input rows, output rows), int64, where input position = output position + offset * stride
+
+    Raises
+    ------
+    ValueError
+        If `kernel` is even, or reaches further than `MARGIN`.
     """
-    assert kernel // 2 * stride <= MARGIN
+    if kernel // 2 * stride > MARGIN:
+        raise ValueError(f"kernel_map: expected a reach of at most {MARGIN} voxels, found {kernel // 2 * stride}")
     shifts = [stride * ((x << 2 * BITS) + (y << BITS) + z) for x, y, z in offsets(kernel)]
     pairs = []
     same = inputs is outputs
@@ -105,7 +133,7 @@ def kernel_map(inputs: Tensor, outputs: Tensor, kernel: int, stride: int) -> Pai
         row = torch.searchsorted(inputs, sought)
         found = (inputs[row.clamp(max=len(inputs) - 1)] == sought).nonzero()[:, 0]
         pairs.append((row[found], found))
-    if same:  # the other half looks back along the first
+    if same:  # the map of minus an offset is the offset's, transposed
         pairs += transposed(pairs[-2::-1])
     return pairs
 
@@ -120,14 +148,22 @@ def convolve(features: Tensor, weight: Tensor, pairs: Pairs, rows: int) -> Tenso
 
     Parameters
     ----------
-    features : (v, c) float, of the input voxels
-    weight : (o, c, d) float
-    pairs : o pairs of rows, of `kernel_map`
-    rows : w, output voxels
+    features
+        (v, c) float, of the input voxels.
+    weight
+        (o, c, d) float.
+    pairs
+        For each of the o offsets the rows that `kernel_map` returns.
+    rows
+        w, the number of output voxels.
 
     Returns
     -------
-    (w, d) float; a voxel that is not there counts as 0; equal inputs give equal bits
+    (w, d) float, differentiable in features and weight; an absent voxel counts as 0; equal inputs give equal bits
+
+    Notes
+    -----
+    Choy et al., "4D Spatio-Temporal ConvNets", CVPR 2019.
     """
     if features.shape[1] == 1:
         return _Columns.apply(features, weight, pairs, rows)
@@ -154,9 +190,9 @@ class _Convolution(torch.autograd.Function):
 
 
 class _Columns(torch.autograd.Function):
-    """Convolution of one channel: one product with all offsets' features side by side, (o, v) numbers.
+    """Convolution of one channel: one product with all offsets' features side by side, (o, w) numbers.
 
-    Per offset the product would be next to nothing, and the scattering all.
+    Offset by offset nearly all of the time would go into the scattering.
     """
 
     @staticmethod
@@ -190,6 +226,7 @@ def _columns(features: Tensor, pairs: Pairs, rows: int) -> Tensor:
 
 
 def _scattered(features: Tensor, weight: Tensor, pairs: Pairs, rows: int) -> Tensor:
+    """(w, d): each offset's product, added to the rows of its outputs."""
     result = features.new_zeros(rows, weight.shape[2])
     for each, (inputs, outputs) in zip(weight, pairs, strict=True):
         if len(inputs):
@@ -198,9 +235,12 @@ def _scattered(features: Tensor, weight: Tensor, pairs: Pairs, rows: int) -> Ten
 
 
 class Grids:
-    """A cloud's voxels at all strides, and the kernel maps between them; each is found once.
+    """A cloud's voxels at all strides and the kernel maps between them, each computed once.
 
-    keys : (v,) int64 sorted, the finest voxels, as `voxelise` gives them
+    Parameters
+    ----------
+    keys
+        (v,) int64, sorted: the finest voxels, as `voxelise` returns them.
     """
 
     def __init__(self, keys: Tensor) -> None:
@@ -214,7 +254,7 @@ class Grids:
         return self._keys[stride]
 
     def kernel_map(self, kernel: int, source: int, target: int) -> Pairs:
-        """Pairs from stride `source` to stride `target`; back to a finer one, those of the way there, transposed."""
+        """The pairs of `kernel_map` from stride `source` to stride `target`; to a finer one, the transposed map."""
         if target < source:
             return transposed(self.kernel_map(kernel, target, source))
         name = kernel, source, target

@@ -76,7 +76,7 @@ class Block(nn.Module):
 
     def forward(self, graph: Graph, hops: int, features: Tensor) -> Tensor:
         inner = self.second(graph, hops, self.first(graph, hops + 1, _mlp(self.reduce, features)))
-        out = _mlp(self.expand, inner)  # (graph.needed(hops), d)
+        out = _mlp(self.expand, inner)  # (graph.num_needed(hops), d)
         del inner  # only its gradient, if one is asked for, keeps it alive
         if len(features) > len(out):
             features = features[: len(out)]
@@ -137,7 +137,7 @@ class DescriptorNetwork(nn.Module):
         return self.describe(Graph(points, neighbours))
 
     def describe(self, graph: Graph) -> Tensor:
-        """Descriptors (n, c) of the rows of `graph`, or (q, c) of the q points that it is `around`."""
+        """Descriptors (n, c) of the rows of `graph`, or (q, c) of the q points of a subgraph."""
         if self.coordinates == "absolute":  # the camera's frame is hundreds of scale units away
             graph = graph.centred()
         features = torch.zeros(1, self.width, device=graph.points.device)  # one row stands for all points

@@ -90,7 +90,7 @@ class Pair:
         error = squared_error(at_described_points(self.teacher, graph, self.student.describe(graph)), target).sqrt()
         if self.teacher.described_points is not None:
             return error  # its rows are the first points in their order
-        return error[torch.from_numpy(graph.rows).to(error.device)]
+        return error[torch.from_numpy(graph.row_of_point).to(error.device)]
 
 
 def standardised(features: Tensor, mean: Tensor, std: Tensor) -> Tensor:

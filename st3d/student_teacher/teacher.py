@@ -137,9 +137,9 @@ class ReconstructionTask:
 def draw_task(graph: Graph, hops: int, count: int, rng: np.random.Generator) -> ReconstructionTask:
     """Draw `count` points of a scene's graph whose receptive fields, `hops` deep, are to be reconstructed."""
     chosen = rng.choice(len(graph.points), size=min(count, len(graph.points)), replace=False)
-    part = graph.around(graph.rows[chosen], hops)
+    part = graph.subgraph(graph.row_of_point[chosen], hops)
     part.reverse()  # here, where it can be computed before it is needed
-    fields = [part.field(index, hops) for index in range(len(chosen))]
+    fields = [part.receptive_field(index, hops) for index in range(len(chosen))]
     offsets = [0, *accumulate(len(field) for field in fields)]
     return ReconstructionTask(part, torch.cat([field - field.mean(dim=0) for field in fields]), offsets)
 

@@ -73,7 +73,7 @@ def test_a_map_holds_the_regression_error_at_scored_pixels_and_fills_the_rest(pa
         graph = scans.graph(1)
         cloud = scans.cloud(1)
         target = (trained.teacher.describe(graph) - trained.mean) / trained.std
-        expected = torch.linalg.vector_norm(trained.student.describe(graph) - target, dim=1).numpy()[graph.rows]
+        expected = torch.linalg.vector_norm(trained.student.describe(graph) - target, dim=1).numpy()[graph.row_of_point]
     found = read_map(tmp_path / "maps/test/hole/001.tiff")
     assert found.shape == SIZE and found.dtype == np.float32
     assert np.allclose(found.flat[cloud.pixel], expected, rtol=1e-5)

@@ -119,7 +119,7 @@ def test_the_maps_score_the_described_points_and_the_detector_agrees(scans, extr
     target = (pair.teacher.describe(shown) - pair.mean) / pair.std
     with torch.no_grad():
         learned = pair.student.describe(shown)
-    rows = shown.rows[:count]
+    rows = shown.row_of_point[:count]
     for index in (0, 7, count - 1):
         place = rows[index] if count == POINTS else index
         assert scores[index] == pytest.approx(float((learned[rows[index]] - target[place]).norm()), rel=1e-5)
@@ -154,13 +154,13 @@ def test_fcgf_sees_metres_and_fpfh_the_cloud(scans, extractors):
     metres = torch.from_numpy(cloud.points)
     with torch.no_grad():
         expected = network.eval()(metres)
-    found = load_teacher(extractors["fcgf"], CPU, s).describe(shown)[shown.rows]
+    found = load_teacher(extractors["fcgf"], CPU, s).describe(shown)[shown.row_of_point]
     assert (found - expected).abs().max() < 1e-4
-    other = load_teacher(extractors["fcgf"], CPU, 3 * s).describe(shown)[shown.rows]
+    other = load_teacher(extractors["fcgf"], CPU, 3 * s).describe(shown)[shown.row_of_point]
     assert (other - expected).abs().max() > 0.01
     points = cloud.points.astype(np.float64) / s
     expected = histograms(points, 10, normals(points, cloud.neighbours.astype(np.int64)))
-    found = load_teacher(extractors["fpfh"], CPU, s).describe(shown)[shown.rows].numpy()
+    found = load_teacher(extractors["fpfh"], CPU, s).describe(shown)[shown.row_of_point].numpy()
     assert np.median(np.abs(found - expected)) < 1e-3
 
 
@@ -168,7 +168,7 @@ def test_only_the_first_points_are_described_in_the_order_of_the_cloud(scans, ex
     shown, _, s = first_graph(scans)
     extractor = load_teacher(extractors["ppf_foldnet"], CPU, s)
     numbers = torch.arange(POINTS)[:, None]
-    assert at_described_points(extractor, shown, numbers)[:, 0].tolist() == shown.rows[:DESCRIBED].tolist()
+    assert at_described_points(extractor, shown, numbers)[:, 0].tolist() == shown.row_of_point[:DESCRIBED].tolist()
     whole = FPFHExtractor(**MODELS["fpfh"])
     assert at_described_points(whole, shown, numbers) is numbers
     assert extractor.describe(shown).shape == (DESCRIBED, 512)

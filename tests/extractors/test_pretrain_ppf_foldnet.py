@@ -69,7 +69,7 @@ def test_what_is_written_describes_points(scenes, tmp_path, rng):
     network.load_state_dict(content["weights"])
     points, near = surface(rng, 60)
     graph = Graph(torch.from_numpy(points), torch.from_numpy(near))
-    descriptors = network.describe(graph, graph.rows[: network.descriptors])
+    descriptors = network.describe(graph, graph.row_of_point[: network.descriptors])
     assert descriptors.shape == (40, 512) and descriptors.isfinite().all()
 
 

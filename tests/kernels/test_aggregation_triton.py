@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn.functional import leaky_relu
 
-from st3d.kernels.aggregation import _AggregationOnCpu, _AggregationOnGpu
+from st3d.kernels import aggregation, aggregation_cpu
 from st3d.kernels.graph import Graph
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -196,16 +196,17 @@ def test_points_and_features_that_no_row_names_are_never_used(rng, kernels):
     assert torch.equal(to_weights(kernels, given), expected[1])
 
 
-def test_the_gpus_aggregation_and_its_gradients_are_the_cpus(rng, kernels):
+def test_the_gpus_aggregation_and_its_gradients_are_the_cpus(rng, kernels, monkeypatch):
     points, near = torch.from_numpy(rng.normal(size=(60, 3))), torch.from_numpy(rng.integers(0, 60, (60, 5)))
     found = []
-    for kernel, device in ((_AggregationOnCpu, "cpu"), (_AggregationOnGpu, DEVICE)):
+    for module, device in ((aggregation_cpu, "cpu"), (kernels, DEVICE)):
+        monkeypatch.setattr(aggregation, "_kernels", lambda _, module=module: module)
         generator = torch.Generator().manual_seed(1)
-        graph = Graph(points.to(device), near.to(device)).around(np.array([3, 17, 40]), 2)
+        graph = Graph(points.to(device), near.to(device)).subgraph(np.array([3, 17, 40]), 2)
         weight, bias = torch.randn(4, 8, generator=generator), torch.randn(8, generator=generator)
-        features = torch.randn(graph.needed(2), 8, generator=generator)
+        features = torch.randn(graph.num_needed(2), 8, generator=generator)
         given = [each.to(device).requires_grad_() for each in (weight, bias, features)]
-        out = kernel.apply(graph, graph.needed(1), *given, SLOPE)
+        out = aggregation.aggregate(graph, 1, *given, SLOPE)
         towards = torch.randn(out.shape, generator=generator).to(device)
         found.append([out, *torch.autograd.grad((out * towards).sum(), given)])
     for cpu, gpu in zip(*found, strict=True):

@@ -35,16 +35,16 @@ def test_sampled_au_pro_is_that_of_the_first_evaluation_code(seed, levels, thres
 
 
 def test_two_regions_counted_by_hand():
-    # components: {0.9, 0.4} and {0.8}; sound scores 0.7, 0.5, 0.3, 0.2
+    # components: {0.9, 0.4} and {0.8}; non-anomalous scores 0.7, 0.5, 0.3, 0.2
     scores = np.array([[0.9, 0.4, 0.7, 0.8], [0.5, 0.3, 0.2, 0.2]], np.float32)
     scores[1, 3] = 0.1
     mask = np.array([[1, 1, 0, 1], [0, 0, 0, 0]])
-    # above 0.8 PRO is 0.25, then 0.75 until 0.4, where two of the five sound pixels lie above; then 1
+    # above 0.8 PRO is 0.25, then 0.75 until 0.4, where two of the five non-anomalous pixels lie above; then 1
     assert au_pro([scores], [mask], limit=1.0) == pytest.approx(0.4 * 0.75 + 0.6 * 1.0)
     assert au_pro([scores], [mask], limit=0.3) == pytest.approx(0.75)
 
 
-def test_a_tie_between_sound_and_anomalous_is_one_slanted_step():
+def test_a_tie_between_a_normal_and_an_anomalous_score_is_one_slanted_step():
     scores, mask = np.array([[0.5, 0.5, 0.1]], np.float32), np.array([[1, 0, 0]])
     # (0, 0) to (1/2, 1), then flat: at 0.3 the curve is at 0.6
     assert au_pro([scores], [mask], limit=0.3) == pytest.approx(0.3)
@@ -95,7 +95,7 @@ def test_masks_count_as_anomalous_wherever_they_are_not_zero():
     "maps, masks, message",
     [
         ([np.zeros((2, 2))], [np.zeros((2, 2))], "no anomalous pixel in any mask: PRO is undefined"),
-        ([np.zeros((2, 2))], [np.ones((2, 2))], "no sound pixel"),
+        ([np.zeros((2, 2))], [np.ones((2, 2))], "no non-anomalous pixel"),
         ([np.zeros((2, 2)), np.zeros((2, 3))], [np.eye(2), np.eye(2)], r"map 1: expected the mask's shape \(2, 2\)"),
         ([np.array([[np.nan, 0], [0, 0]])], [np.eye(2)], "map 0: expected finite scores"),
     ],

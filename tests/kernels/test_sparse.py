@@ -174,3 +174,9 @@ def test_a_kernel_map_is_found_once(rng, monkeypatch):
     assert grids.kernel_map(3, 1, 2) is first
     back = grids.kernel_map(3, 2, 1)
     assert all(a is d and b is c for (a, b), (c, d) in zip(first, back, strict=True))
+
+
+def test_a_kernel_that_reaches_beyond_the_margin_is_refused():
+    keys = torch.tensor([0])
+    with pytest.raises(ValueError, match="reach of at most 16 voxels, found 24"):
+        kernel_map(keys, keys, 7, 8)

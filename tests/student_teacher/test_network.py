@@ -72,7 +72,7 @@ def test_a_graph_around_some_points_gives_their_descriptors_and_gradients(k, q, 
     towards = torch.from_numpy(rng.normal(size=(q, 32)).astype(np.float32))
 
     expected = whole(points, near)[at]
-    found = part.describe(Graph(points, near).around(at, part.hops))
+    found = part.describe(Graph(points, near).subgraph(at, part.hops))
     (found * towards).sum().backward()
     (expected * towards).sum().backward()
 
@@ -83,17 +83,17 @@ def test_a_graph_around_some_points_gives_their_descriptors_and_gradients(k, q, 
 
 def test_a_graph_around_some_points_holds_their_receptive_fields_and_no_more(rng):
     points, near = cloud(rng, 500, 4)
-    part = Graph(points, near).around(np.array([3, 77, 250]), 4)
+    part = Graph(points, near).subgraph(np.array([3, 77, 250]), 4)
     fields = [receptive_field(near.numpy(), index, 4) for index in (3, 77, 250)]
     for number, field in enumerate(fields):
-        assert sorted(part.field(number, 4).tolist()) == sorted(points[field].tolist())
+        assert sorted(part.receptive_field(number, 4).tolist()) == sorted(points[field].tolist())
     everything = points[sorted(set(np.concatenate(fields).tolist()))]
     assert len(everything) < 400 and sorted(part.points.tolist()) == sorted(everything.tolist())
 
 
 def test_a_point_given_twice_is_refused(rng):
     with pytest.raises(ValueError, match="expected distinct points"):
-        Graph(*cloud(rng, 20, 3)).around(np.array([4, 4]), 2)
+        Graph(*cloud(rng, 20, 3)).subgraph(np.array([4, 4]), 2)
 
 
 def test_a_turned_graph_is_that_of_the_turned_points(rng):

@@ -215,14 +215,14 @@ def test_where_a_cloud_lies_changes_no_descriptor_and_a_part_has_those_of_the_wh
     network = DescriptorNetwork(16, 2, coordinates)
     with Inputs(scenes["train"], 150, 6, 0.1, CPU) as clouds, torch.no_grad():
         graph = clouds.graph(0)
-        moved = Graph(graph.points + torch.tensor([3.0, -5.0, 340.0]), graph.neighbours, graph.rows)
+        moved = Graph(graph.points + torch.tensor([3.0, -5.0, 340.0]), graph.neighbours, graph.row_of_point)
         expected = network.describe(graph)
         size = expected.abs().max()
         # float32 leaves 3e-5 of coordinates near 340, where an edge has the length 1
         assert (network.describe(moved) - expected).abs().max() < 1e-3 * size
         for whole in (graph, moved):
-            at = whole.rows[np.array([4, 90, 17])]
-            found = network.describe(whole.around(at, network.hops))
+            at = whole.row_of_point[np.array([4, 90, 17])]
+            found = network.describe(whole.subgraph(at, network.hops))
             assert (found - network.describe(whole)[at]).abs().max() < 1e-5 * size
 
 

@@ -96,7 +96,7 @@ def pretrain_ppf_foldnet(
             cloud = clouds.graph(index)
             n, rng = len(cloud.points), np.random.default_rng([training.seed, *stream, index])
             chosen = rng.choice(n, size=min(training.patches, n), replace=False)
-            return graph_features(cloud, cloud.rows[chosen], training.neighbourhood).to(run.device)
+            return graph_features(cloud, cloud.row_of_point[chosen], training.neighbourhood).to(run.device)
 
         # on the CPU, where neighbourhoods are searched
         size = graph.points, graph.neighbours, read_json(scale[0])["scale"], torch.device("cpu")

@@ -20,12 +20,18 @@ class Camera:
 
     Attributes
     ----------
-    focus : principal distance, metres
-    kappa : division model's distortion, 1 / metres squared
-    sx, sy : width and height of a pixel, metres
-    cx, cy : column and row of the principal point, pixels
-    width, height : size of the image, pixels
-    shift : what is added to points before they are projected, metres
+    focus
+        Principal distance, metres.
+    kappa
+        Division model's distortion, 1 / metres squared.
+    sx, sy
+        Width and height of a pixel, metres.
+    cx, cy
+        Column and row of the principal point, pixels.
+    width, height
+        Size of the image, pixels.
+    shift
+        What is added to points before they are projected, metres.
     """
 
     focus: float
@@ -40,7 +46,20 @@ class Camera:
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any], source: str = "camera parameters") -> "Camera":
-        """The camera of a `camera_parameters.json`; `source` names the file in errors."""
+        """The camera of a `camera_parameters.json`.
+
+        Parameters
+        ----------
+        parameters
+            The file's content.
+        source
+            The file's name, for errors.
+
+        Raises
+        ------
+        ValueError
+            If it is not an area_scan_division camera, or a parameter is missing or not a number.
+        """
         kind = parameters.get("camera_type")
         if kind != "area_scan_division":
             raise ValueError(f"{source}: expected camera_type area_scan_division, found {kind}")
@@ -56,32 +75,34 @@ class Camera:
         return cls(focus, kappa, sx, sy, cx, cy, width, height)
 
     def parameters(self) -> dict[str, Any]:
-        """What `camera_parameters.json` holds."""
+        """The content of `camera_parameters.json`."""
         numbers = {name: getattr(self, name) for name in _KEYS}
         return {"camera_type": "area_scan_division", **numbers, "image_width": self.width, "image_height": self.height}
 
     def resized(self, resolution: float) -> "Camera":
-        """The same view with `resolution` times the pixels in each direction."""
+        """The same view with `resolution` (above 0) times the pixels in each direction, 1 at least."""
         return replace(
             self,
             sx=self.sx / resolution,
             sy=self.sy / resolution,
-            cx=(self.cx + 0.5) * resolution - 0.5,  # the image's border, half a pixel off the centre, stays where it is
+            cx=(self.cx + 0.5) * resolution - 0.5,  # keeps the image's border, half a pixel off the outermost centres
             cy=(self.cy + 0.5) * resolution - 0.5,
             width=max(1, round(self.width * resolution)),
             height=max(1, round(self.height * resolution)),
         )
 
     def fitted(self, points: np.ndarray, pixels: np.ndarray) -> "Camera":
-        """The camera with the `shift` that sends `points` nearest to `pixels`.
+        """The camera with the `shift` that best projects `points` to `pixels`.
 
         MVTec 3D-AD's xyz do not start in the projection centre of the calibration that lies beside them: on
         cable_gland pixels are off by up to 1.5 without a shift of about a millimetre.
 
         Parameters
         ----------
-        points : (n, 3) float array, metres, n >= 3
-        pixels : (n, 2) float array, row and column that see the points
+        points
+            (n, 3) float array, metres, n >= 3.
+        pixels
+            (n, 2) float array, row and column that see the points.
 
         Raises
         ------
@@ -122,7 +143,8 @@ class Camera:
 
         Parameters
         ----------
-        points : (n, 3) float array, metres
+        points
+            (n, 3) float array, metres.
 
         Returns
         -------
@@ -146,8 +168,10 @@ class Camera:
 
         Parameters
         ----------
-        pixels : (n, 2) float array, row and column
-        depth : (n,) float array, the points' z, metres
+        pixels
+            (n, 2) float array, row and column.
+        depth
+            (n,) float array, the points' z, metres.
 
         Returns
         -------
@@ -161,6 +185,6 @@ class Camera:
         return points - np.array([self.shift[0], self.shift[1], 0.0])
 
     def rays(self) -> np.ndarray:
-        """(h, w, 3) float64: the point at z = 1 that each pixel sees; only for a camera without shift."""
+        """Points (h, w, 3) float64, metres, that the pixels see at z = 1 m; only for a camera without shift."""
         pixels = np.moveaxis(np.mgrid[: self.height, : self.width], 0, -1).reshape(-1, 2)
         return self.unproject(pixels, np.ones(len(pixels))).reshape(self.height, self.width, 3)

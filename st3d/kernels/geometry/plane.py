@@ -1,7 +1,7 @@
-"""The plane that a scanned object lies on: fitted to a scan's border, and what a scan looks like turned on it.
+"""The plane that a scanned object lies on, fitted to the scan's border.
 
-h, w rows and columns of the image, m, n points. A scan is an xyz image (h, w, 3) in metres, in the camera's frame (z
-points away from the camera); its invalid pixels are exactly (0, 0, 0).
+Letters: h rows and w columns of the image, m, n points. A scan is an xyz image (h, w, 3) in metres, in the
+camera's frame (z points away from the camera); its invalid pixels are exactly (0, 0, 0).
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-ITERATIONS = 1000  # of RANSAC: 20 % of inliers give a sound triple with certainty of 0.9997
+ITERATIONS = 1000  # of RANSAC: with 20 % inliers, a triple of inliers is drawn with probability 0.9997
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,10 @@ class Plane:
 
     Attributes
     ----------
-    normal : unit vector, to the camera: its z is negative
-    offset : metres
+    normal
+        Unit vector towards the camera: its z is negative.
+    offset
+        Signed distance of the plane from the origin along the normal, metres.
     """
 
     normal: tuple[float, float, float]
@@ -31,8 +33,23 @@ class Plane:
 
 
 def border_points(scan: NDArray, share: float) -> NDArray:
-    """(m, 3): valid points of `scan` (h, w, 3) in a band along the border, as wide as `share` of each side, 1 pixel
-    at least.
+    """Valid points in a band along the border of a scan.
+
+    Parameters
+    ----------
+    scan
+        (h, w, 3) float, metres.
+    share
+        Width of the band as a fraction of each side, in (0, 0.5]; at least 1 pixel.
+
+    Returns
+    -------
+    (m, 3), metres, in row-major order
+
+    Raises
+    ------
+    ValueError
+        If the shape or the fraction is not as above.
     """
     if scan.ndim != 3 or scan.shape[2] != 3:
         raise ValueError(f"border_points: expected a scan of shape (h, w, 3), found {scan.shape}")
@@ -49,9 +66,16 @@ def fit_plane(points: NDArray, distance: float, seed: int) -> Plane:
 
     Parameters
     ----------
-    points : (n, 3) float, metres, n >= 3, not all on one line
-    distance : up to which a point counts as lying on the plane, metres
-    seed : of the triples that are tried
+    points
+        (n, 3) float, metres, n >= 3, not all on one line.
+    distance
+        Up to which a point counts as lying on the plane, metres.
+    seed
+        Of the triples that RANSAC draws.
+
+    Returns
+    -------
+    Plane
 
     Raises
     ------

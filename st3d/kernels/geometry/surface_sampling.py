@@ -4,7 +4,7 @@ import numpy as np
 
 
 def triangle_areas(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Areas (t,) of `triangles`, in the square of the vertices' unit."""
+    """Areas (t,) of `triangles` (t, 3), rows of `vertices` (v, 3), in the square of the vertices' unit."""
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
     return 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
 
@@ -16,15 +16,21 @@ def sample_surface(
 
     Parameters
     ----------
-    vertices : (v, 3) float
-    triangles : (t, 3) integer
-    count : int, points to draw
-    rng : the random stream; 3 * count numbers are drawn from it
+    vertices
+        (v, 3) float, any one length unit.
+    triangles
+        (t, 3) integer, rows of `vertices`.
+    count
+        Int, points to draw.
+    rng
+        Random stream; 3 * count numbers are drawn from it.
 
     Returns
     -------
-    points : (count, 3) float64, in the vertices' unit
-    faces : (count,) int64, the triangle that each point lies on
+    points
+        (count, 3) float64, in the vertices' unit.
+    faces
+        (count,) int64, the triangle that each point lies on.
 
     Notes
     -----

@@ -20,9 +20,12 @@ class Grid:
 
     Attributes
     ----------
-    low : the corner of lowest coordinates, metres
-    side : edge of the whole cube, metres
-    cells : voxels along each axis
+    low
+        The corner of lowest coordinates, metres.
+    side
+        Edge of the whole cube, metres.
+    cells
+        Voxels along each axis.
     """
 
     low: tuple[float, float, float]
@@ -39,9 +42,20 @@ class Grid:
 
     @classmethod
     def around(cls, low: NDArray, high: NDArray, cells: int) -> "Grid":
-        """The cube centred on the box from `low` to `high` (each (3,), metres), its side the box's longest.
+        """The cube centred on a box, its side the box's longest.
 
-        No point of the box, its faces included, lies outside the cube by rounding.
+        Parameters
+        ----------
+        low, high
+            (3,) float each, corners of the box, metres; no point of the box, its faces included, lies outside the cube
+            by rounding.
+        cells
+            Voxels along each axis.
+
+        Raises
+        ------
+        ValueError
+            If the box is not finite or has no extent, or there is no cell.
         """
         low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
         if low.shape != (3,) or high.shape != (3,) or not (np.isfinite(high - low).all() and (low <= high).all()):
@@ -53,7 +67,7 @@ class Grid:
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> "Grid":
-        """The grid of what `parameters` returned."""
+        """The grid whose `parameters()` are given; a missing one is a ValueError."""
         missing = sorted({"low", "side", "cells"} - set(parameters))
         if missing:
             raise ValueError(f"Grid: expected {', '.join(missing)}, found {', '.join(sorted(parameters))}")
@@ -74,7 +88,8 @@ class Grid:
 
         Parameters
         ----------
-        points : (n, 3) float, metres
+        points
+            (n, 3) float, metres.
 
         Returns
         -------
@@ -92,15 +107,15 @@ class Grid:
         cell, inside = np.zeros(len(points), np.int64), np.ones(len(points), bool)
         for axis, start in enumerate(self.low):  # axis by axis: twice as fast as on (n, 3)
             offset = points[:, axis].astype(np.float64) - start
-            held = (offset >= 0) & (offset <= self.side)
-            index = (np.where(held, offset, 0) / self.side * self.cells).astype(np.int64)
+            within = (offset >= 0) & (offset <= self.side)
+            index = (np.where(within, offset, 0) / self.side * self.cells).astype(np.int64)
             cell = cell * self.cells + np.minimum(index, self.cells - 1)
-            inside &= held
+            inside &= within
         return np.where(inside, cell, -1)
 
 
 def occupancy(points: NDArray, grid: Grid) -> NDArray[np.float32]:
-    """(c, c, c) float32: 1 where one of `points` (n, 3), metres, lies in the voxel, else -1."""
+    """Occupancy (c, c, c) float32 of a grid: 1 where one of `points` (n, 3), metres, lies in the voxel, else -1."""
     cell = grid.cell_of(points)
     filled = np.full(grid.cells**3, -1, np.float32)
     filled[cell[cell >= 0]] = 1
@@ -112,12 +127,19 @@ def mean_colours(points: NDArray, colours: NDArray, grid: Grid) -> NDArray[np.fl
 
     Parameters
     ----------
-    points : (n, 3) float, metres
-    colours : (n, 3) float, each in [0, 1]
+    points
+        (n, 3) float, metres.
+    colours
+        (n, 3) float, each in [0, 1].
 
     Returns
     -------
     (3, c, c, c) float32, in [0, 1]; -1 in all three where no point lies
+
+    Raises
+    ------
+    ValueError
+        If points and colours differ in shape.
     """
     colours = np.asarray(colours)
     if colours.shape != np.shape(points):
@@ -130,11 +152,12 @@ def mean_colours(points: NDArray, colours: NDArray, grid: Grid) -> NDArray[np.fl
 
 
 def to_pixels(scores: NDArray, grid: Grid, camera: Camera) -> NDArray[np.float32]:
-    """The voxels' scores in the camera's image.
+    """Voxels' scores projected into the camera's image.
 
     Parameters
     ----------
-    scores : (c, c, c) float, finite, any unit
+    scores
+        (c, c, c) float, finite, any unit.
 
     Returns
     -------

@@ -7,7 +7,7 @@
  * a Chebyshev polynomial of degree 2 in L^-1 A, L the rows' absolute sums: all eigenvalues are at most 1 whatever the
  * mask, the upper three quarters shrink by 0.22 or more, and every loop runs along rows.
  *
- * Arrays carry one ring of zeros, so that no loop asks where the border is.
+ * Arrays carry one ring of zeros, so that no loop tests for the border.
  */
 #include <math.h>
 #include <stdint.h>
@@ -19,8 +19,7 @@
 
 enum { MOST_LEVELS = 64, GRIDS = 5, COUPLINGS = 4, LANES = 16 };
 
-/* Chebyshev smoothing: 1 / roots of the polynomial of degree 2 on [1/4, 1], 5/8 +- 3/8 cos(pi/4) */
-static const float FIRST_STEP = 1.1234f, SECOND_STEP = 2.7791f;
+static const float FIRST_STEP = 1.1234f, SECOND_STEP = 2.7791f; /* 1 / (5/8 +- 3/8 cos(pi/4)): Chebyshev on [1/4, 1] */
 
 typedef struct {
     int64_t h, w, n, size;          /* rows, columns, length of a row with its ring, of a grid */
@@ -242,15 +241,13 @@ CLONES static void step(double *restrict x, double *restrict r, float *restrict 
     }
 }
 
-/* The next search direction: p = z + beta p. */
 CLONES static void conjugate(double *restrict p, const float *restrict z, double beta, int64_t size)
 {
     for (int64_t i = 0; i < size; i++) p[i] = z[i] + beta * p[i];
 }
 
-/* Conjugate gradients on whole grids; `vectors` holds x, r, p, q, with x = 0 and r = b. Returns 1 if it did not
- * converge. r' z is the squared energy norm of the error, which bounds each pixel's residual and error; a negative or
- * NaN one means that float32's rounding made the preconditioner indefinite, and nothing is known of the error. */
+/* Conjugate gradients; `vectors` holds x = 0, r = b, p, q. r' z is the error's squared energy norm, which bounds each
+ * pixel's residual and error; if it is negative, the preconditioner is indefinite. Returns 1 if it did not converge. */
 static int solve(const Level *l, int levels, double *vectors, float *row, double tolerance, int64_t most)
 {
     const int64_t size = l->size, o = l->n + 1;
@@ -260,8 +257,7 @@ static int solve(const Level *l, int levels, double *vectors, float *row, double
     for (int64_t iteration = 0; iteration < most; iteration++) {
         cycle(l, levels - 1, row);
         const double energy = dot_mixed(r, z, size);
-        if (!(energy >= 0)) return 1;
-        if (energy <= tolerance * tolerance) return 0;
+        if (!(energy > tolerance * tolerance)) return !(energy >= 0);
         conjugate(p, z, iteration ? energy / before : 0, size);
         apply(l, p + o, q + o);
         step(x, r, b, p, q, energy / dot(p, q, size), size);
