@@ -1,4 +1,4 @@
-"""Made-up surroundings for range sensors: triangles, and how much light they give back. Metres; z is up."""
+"""Synthetic surroundings for range sensors: triangles, and how much light they give back. Metres; z is up."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from st3d.simulation.furniture.parts import Part, merged
+from st3d.simulation.furniture.parts import Mesh, merged
 from st3d.simulation.surfaces import grid
 
-Thing = list[tuple[Part, float]]  # parts and their albedos
+WorldObject = list[tuple[Mesh, float]]  # parts and their albedos
 Pose = tuple[np.ndarray, np.ndarray]  # a camera's axes (3, 3; columns right, down, forward) and its place (3,)
 _LEAST_AREA = 1e-10  # square metres; what is smaller no ray would meet
 
@@ -34,9 +34,9 @@ class World:
         return replace(self, vertices=(self.vertices - np.asarray(place, float)) @ turn)
 
 
-def gathered(things: Iterable[tuple[Part, float]]) -> World:
+def build_world(objects: Iterable[tuple[Mesh, float]]) -> World:
     """All parts as one world; triangles without an area are left out."""
-    parts, albedos = zip(*things, strict=True)
+    parts, albedos = zip(*objects, strict=True)
     vertices, triangles = merged(parts)
     albedo = np.repeat(albedos, [len(part[1]) for part in parts])
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
@@ -44,12 +44,10 @@ def gathered(things: Iterable[tuple[Part, float]]) -> World:
     return World(vertices, triangles[kept], albedo[kept])
 
 
-def placed(thing: Thing, place: ArrayLike, angle: float = 0.0) -> Thing:
-    """A thing turned about the vertical by `angle`, radians, then moved."""
+def placed(item: WorldObject, place: ArrayLike, angle: float = 0.0) -> WorldObject:
+    """An object turned about the vertical by `angle`, radians, then moved."""
     turn = about_z(angle).T
-    return [
-        ((vertices @ turn + np.asarray(place, float), triangles), albedo) for (vertices, triangles), albedo in thing
-    ]
+    return [((vertices @ turn + np.asarray(place, float), triangles), albedo) for (vertices, triangles), albedo in item]
 
 
 def about_z(angle: float) -> np.ndarray:
@@ -58,7 +56,7 @@ def about_z(angle: float) -> np.ndarray:
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
 
 
-def looking(eye: ArrayLike, target: ArrayLike, roll: float = 0.0) -> np.ndarray:
+def camera_axes(eye: ArrayLike, target: ArrayLike, roll: float = 0.0) -> np.ndarray:
     """Axes (3, 3; columns right, down, forward) of a camera at `eye` (3,) that looks at `target`; `roll` in radians."""
     forward = np.asarray(target, float) - np.asarray(eye, float)
     forward /= np.linalg.norm(forward)
@@ -81,7 +79,7 @@ def rectangle(width: float, depth: float, count: int = 8) -> np.ndarray:
     return np.concatenate([a + share * (b - a) for a, b in zip(corner[:-1], corner[1:])])
 
 
-def prism(contour: np.ndarray, levels: Sequence[tuple[float, float]]) -> Part:
+def prism(contour: np.ndarray, levels: Sequence[tuple[float, float]]) -> Mesh:
     """A solid over a contour.
 
     Parameters
@@ -95,7 +93,7 @@ def prism(contour: np.ndarray, levels: Sequence[tuple[float, float]]) -> Part:
     return grid(np.stack(rings), closed_rows=False, closed_columns=True)
 
 
-def bored(outer: np.ndarray, radius: float, height: float, chamfer: float = 0.0) -> Part:
+def bored(outer: np.ndarray, radius: float, height: float, chamfer: float = 0.0) -> Mesh:
     """A solid from z = 0 to `height` with a round hole through the origin.
 
     Parameters

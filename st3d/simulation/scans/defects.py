@@ -1,6 +1,6 @@
-"""Defects: each takes a sound body and gives one that differs around a place, in shape or in colour.
+"""Defects: each takes an anomaly-free body and gives one that differs around a place, in shape or in colour.
 
-Lengths in metres; `size` scales a defect to its thing (1 suits a thing photographed on 150 mm x 150 mm).
+Lengths in metres; `size` scales a defect to its object (1 suits a object photographed on 150 mm x 150 mm).
 """
 
 import itertools
@@ -43,7 +43,7 @@ class Chart:
         cosine, sine = np.cos(angle), np.sin(angle)
         axes = np.stack([cosine * first + sine * second, cosine * second - sine * first])
         away = body.vertices - site.centre
-        facing = normals(body.vertices, body.triangles) @ site.normal > 0.1  # not the thing's far side
+        facing = normals(body.vertices, body.triangles) @ site.normal > 0.1  # not the object's far side
         near = facing & (np.linalg.norm(away, axis=1) < radius)
         return cls(body, away @ axes.T, away @ site.normal, near)
 
