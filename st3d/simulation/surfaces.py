@@ -17,11 +17,16 @@ class Body:
 
     Attributes
     ----------
-    vertices : (v, 3) float64, metres
-    triangles : (t, 3) int64, indices of vertices
-    colour : (v, 3) float64, albedo in red, green, blue, 0 to 1
-    region : (v,) int64, which part of the object a vertex belongs to; each shape has numbers of its own
-    rest : rotation that lays the object down on the plane z = 0
+    vertices
+        (v, 3) float64, metres.
+    triangles
+        (t, 3) int64, indices of vertices.
+    colour
+        (v, 3) float64, albedo in red, green, blue, 0 to 1.
+    region
+        (v,) int64, which part of the object a vertex belongs to; each shape has numbers of its own.
+    rest
+        Rotation that lays the object down on the plane z = 0.
     """
 
     vertices: np.ndarray
@@ -48,9 +53,12 @@ def swept(axis: np.ndarray, across: np.ndarray, up: np.ndarray, *, closed: bool)
 
     Parameters
     ----------
-    axis : (a, 3) float, the curve
-    across, up : (a, b) float, a cross-section's points, to the right of the curve and upwards, counter-clockwise
-    closed : whether the curve's end meets its start; an open curve's ends are closed by a lid
+    axis
+        (a, 3) float, the curve.
+    across, up
+        (a, b) float, a cross-section's points, to the right of the curve and upwards, counter-clockwise.
+    closed
+        Whether the curve's end meets its start; an open curve's ends are closed by a lid.
     """
     if not closed:  # a lid: both ends shrink onto the curve
         axis = np.concatenate([axis[:1], axis, axis[-1:]])

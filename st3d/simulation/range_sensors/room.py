@@ -21,9 +21,12 @@ class Room:
 
     Attributes
     ----------
-    world : all its triangles
-    size : (3,) width, depth, height
-    pieces : (p, 2, 3) the furniture's bounding boxes, low and high corner
+    world
+        All its triangles.
+    size
+        (3,) width, depth, height.
+    pieces
+        (p, 2, 3) the furniture's bounding boxes, low and high corner.
     """
 
     world: World

@@ -38,10 +38,14 @@ class Hits:
 
     Attributes
     ----------
-    distance : float64, along the unit ray, metres; infinite where a ray meets nothing
-    normal : (..., 3) float64, of the triangle, towards the sensor; 0 where a ray meets nothing
-    cosine : float64, between the normal and the way back, 0 to 1
-    albedo : float64, 0 where a ray meets nothing
+    distance
+        float64, along the unit ray, metres; infinite where a ray meets nothing.
+    normal
+        (..., 3) float64, of the triangle, towards the sensor; 0 where a ray meets nothing.
+    cosine
+        float64, between the normal and the way back, 0 to 1.
+    albedo
+        float64, 0 where a ray meets nothing.
     """
 
     distance: np.ndarray
@@ -85,9 +89,12 @@ def lidar_scan(ray_caster: RayCaster, resolution: float, rng: np.random.Generato
 
     Parameters
     ----------
-    ray_caster : the world in the sensor's frame
-    resolution : share of the azimuth steps; all beams stay
-    rng : of noise, missing pixels and the first azimuth
+    ray_caster
+        The world in the sensor's frame.
+    resolution
+        Fraction of the azimuth steps, in (0, 1]; all beams stay.
+    rng
+        Of noise, missing pixels and the first azimuth.
 
     Returns
     -------

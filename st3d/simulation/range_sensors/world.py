@@ -1,4 +1,4 @@
-"""Synthetic surroundings for range sensors: triangles, and how much light they give back. Metres; z is up."""
+"""Synthetic surroundings for range sensors: triangles, and how much light they reflect. Metres; z is up."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -20,9 +20,12 @@ class World:
 
     Attributes
     ----------
-    vertices : (v, 3) float64, metres
-    triangles : (t, 3) int64, indices of vertices; they have no inside or outside
-    albedo : (t,) float64, share of the light that a triangle gives back, 0 to 1
+    vertices
+        (v, 3) float64, metres.
+    triangles
+        (t, 3) int64, indices of vertices; they have no inside or outside.
+    albedo
+        (t,) float64, fraction of the light that a triangle reflects, in [0, 1].
     """
 
     vertices: np.ndarray
@@ -84,8 +87,10 @@ def prism(contour: np.ndarray, levels: Sequence[tuple[float, float]]) -> Mesh:
 
     Parameters
     ----------
-    contour : (n, 2) float, a closed line that can be seen whole from its mean
-    levels : heights from the bottom up, and by how much the contour is scaled there; both ends get a lid
+    contour
+        (n, 2) float, a closed line that can be seen whole from its mean.
+    levels
+        Heights from the bottom up, and by how much the contour is scaled there; both ends get a lid.
     """
     middle = contour.mean(axis=0)
     ends = [(levels[0][0], 0.0), *levels, (levels[-1][0], 0.0)]
@@ -98,10 +103,14 @@ def bored(outer: np.ndarray, radius: float, height: float, chamfer: float = 0.0)
 
     Parameters
     ----------
-    outer : (n, 2) float, its contour, counter-clockwise around the origin and visible from there
-    radius : of the hole, less than the contour's least distance
-    height : of the solid
-    chamfer : width of the slanted edges of the contour
+    outer
+        (n, 2) float, its contour, counter-clockwise around the origin and visible from there.
+    radius
+        Of the hole, less than the contour's least distance.
+    height
+        Of the solid.
+    chamfer
+        Width of the slanted edges of the contour.
     """
     distance = np.linalg.norm(outer, axis=1, keepdims=True)
     hole, inset = outer / distance * radius, outer * (1 - chamfer / distance)

@@ -28,12 +28,18 @@ class Category:
 
     Attributes
     ----------
-    shape : makes an anomaly-free object from a random generator and the distance between vertices, metres
-    width, height : MVTec 3D-AD's image size, pixels
-    inside : albedo (3,) of what a cut or hole lays bare
-    kinds : the single defects by name; an empty tuple of regions means anywhere
-    combined : whether there are samples with two defects
-    free : how far the object may be rotated in the plane from its usual direction, degrees
+    shape
+        Makes an anomaly-free object from a random generator and the distance between vertices, metres.
+    width, height
+        MVTec 3D-AD's image size, pixels.
+    inside
+        (3,) albedo of the inside, which a cut or hole exposes.
+    kinds
+        The single defects by name; an empty tuple of regions means anywhere.
+    combined
+        Whether there are samples with two defects.
+    free
+        How far the object may be rotated in the plane from its usual direction, degrees.
     """
 
     shape: Callable[[np.random.Generator, float], Body]

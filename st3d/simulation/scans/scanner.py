@@ -31,14 +31,22 @@ class View:
 
     Attributes
     ----------
-    depth : (h, w) float64, z of the seen surface, metres
-    body : (h, w) bool, whether the object is seen there, not the plane
-    vertex : (h, w) int64, one of the seen triangle's vertices, meaningless off the body
-    albedo : (h, w, 3) float64
-    facing : (h, w) float64, cosine between the normal and the direction to the camera
-    lighting : (h, w) float64, cosine between the normal and the direction to the projector
-    lit : (h, w) bool, whether the projector reaches the place
-    gloss : (h, w) float64, mirrored light
+    depth
+        (h, w) float64, z of the seen surface, metres.
+    body
+        (h, w) bool, whether the object is seen there, not the plane.
+    vertex
+        (h, w) int64, one of the seen triangle's vertices, meaningless off the body.
+    albedo
+        (h, w, 3) float64.
+    facing
+        (h, w) float64, cosine between the normal and the direction to the camera.
+    lighting
+        (h, w) float64, cosine between the normal and the direction to the projector.
+    lit
+        (h, w) bool, whether the projector reaches the place.
+    gloss
+        (h, w) float64, mirrored light.
     """
 
     depth: np.ndarray
