@@ -7,7 +7,7 @@ from matplotlib import colormaps
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from st3d.simulation.scans.samples import CATEGORIES, Sample, Studio
+from st3d.simulation.scans.samples import CATEGORIES, Sample, SampleGenerator
 
 RESOLUTION = 1.0
 CELL = 200  # pixels, side of one panel
@@ -29,10 +29,10 @@ SHOWN = {  # a defect for each category, so that all kinds can be seen
 ROWS = ("sound\nRGB", "sound\nheight", "defective\nRGB", "close-up", "defective\nheight", "mask")
 
 
-def height(sample: Sample, studio: Studio) -> np.ndarray:
+def height(sample: Sample, generator: SampleGenerator) -> np.ndarray:
     """Height above the plane as colour, invalid pixels white: (h, w, 3) uint8."""
     valid = sample.xyz.any(axis=2)
-    above = (sample.xyz - studio.scanner.origin) @ studio.scanner.axes[:, 2]
+    above = (sample.xyz - generator.scanner.origin) @ generator.scanner.axes[:, 2]
     top = np.quantile(above[valid], 0.995)
     picture = colormaps["viridis"](np.clip(above / top, 0, 1))[..., :3] * 255
     return np.where(valid[..., None], picture, 255).astype(np.uint8)
@@ -71,16 +71,16 @@ def main() -> None:
     page = Image.new("RGB", (ROW_LABEL + COLUMNS * (CELL + GAP), bands * band), "white")
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(20)
     for number, category in enumerate(CATEGORIES):
-        studio = Studio(category, RESOLUTION, seed=2)
+        generator = SampleGenerator(category, RESOLUTION, seed=2)
         defect, index = SHOWN[category]
-        split = 3 + studio.category.defect_names().index(defect)
-        sound, broken = studio.sample(2, 0), studio.sample(split, index, defect)
+        split = 3 + generator.category.defect_names().index(defect)
+        sound, broken = generator.sample(2, 0), generator.sample(split, index, defect)
         pictures = (
             sound.rgb,
-            height(sound, studio),
+            height(sound, generator),
             broken.rgb,
             close_up(broken),
-            height(broken, studio),
+            height(broken, generator),
             overlay(broken),
         )
         left, top = ROW_LABEL + (number % COLUMNS) * (CELL + GAP), number // COLUMNS * band

@@ -1,4 +1,4 @@
-"""Stage `gallery`: a category's test scans and maps in one picture."""
+"""Stage `gallery`: a category's test scans and maps in one figure."""
 
 from pathlib import Path
 
@@ -13,13 +13,20 @@ def gallery(*, dataset: Path, category: str, maps: Path, manifest: Path, samples
 
     Parameters
     ----------
-    dataset : folder in MVTec 3D-AD's layout
-    category : name
-    maps : folder of all categories' maps
-    manifest : CSV of the category's maps; only so that the maps are there
-    samples : scans to show per kind of defect, the first ones
-    output : PNG to write
-    code : fingerprint of the code; not kept
+    dataset
+        Folder in MVTec 3D-AD's layout.
+    category
+        Name of a folder in it.
+    maps
+        Folder of all categories' maps.
+    manifest
+        CSV of the category's maps; only so that the maps are there.
+    samples
+        Scans to show per kind of defect, the first ones.
+    output
+        PNG to write.
+    code
+        Fingerprint of the code; not kept.
     """
     shown: dict[str, int] = {}
     panels = []
@@ -33,7 +40,7 @@ def gallery(*, dataset: Path, category: str, maps: Path, manifest: Path, samples
 
 
 def _below_each_other(panels: list[np.ndarray]) -> np.ndarray:
-    """Pictures (h, w, 3) of any sizes in one column, white between."""
+    """RGB images (h, w, 3) of any sizes in one column, white between."""
     width = max(panel.shape[1] for panel in panels)
     rows = [np.pad(panel, ((0, GAP), (0, width - panel.shape[1]), (0, 0)), constant_values=255) for panel in panels]
     return np.concatenate(rows)

@@ -28,21 +28,34 @@ def maps(
 
     Parameters
     ----------
-    method : 3d_st, or one of MVTec 3D-AD's own
-    models : teacher and student of 3D-ST, or a baseline's one model
-    test : the category's test scans: shards with graphs for 3D-ST, one file of images for a baseline
-    output : folder for one float32 TIFF per scan, test/<defect>/<id>.tiff; an earlier `test` is replaced as a whole
-    manifest : CSV to write: sample, height and width in pixels, scored points (voxels, pixels), largest score
-    device : auto, cpu or cuda
-    threads : CPU threads
-    code : fingerprint of the code; not kept, a map is only numbers
+    method
+        3d_st, or one of MVTec 3D-AD's own.
+    models
+        Teacher and student of 3D-ST, or a baseline's one model.
+    test
+        The category's test scans: shards with graphs for 3D-ST, one file of images for a baseline.
+    output
+        Folder for one float32 TIFF per scan, test/<defect>/<id>.tiff; an earlier `test` is replaced as a whole.
+    manifest
+        CSV to write: sample, height and width in pixels, scored points (voxels, pixels), largest score.
+    device
+        auto, cpu or cuda.
+    threads
+        CPU threads.
+    code
+        Fingerprint of the code; not kept, a map is only numbers.
+
+    Raises
+    ------
+    ValueError
+        If a model or a test file is not what the method needs.
     """
     set_threads(threads)
-    where = choose_device(device)
+    target = choose_device(device)
     maps_of = importlib.import_module(f"st3d.{MODULES[method]}").maps_of
     rows = []
     with replaced(output / "test") as folder:
-        for each in maps_of(models, test, where):
+        for each in maps_of(models, test, target):
             write_map(folder / f"{each.sample}.tiff", each.scores)
             height, width = each.scores.shape
             row = {"sample": each.sample, "height": height, "width": width, "points": each.points}

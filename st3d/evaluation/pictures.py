@@ -1,4 +1,4 @@
-"""Pictures of scans and maps, side by side, as PNG."""
+"""Figures of scans and maps as RGB images, side by side, and PNG files of them."""
 
 from pathlib import Path
 
@@ -13,10 +13,20 @@ OUTLINE = (60, 220, 255)  # of the ground truth
 
 
 def relief(scan: np.ndarray) -> np.ndarray:
-    """The scan (h, w, 3) lit from the upper left: (h, w, 3) uint8, invalid pixels black."""
+    """A scan's surface, lit from the upper left.
+
+    Parameters
+    ----------
+    scan
+        (h, w, 3) float, metres; an invalid pixel is (0, 0, 0).
+
+    Returns
+    -------
+    (h, w, 3) uint8 RGB image, invalid pixels black.
+    """
     valid = scan.any(axis=2)
     depth = np.where(valid, scan[..., 2], np.nan)
-    # slopes in metres per metre of the sensor's plane, so that the picture does not depend on the resolution
+    # slopes in metres per metre of the sensor's plane, so that the image does not depend on the resolution
     step = np.nanmedian(np.abs(np.diff(np.where(valid, scan[..., 0], np.nan), axis=1))) or 1.0
     down, right = (np.gradient(depth, axis=axis) / step for axis in (0, 1))
     normal = np.stack([right, down, np.ones_like(depth)], axis=2)
@@ -26,13 +36,13 @@ def relief(scan: np.ndarray) -> np.ndarray:
 
 
 def heat(scores: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Scores (h, w) as colours (h, w, 3) uint8, from `low` (dark) to `high` (bright)."""
+    """Scores (h, w) as an RGB image (h, w, 3) uint8, from `low` (dark) to `high` (bright)."""
     unit = (scores - low) / max(high - low, 1e-12)
     return (colormaps["inferno"](np.clip(unit, 0, 1))[..., :3] * 255).astype(np.uint8)
 
 
 def outlined(panel: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """A copy of the panel (h, w, 3) with the border of the mask (h, w) drawn in."""
+    """A copy of the RGB image (h, w, 3) with the border of the mask (h, w) bool drawn in."""
     inner = mask.copy()
     for axis in (0, 1):
         for shift in (-1, 1):
@@ -43,7 +53,21 @@ def outlined(panel: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def picture(scan: np.ndarray, scores: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-    """Relief and map side by side, (h, 2 w + gap, 3) uint8, the ground truth outlined if there is one."""
+    """Relief and map side by side.
+
+    Parameters
+    ----------
+    scan
+        (h, w, 3) float, metres; an invalid pixel is (0, 0, 0).
+    scores
+        (h, w) float, the anomaly map; colours run from its 1st to its 99.9th percentile.
+    mask
+        (h, w) bool, the ground truth to outline in both; None: none.
+
+    Returns
+    -------
+    (h, 2 w + GAP, 3) uint8 RGB image.
+    """
     panels = [relief(scan), heat(scores, *np.percentile(scores, [1, 99.9]))]
     if mask is not None:
         panels = [outlined(panel, mask) for panel in panels]

@@ -32,14 +32,27 @@ def score(
 
     Parameters
     ----------
-    dataset : folder in MVTec 3D-AD's layout, with the ground truth
-    category : name of a folder in it
-    maps : folder of maps, <category>/test/<defect>/<id>.tiff
-    manifest : CSV that lists the maps, as stage `maps` writes it
-    output : JSON to write, with the keys of MVTec's evaluation (au_pro, au_roc, pro_curve_fpr, pro_curve_pro)
-    limits : false positive rates up to which AU-PRO is integrated, in (0, 1]; `au_pro` is that of the largest
-    thresholds : of the sampled AU-PRO, given beside the exact one
-    code : fingerprint of the code, kept with the result
+    dataset
+        Folder in MVTec 3D-AD's layout, with the ground truth.
+    category
+        Name of a folder in it.
+    maps
+        Folder of maps, <category>/test/<defect>/<id>.tiff.
+    manifest
+        CSV that lists the maps, as stage `maps` writes it.
+    output
+        JSON to write, with the keys of MVTec's evaluation (au_pro, au_roc, pro_curve_fpr, pro_curve_pro).
+    limits
+        False positive rates up to which AU-PRO is integrated, in (0, 1]; `au_pro` is that of the largest.
+    thresholds
+        Thresholds of the sampled AU-PRO, given beside the exact one.
+    code
+        Fingerprint of the code, kept with the result.
+
+    Raises
+    ------
+    ValueError
+        If maps and test samples differ, a mask is missing or of another size, or no pixel is anomalous.
     """
     settings = {"category": category, "limits": limits, "thresholds": thresholds}
     samples = list_samples(dataset, category, "test")

@@ -3,6 +3,7 @@
 Letters: v vertices, t triangles.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,11 +17,16 @@ class Body:
 
     Attributes
     ----------
-    vertices : (v, 3) float64, metres
-    triangles : (t, 3) int64, indices of vertices
-    colour : (v, 3) float64, albedo in red, green, blue, 0 to 1
-    region : (v,) int64, which part of the thing a vertex belongs to; what the numbers mean is the shape's matter
-    rest : rotation that lays the thing down on the plane z = 0
+    vertices
+        (v, 3) float64, metres.
+    triangles
+        (t, 3) int64, indices of vertices.
+    colour
+        (v, 3) float64, albedo in red, green, blue, 0 to 1.
+    region
+        (v,) int64, which part of the object a vertex belongs to; each shape has numbers of its own.
+    rest
+        Rotation that lays the object down on the plane z = 0.
     """
 
     vertices: np.ndarray
@@ -47,9 +53,12 @@ def swept(axis: np.ndarray, across: np.ndarray, up: np.ndarray, *, closed: bool)
 
     Parameters
     ----------
-    axis : (a, 3) float, the curve
-    across, up : (a, b) float, a cross-section's points, to the right of the curve and upwards, counter-clockwise
-    closed : whether the curve's end meets its start; an open curve's ends are closed by a lid
+    axis
+        (a, 3) float, the curve.
+    across, up
+        (a, b) float, a cross-section's points, to the right of the curve and upwards, counter-clockwise.
+    closed
+        Whether the curve's end meets its start; an open curve's ends are closed by a lid.
     """
     if not closed:  # a lid: both ends shrink onto the curve
         axis = np.concatenate([axis[:1], axis, axis[-1:]])
@@ -151,7 +160,7 @@ def joined(first: Body, second: Body) -> Body:
 
 
 def pebble(rng: np.random.Generator, centre: np.ndarray, radii: np.ndarray, colour: np.ndarray, step: float) -> Body:
-    """A bumpy ellipsoid, turned at random; `radii` (3,) in metres."""
+    """A bumpy ellipsoid, rotated at random; `radii` (3,) in metres."""
     around = max(12, int(2 * np.pi * float(np.max(radii)) / step))
     latitude = np.linspace(0, np.pi, max(7, around // 2))[:, None]
     longitude = np.linspace(0, 2 * np.pi, around, endpoint=False)[None]
@@ -165,16 +174,21 @@ def pebble(rng: np.random.Generator, centre: np.ndarray, radii: np.ndarray, colo
     return Body(vertices, triangles, np.clip(tint, 0, 1), np.zeros(len(vertices), np.int64))
 
 
-def thread(points: np.ndarray, radius: float, colour: np.ndarray) -> Body:
-    """A thin round fibre along `points` (n, 3)."""
-    along = np.gradient(points, axis=0)
+def tube(path: np.ndarray, radius: float, count: int, aside: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """A round tube along `path` (n, 3) of `count` vertices around it; `aside` (3,) is not parallel to the path."""
+    along = np.gradient(path, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
-    side = np.cross(along, [0.31, 0.53, 0.79])
+    side = np.cross(along, aside)
     side /= np.linalg.norm(side, axis=1, keepdims=True)
     other = np.cross(side, along)
-    angle = np.linspace(0, 2 * np.pi, 8, endpoint=False)[None, :, None]
-    ring = points[:, None] + radius * (np.cos(angle) * side[:, None] + np.sin(angle) * other[:, None])
-    vertices, triangles = grid(ring, closed_rows=False, closed_columns=True)
+    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)[None, :, None]
+    ring = path[:, None] + radius * (np.cos(angle) * side[:, None] + np.sin(angle) * other[:, None])
+    return grid(ring, closed_rows=False, closed_columns=True)
+
+
+def thread(points: np.ndarray, radius: float, colour: np.ndarray) -> Body:
+    """A thin round fibre along `points` (n, 3)."""
+    vertices, triangles = tube(points, radius, 8, [0.31, 0.53, 0.79])
     tint = np.broadcast_to(colour, vertices.shape).copy()
     return Body(vertices, triangles, tint, np.zeros(len(vertices), np.int64))
 

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from st3d.kernels.geometry.camera import Camera
-from st3d.simulation.scans.samples import Studio
+from st3d.simulation.scans.samples import SampleGenerator
 
 SHIFT = (0.000134, -0.000263, 0.000880)  # metres; of the size of real ones
 
@@ -102,9 +102,9 @@ def test_a_fit_needs_pixels_for_its_points():
 
 
 def test_simulated_scans_need_no_shift():
-    studio = Studio("dowel", 0.25, seed=5)
-    xyz = studio.sample(0, 0).xyz
-    camera = studio.camera.fitted(xyz[xyz.any(axis=2)], np.argwhere(xyz.any(axis=2)))
+    generator = SampleGenerator("dowel", 0.25, seed=5)
+    xyz = generator.sample(0, 0).xyz
+    camera = generator.camera.fitted(xyz[xyz.any(axis=2)], np.argwhere(xyz.any(axis=2)))
     assert np.abs(camera.shift).max() < 1e-6  # metres
 
 

@@ -7,20 +7,28 @@ from hypothesis import strategies as st
 
 from st3d.simulation.furniture.parts import box, rod
 from st3d.simulation.range_sensors import sensors as range_sensors
-from st3d.simulation.range_sensors.sensors import Caster, camera_rays, depth_view, fused, lidar, outlines, stripes
-from st3d.simulation.range_sensors.world import gathered, looking
+from st3d.simulation.range_sensors.sensors import (
+    RayCaster,
+    camera_rays,
+    depth_view,
+    lidar_scan,
+    outlines,
+    stripe_view,
+    voxel_means,
+)
+from st3d.simulation.range_sensors.world import build_world, camera_axes
 
 BESIDE = np.eye(3), np.zeros(3)  # a pose in the world's origin, forward along z
 
 
 def wall_at(x):
     """A large bright wall across x."""
-    return Caster(gathered([(box([x, -200, -200], [x + 1, 200, 200]), 0.8)]))
+    return RayCaster(build_world([(box([x, -200, -200], [x + 1, 200, 200]), 0.8)]))
 
 
-def facing(*things):
+def facing(*objects):
     """A world seen along z from its origin."""
-    return Caster(gathered(things))
+    return RayCaster(build_world(objects))
 
 
 def board(z, albedo=0.5, half=50.0):
@@ -32,9 +40,9 @@ def noise(points, z):
 
 
 def test_a_ray_gives_distance_cosine_and_albedo_of_what_it_meets_first():
-    caster = facing(board(3.0, 0.4), board(2.0, 0.7, half=0.1))
+    ray_caster = facing(board(3.0, 0.4), board(2.0, 0.7, half=0.1))
     directions = np.array([[0, 0, 1.0], [0.6, 0, 0.8], [0, 0, -1]])
-    hits = caster.hits(np.zeros(3), directions)
+    hits = ray_caster.hits(np.zeros(3), directions)
     np.testing.assert_allclose(hits.distance, [2, 3 / 0.8, np.inf], rtol=1e-6)
     np.testing.assert_allclose(hits.cosine[:2], [1, 0.8], rtol=1e-6)
     np.testing.assert_allclose(hits.normal, [[0, 0, -1], [0, 0, -1], [0, 0, 0]], atol=1e-6)
@@ -42,12 +50,12 @@ def test_a_ray_gives_distance_cosine_and_albedo_of_what_it_meets_first():
 
 
 def test_light_does_not_come_through_a_board():
-    caster = facing(board(2.0, half=0.5), board(4.0))
-    assert caster.reached(np.array([[0, 0, 3.9], [3, 0, 3.9]]), np.zeros(3)).tolist() == [False, True]
+    ray_caster = facing(board(2.0, half=0.5), board(4.0))
+    assert ray_caster.reached(np.array([[0, 0, 3.9], [3, 0, 3.9]]), np.zeros(3)).tolist() == [False, True]
 
 
 def test_the_lidars_returns_lie_on_its_64_beams_from_the_top_down(rng):
-    cloud = lidar(wall_at(10.0), 0.2, rng).astype(float)
+    cloud = lidar_scan(wall_at(10.0), 0.2, rng).astype(float)
     elevation = np.degrees(np.arcsin(cloud[:, 2] / np.linalg.norm(cloud[:, :3], axis=1)))
     beam = np.abs(elevation[:, None] - range_sensors.ELEVATIONS).argmin(axis=1)
     assert np.abs(elevation - range_sensors.ELEVATIONS[beam]).max() < 0.005  # coordinates are whole millimetres
@@ -57,7 +65,7 @@ def test_the_lidars_returns_lie_on_its_64_beams_from_the_top_down(rng):
 
 def test_each_beam_turns_counter_clockwise_from_ahead_in_equal_steps(rng):
     around = facing((rod([0, 0, -30], [0, 0, 30], [15, 15], 90), 0.8))
-    cloud = lidar(around, 0.1, rng).astype(float)
+    cloud = lidar_scan(around, 0.1, rng).astype(float)
     elevation = np.arcsin(cloud[:, 2] / np.linalg.norm(cloud[:, :3], axis=1))
     first = cloud[np.abs(elevation - np.radians(2)) < 1e-4]
     angle = np.unwrap(np.arctan2(first[:, 1], first[:, 0]))
@@ -69,7 +77,7 @@ def test_each_beam_turns_counter_clockwise_from_ahead_in_equal_steps(rng):
 
 
 def test_the_lidars_noise_is_two_centimetres_along_its_rays(rng):
-    cloud = lidar(wall_at(10.0), 1.0, rng).astype(float)
+    cloud = lidar_scan(wall_at(10.0), 1.0, rng).astype(float)
     ways = cloud[:, :3] / np.linalg.norm(cloud[:, :3], axis=1, keepdims=True)
     straight = ways[:, 0] > 0.7
     off = (np.linalg.norm(cloud[:, :3], axis=1) - 10 / ways[:, 0])[straight]
@@ -80,21 +88,21 @@ def test_the_lidars_noise_is_two_centimetres_along_its_rays(rng):
 @pytest.mark.parametrize(("albedo", "far", "some"), [(0.8, 100, True), (0.8, 119, True), (0.8, 125, False),
                                                      (0.1, 40, True), (0.1, 70, False)])  # fmt: skip
 def test_the_lidar_reaches_as_far_as_its_manual_says(albedo, far, some, rng):
-    cloud = lidar(facing((box([far, -3, -3], [far + 1, 3, 3]), albedo)), 1.0, rng)
+    cloud = lidar_scan(facing((box([far, -3, -3], [far + 1, 3, 3]), albedo)), 1.0, rng)
     assert (len(cloud) > 0) == some
     assert (np.linalg.norm(cloud[:, :3], axis=1) < range_sensors.LIDAR_RANGE[1]).all()
 
 
 def test_the_sky_gives_no_return(rng):
     ground = facing((box([-500, -500, -3], [500, 500, -1.7]), 0.8))
-    cloud = lidar(ground, 0.1, rng)
+    cloud = lidar_scan(ground, 0.1, rng)
     assert len(cloud) > 1000 and (cloud[:, 2] < 0).all()
 
 
 def test_brighter_and_straighter_surfaces_have_a_higher_reflectance(rng):
-    bright, dark = (lidar(facing((box([5, -9, -9], [6, 9, 9]), a)), 0.5, rng)[:, 3].mean() for a in (0.6, 0.2))
+    bright, dark = (lidar_scan(facing((box([5, -9, -9], [6, 9, 9]), a)), 0.5, rng)[:, 3].mean() for a in (0.6, 0.2))
     assert bright > 2 * dark
-    values = lidar(wall_at(5.0), 0.5, rng)
+    values = lidar_scan(wall_at(5.0), 0.5, rng)
     straight = values[np.abs(values[:, 1]) < 1, 3]
     slanted = values[np.abs(values[:, 1]) > 10, 3]
     assert straight.mean() > slanted.mean() + 0.1
@@ -118,16 +126,16 @@ def test_the_depth_camera_sees_nothing_outside_its_range_and_its_angle(rng):
 
 
 def test_views_from_two_poses_agree_on_where_the_wall_is(rng):
-    caster = facing((box([2, -3, -3], [2.1, 3, 3]), 0.5))
+    ray_caster = facing((box([2, -3, -3], [2.1, 3, 3]), 0.5))
     for eye in ([0.0, 0, 0], [0.3, -0.5, 0.2]):
-        points = depth_view(caster, (looking(eye, [2, 0, 0]), np.array(eye)), 0.25, rng)
+        points = depth_view(ray_caster, (camera_axes(eye, [2, 0, 0]), np.array(eye)), 0.25, rng)
         assert len(points) > 10_000
         assert abs(points[:, 0].mean() - 2) < 0.001 and points[:, 0].std() < 0.004
 
 
 def test_a_cylinders_points_lie_on_it_within_the_noise(rng):
-    caster = facing((rod([0, -2, 1.5], [0, 2, 1.5], [0.4, 0.4], 256), 0.5))
-    points = depth_view(caster, BESIDE, 0.5, rng)
+    ray_caster = facing((rod([0, -2, 1.5], [0, 2, 1.5], [0.4, 0.4], 256), 0.5))
+    points = depth_view(ray_caster, BESIDE, 0.5, rng)
     radius = np.hypot(points[:, 0], points[:, 2] - 1.5)
     assert len(points) > 10_000
     assert np.abs(radius - 0.4).max() < 0.005 and abs(radius.mean() - 0.4) < 0.001
@@ -146,7 +154,7 @@ def table_and_block(width=0.02):
 
 
 def test_the_projectors_shadow_is_on_the_far_side_of_a_block(rng):
-    points = stripes(table_and_block(), BESIDE, 0.5, rng)
+    points = stripe_view(table_and_block(), BESIDE, 0.5, rng)
     table = points[(np.abs(points[:, 2] - 0.7) < 0.002) & (np.abs(points[:, 1]) < 0.02)]
     # rays from (BASELINE, 0, 0) over the block's edge (-0.02, 0.65) and (0.02, 0.65) meet z = 0.7 here
     end = -0.02 - (range_sensors.BASELINE + 0.02) * 0.05 / 0.65
@@ -158,7 +166,7 @@ def test_the_projectors_shadow_is_on_the_far_side_of_a_block(rng):
 
 
 def test_the_stripe_sensors_noise_is_a_tenth_of_a_millimetre(rng):
-    points = stripes(facing(board(0.7)), BESIDE, 0.5, rng)
+    points = stripe_view(facing(board(0.7)), BESIDE, 0.5, rng)
     assert noise(points, 0.7) == pytest.approx(range_sensors.STRIPE_NOISE, rel=0.2)
     assert len(points) > 0.9 * 480 * 640
 
@@ -167,7 +175,7 @@ def test_steep_and_dark_surfaces_drop_out(rng):
     def share(slope, albedo):
         tilted = np.array([[-1, -1, 0.7 - slope], [1, -1, 0.7 + slope], [1, 1, 0.7 + slope], [-1, 1, 0.7 - slope]])
         world = facing(((tilted, np.array([[0, 1, 2], [0, 2, 3]])), albedo))
-        return len(stripes(world, BESIDE, 0.2, rng)) / (192 * 256)
+        return len(stripe_view(world, BESIDE, 0.2, rng)) / (192 * 256)
 
     assert share(0.0, 0.5) > 0.95
     assert share(0.0, 0.05) < 0.75
@@ -175,11 +183,11 @@ def test_steep_and_dark_surfaces_drop_out(rng):
 
 
 def test_equal_generators_give_equal_clouds():
-    caster = table_and_block()
+    ray_caster = table_and_block()
     makers = (
-        lambda rng: lidar(wall_at(9.0), 0.1, rng),
-        lambda rng: depth_view(caster, BESIDE, 0.1, rng),
-        lambda rng: stripes(caster, BESIDE, 0.1, rng),
+        lambda rng: lidar_scan(wall_at(9.0), 0.1, rng),
+        lambda rng: depth_view(ray_caster, BESIDE, 0.1, rng),
+        lambda rng: stripe_view(ray_caster, BESIDE, 0.1, rng),
     )
     for make in makers:
         first, second, other = (make(np.random.default_rng(seed)) for seed in (1, 1, 2))
@@ -197,7 +205,7 @@ def naive_fused(points, voxel):
 @given(st.integers(0, 10**6), st.integers(1, 60), st.sampled_from([0.05, 0.3, 2.0]))
 def test_fused_is_the_mean_of_each_voxel(seed, count, voxel):
     points = np.random.default_rng(seed).uniform(-1, 1, (count, 3))
-    np.testing.assert_allclose(fused(points, voxel), naive_fused(points, voxel), atol=1e-12)
+    np.testing.assert_allclose(voxel_means(points, voxel), naive_fused(points, voxel), atol=1e-12)
 
 
 def test_rays_are_of_unit_length_and_symmetric_at_any_resolution():

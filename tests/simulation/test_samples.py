@@ -1,36 +1,39 @@
-"""Simulated scans hold what real ones hold: invalid pixels, plane, noise, small marked defects, a sound twin."""
+"""Simulated scans hold what real ones hold: invalid pixels, plane, noise, small marked defects."""
 
 import numpy as np
 import pytest
 
-from st3d.simulation.scans.samples import CATEGORIES, MASK_SHARE, Studio
+from st3d.simulation.scans.samples import CATEGORIES, MASK_SHARE, SampleGenerator
 
 RESOLUTION = 0.25
 NAMES = list(CATEGORIES)
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def studio(request):
-    return Studio(request.param, RESOLUTION, seed=5)
+def generator(request):
+    return SampleGenerator(request.param, RESOLUTION, seed=5)
 
 
 def invalid(sample):
     return ~sample.xyz.any(axis=2)
 
 
-def test_sound_scans_have_the_size_the_invalid_share_and_the_plane_of_real_ones(studio):
-    first, second = (studio.sample(0, index) for index in range(2))
-    height, width = studio.camera.height, studio.camera.width
-    assert (width, height) == (round(studio.category.width * RESOLUTION), round(studio.category.height * RESOLUTION))
+def test_anomaly_free_scans_have_the_size_the_invalid_share_and_the_plane_of_real_ones(generator):
+    first, second = (generator.sample(0, index) for index in range(2))
+    height, width = generator.camera.height, generator.camera.width
+    assert (width, height) == (
+        round(generator.category.width * RESOLUTION),
+        round(generator.category.height * RESOLUTION),
+    )
     for sample in (first, second):
         assert sample.xyz.shape == (height, width, 3) and sample.xyz.dtype == np.float32
         assert sample.rgb.shape == (height, width, 3) and sample.rgb.dtype == np.uint8
         assert not sample.mask.any()
         assert np.isfinite(sample.xyz).all()
         assert 0.33 <= invalid(sample).mean() <= 0.46
-        plane_normal = studio.scanner.axes[:, 2]
+        plane_normal = generator.scanner.axes[:, 2]
         points = sample.xyz[~invalid(sample)].astype(float)
-        above = (points - studio.scanner.origin) @ plane_normal  # metres
+        above = (points - generator.scanner.origin) @ plane_normal  # metres
         on_plane = np.abs(above) < 2e-3
         assert on_plane.mean() > 0.25
         assert 5e-5 < above[on_plane].std() < 1e-3
@@ -38,34 +41,34 @@ def test_sound_scans_have_the_size_the_invalid_share_and_the_plane_of_real_ones(
     assert not np.array_equal(first.xyz, second.xyz)
 
 
-def test_a_valid_point_lies_on_its_pixels_ray(studio):
-    sample = studio.sample(0, 0)
+def test_a_valid_point_lies_on_its_pixels_ray(generator):
+    sample = generator.sample(0, 0)
     pixels = np.argwhere(~invalid(sample))
-    np.testing.assert_allclose(studio.camera.project(sample.xyz[~invalid(sample)]), pixels, atol=1e-3)
+    np.testing.assert_allclose(generator.camera.project(sample.xyz[~invalid(sample)]), pixels, atol=1e-3)
 
 
-def test_a_defect_is_small_and_all_else_equals_the_sound_twin(studio):
-    for offset, defect in enumerate(studio.category.defect_names()):
-        sample, twin = studio.sample(3 + offset, 0, defect), studio.twin(3 + offset, 0)
+def test_a_defect_is_small_and_all_else_equals_the_anomaly_free_scan(generator):
+    for offset, defect in enumerate(generator.category.defect_names()):
+        sample, clean = generator.sample(3 + offset, 0, defect), generator.anomaly_free(3 + offset, 0)
         marked = sample.mask > 0
-        assert set(np.unique(sample.mask)) == {0, studio.category.class_ids()[defect]}
+        assert set(np.unique(sample.mask)) == {0, generator.category.class_ids()[defect]}
         assert MASK_SHARE[0] <= marked.mean() <= MASK_SHARE[1]
-        assert not (invalid(sample) & ~invalid(twin) & ~marked).any(), "the mask covers invalid pixels it causes"
-        away = ~marked & ~invalid(sample) & ~invalid(twin)
+        assert not (invalid(sample) & ~invalid(clean) & ~marked).any(), "the mask covers invalid pixels it causes"
+        away = ~marked & ~invalid(sample) & ~invalid(clean)
         # 0.12 mm counts as a difference; noise may answer to a slightly other slope besides
-        assert np.abs(sample.xyz - twin.xyz)[away].max() < 4e-4
-        assert (sample.xyz != twin.xyz).any(axis=2)[away].mean() < 0.02
-        changed = marked & ((sample.xyz != twin.xyz).any(axis=2) | (sample.rgb != twin.rgb).any(axis=2))
+        assert np.abs(sample.xyz - clean.xyz)[away].max() < 4e-4
+        assert (sample.xyz != clean.xyz).any(axis=2)[away].mean() < 0.02
+        changed = marked & ((sample.xyz != clean.xyz).any(axis=2) | (sample.rgb != clean.rgb).any(axis=2))
         assert changed.sum() > 0.5 * (marked & ~invalid(sample)).sum()
 
 
-def test_a_sample_is_the_same_in_any_order_and_differs_between_seeds(studio):
-    again = Studio(NAMES[studio.key[1]], RESOLUTION, seed=5)
+def test_a_sample_is_the_same_in_any_order_and_differs_between_seeds(generator):
+    again = SampleGenerator(NAMES[generator.key[1]], RESOLUTION, seed=5)
     late = again.sample(0, 1)
     early = again.sample(0, 0)
-    np.testing.assert_array_equal(studio.sample(0, 0).xyz, early.xyz)
-    np.testing.assert_array_equal(studio.sample(0, 1).rgb, late.rgb)
-    other = Studio(NAMES[studio.key[1]], RESOLUTION, seed=6)
+    np.testing.assert_array_equal(generator.sample(0, 0).xyz, early.xyz)
+    np.testing.assert_array_equal(generator.sample(0, 1).rgb, late.rgb)
+    other = SampleGenerator(NAMES[generator.key[1]], RESOLUTION, seed=6)
     assert not np.array_equal(other.sample(0, 0).xyz, early.xyz)
 
 
@@ -86,8 +89,8 @@ def test_categories_and_defects_are_mvtec_3d_ads():
 
 
 def test_no_ink_moves_a_point():
-    studio = Studio("foam", RESOLUTION, seed=5)
-    sample, twin = studio.sample(3, 0, "color"), studio.twin(3, 0)
-    both = ~invalid(sample) & ~invalid(twin)
-    assert np.abs(sample.xyz - twin.xyz)[both].max() < 4e-4  # darker ink is noisier
-    assert (sample.rgb != twin.rgb).any()
+    generator = SampleGenerator("foam", RESOLUTION, seed=5)
+    sample, clean = generator.sample(3, 0, "color"), generator.anomaly_free(3, 0)
+    both = ~invalid(sample) & ~invalid(clean)
+    assert np.abs(sample.xyz - clean.xyz)[both].max() < 4e-4  # darker ink is noisier
+    assert (sample.rgb != clean.rgb).any()

@@ -9,10 +9,18 @@ from st3d.kernels.geometry.rotation import euler_rotation
 from st3d.kernels.geometry.surface_sampling import sample_surface
 from st3d.simulation.range_sensors import street as worlds_street
 from st3d.simulation.range_sensors import workpieces as worlds_workpieces
-from st3d.simulation.range_sensors.room import room, walk
+from st3d.simulation.range_sensors.room import camera_path, room
 from st3d.simulation.range_sensors.street import car, fence, house, lamp, pedestrian, street, tree
-from st3d.simulation.range_sensors.workpieces import KINDS, sensor, workpieces
-from st3d.simulation.range_sensors.world import bored, circle, gathered, looking, placed, prism, rectangle
+from st3d.simulation.range_sensors.workpieces import KINDS, sensor_pose, workpieces
+from st3d.simulation.range_sensors.world import (
+    bored,
+    build_world,
+    camera_axes,
+    circle,
+    placed,
+    prism,
+    rectangle,
+)
 
 seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=6, deadline=None)
@@ -83,7 +91,7 @@ def test_furniture_stands_on_the_floor_and_apart(seed):
 @given(seeds, st.integers(1, 8))
 def test_a_camera_stays_in_the_room_and_its_axes_are_a_rotation(seed, frames):
     made = room(rng_of(seed))
-    poses = walk(rng_of(seed + 1), made, frames)
+    poses = camera_path(rng_of(seed + 1), made, frames)
     assert len(poses) == frames
     for axes, eye in poses:
         assert (eye > 0.1).all() and (eye < made.size - 0.1).all()
@@ -101,7 +109,7 @@ def test_workpieces_are_sound_and_on_the_table(seed):
 @few
 @given(seeds)
 def test_the_industrial_sensor_looks_down_from_its_distance(seed):
-    axes, eye = sensor(rng_of(seed))
+    axes, eye = sensor_pose(rng_of(seed))
     assert abs(eye[2] - worlds_workpieces.DISTANCE) < 0.05
     assert axes[2, 2] < -0.9
 
@@ -132,7 +140,7 @@ def test_a_workpiece_is_of_a_hands_size_and_never_twice_the_same(kind):
 )
 def test_a_thing_of_the_street_has_its_usual_size(make, low, high):
     for seed in range(5):
-        world = gathered(make(rng_of(seed)))
+        world = build_world(make(rng_of(seed)))
         check(world, low, high)
         assert np.ptp(world.vertices, axis=0).max() > 0.25 * max(high)
 
@@ -179,19 +187,19 @@ def test_a_placed_thing_is_turned_then_moved():
 
 def test_a_world_seen_from_a_sensor_has_the_sensor_in_its_origin():
     vertices = np.array([[1.0, 2, 3], [1, 4, 3], [2, 2, 3]])
-    world = gathered([((vertices, np.array([[0, 1, 2]])), 0.5)]).seen_from(euler_rotation("z", np.pi / 2), [1, 2, 3])
+    world = build_world([((vertices, np.array([[0, 1, 2]])), 0.5)]).seen_from(euler_rotation("z", np.pi / 2), [1, 2, 3])
     np.testing.assert_allclose(world.vertices, [[0, 0, 0], [2, 0, 0], [0, -1, 0]], atol=1e-12)
 
 
 def test_triangles_without_an_area_are_left_out_with_their_albedos():
     vertices = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [2, 0, 0]])
-    world = gathered([((vertices, np.array([[0, 1, 3], [0, 1, 2]])), 0.5), ((vertices, np.array([[0, 2, 1]])), 0.7)])
+    world = build_world([((vertices, np.array([[0, 1, 3], [0, 1, 2]])), 0.5), ((vertices, np.array([[0, 2, 1]])), 0.7)])
     assert world.triangles.tolist() == [[0, 1, 2], [4, 6, 5]]
     assert world.albedo.tolist() == [0.5, 0.7]
 
 
 @pytest.mark.parametrize("target", [[3, 1, 0.5], [0.0, 0, -5]])
 def test_a_camera_looks_at_its_target(target):
-    axes = looking([0, 0, 1], target)
+    axes = camera_axes([0, 0, 1], target)
     seen = (np.array(target) - [0, 0, 1]) @ axes
     assert seen[2] > 0 and np.abs(seen[:2]).max() < 1e-12

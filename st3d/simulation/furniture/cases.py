@@ -3,14 +3,10 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from st3d.simulation.furniture.parts import Part, bent_sheet, box, cushion, lathe, legs, merged, moved, pipe, rod
+from st3d.simulation.furniture.parts import Mesh, arc, bent_sheet, box, cushion, lathe, legs, merged, moved, pipe, rod
 
 
-def _arc(start: float, end: float, count: int = 16) -> np.ndarray:
-    return np.linspace(np.radians(start), np.radians(end), count)
-
-
-def _handle(rng: np.random.Generator, place: np.ndarray, width: float) -> Part:
+def _handle(rng: np.random.Generator, place: np.ndarray, width: float) -> Mesh:
     """A drawer's handle in front (towards -y): knob, bar or bow."""
     style = rng.integers(3)
     across, front = np.array([width / 2, 0, 0]), np.array([0, 1.8, 0])
@@ -18,11 +14,11 @@ def _handle(rng: np.random.Generator, place: np.ndarray, width: float) -> Part:
         return cushion(place - np.array([0, 1.5, 0]), [1.6, 1.6, 1.6], 1.0, 8)
     if style == 1:
         return rod(place - across - front, place + across - front, [0.6, 0.6], 8)
-    bow = _arc(0, 180, 10)
+    bow = arc(0, 180, 10)
     return pipe(place + np.stack([np.cos(bow) * width / 2, -2.5 * np.sin(bow), 0 * bow], axis=1), 0.5, 8)
 
 
-def _drawers(rng: np.random.Generator, low: np.ndarray, high: np.ndarray, rows: int, columns: int) -> list[Part]:
+def _drawers(rng: np.random.Generator, low: np.ndarray, high: np.ndarray, rows: int, columns: int) -> list[Mesh]:
     """Fronts of drawers on the side at y = low[1]."""
     gap, depth = rng.uniform(0.6, 1.5), rng.uniform(0.8, 2.0)
     size = (high - low)[[0, 2]] / [columns, rows]
@@ -37,29 +33,25 @@ def _drawers(rng: np.random.Generator, low: np.ndarray, high: np.ndarray, rows: 
     return parts
 
 
-def bed(rng: np.random.Generator) -> Part:
+def bed(rng: np.random.Generator) -> Mesh:
     length, width, height = rng.uniform(190, 220), rng.uniform(90, 190), rng.uniform(22, 40)
     thick, head = rng.uniform(14, 26), rng.uniform(30, 75)
     parts = [box([-width / 2, 0, height - 9], [width / 2, length, height])]
-    parts.append(
-        cushion([0, length / 2, height + thick / 2], [width / 2 - 1, length / 2 - 1, thick / 2], rng.uniform(0.1, 0.35))
-    )
+    half = [width / 2 - 1, length / 2 - 1, thick / 2]
+    parts.append(cushion([0, length / 2, height + thick / 2], half, rng.uniform(0.1, 0.35)))
     parts += [moved(leg, [0, length / 2, 0]) for leg in legs(width / 2 - 6, length / 2 - 6, height - 9, rng)]
     count = 1 if width < 120 else 2
     for index in range(count):
         x = (index - (count - 1) / 2) * width / 2
         size = [min(width / count, 80) * 0.42, rng.uniform(16, 24), rng.uniform(6, 10)]
         tilt = Rotation.from_euler("x", -rng.uniform(0, 30), degrees=True)
-        parts.append(
-            moved(cushion([0, 0, 0], size, rng.uniform(0.45, 0.8)), [x, length - 28, height + thick + 6], tilt)
-        )
+        pillow = cushion([0, 0, 0], size, rng.uniform(0.45, 0.8))
+        parts.append(moved(pillow, [x, length - 28, height + thick + 6], tilt))
     if rng.random() < 0.5:
         bow = np.linspace(0, np.pi, 24)
-        for share in np.linspace(0.15, 1, 5):
-            arch = np.stack(
-                [np.cos(bow) * width / 2 * share, 0 * bow + length, height + np.sin(bow) * head * share], axis=1
-            )
-            parts.append(pipe(arch, 1.8))
+        for size in np.linspace(0.15, 1, 5):
+            arch = [np.cos(bow) * width / 2 * size, 0 * bow + length, height + np.sin(bow) * head * size]
+            parts.append(pipe(np.stack(arch, axis=1), 1.8))
     else:
         rise = np.linspace(0, 1, 14)
         path = np.stack([length + rng.uniform(0, 14) * rise**2, height - 10 + (thick + head) * rise], axis=1)
@@ -67,7 +59,7 @@ def bed(rng: np.random.Generator) -> Part:
     return merged(parts)
 
 
-def desk(rng: np.random.Generator) -> Part:
+def desk(rng: np.random.Generator) -> Mesh:
     width, depth, height = rng.uniform(110, 180), rng.uniform(55, 85), rng.uniform(70, 78)
     thick = rng.uniform(2, 4)
     parts = [box([-width / 2, -depth / 2, height - thick], [width / 2, depth / 2, height])]
@@ -89,7 +81,7 @@ def desk(rng: np.random.Generator) -> Part:
     return merged(parts)
 
 
-def dresser(rng: np.random.Generator) -> Part:
+def dresser(rng: np.random.Generator) -> Mesh:
     width, depth, height = rng.uniform(80, 160), rng.uniform(42, 58), rng.uniform(70, 125)
     feet = rng.uniform(6, 18)
     low, high = np.array([-width / 2, -depth / 2, feet]), np.array([width / 2, depth / 2, height])
@@ -105,7 +97,7 @@ def dresser(rng: np.random.Generator) -> Part:
     return merged(parts)
 
 
-def night_stand(rng: np.random.Generator) -> Part:
+def night_stand(rng: np.random.Generator) -> Mesh:
     width, depth, height = rng.uniform(38, 58), rng.uniform(34, 48), rng.uniform(45, 68)
     feet = rng.uniform(5, 25)
     low, high = np.array([-width / 2, -depth / 2, feet]), np.array([width / 2, depth / 2, height])
@@ -121,14 +113,13 @@ def night_stand(rng: np.random.Generator) -> Part:
     return merged(parts)
 
 
-def table(rng: np.random.Generator) -> Part:
+def table(rng: np.random.Generator) -> Mesh:
     width, depth, height = rng.uniform(70, 200), rng.uniform(60, 105), rng.uniform(40, 78)
     thick = rng.uniform(2, 5)
     if rng.random() < 0.5:
         parts = [box([-width / 2, -depth / 2, height - thick], [width / 2, depth / 2, height])]
-        parts.append(
-            box([-width / 2 + 6, -depth / 2 + 6, height - thick - 8], [width / 2 - 6, depth / 2 - 6, height - thick])
-        )
+        x, y = width / 2 - 6, depth / 2 - 6
+        parts.append(box([-x, -y, height - thick - 8], [x, y, height - thick]))
         return merged([*parts, *legs(width / 2 - 7, depth / 2 - 7, height - thick, rng)])
     radius = depth / 2
     edge = [(0, 0), (radius - 2, 0), (radius, thick / 2), (radius - 1, thick), (0, thick)]

@@ -9,23 +9,22 @@ import numpy as np
 from st3d.formats import folders
 from st3d.formats.atomic import write_json
 from st3d.formats.provenance import provenance
-from st3d.simulation.furniture import cases as furniture_cases
-from st3d.simulation.furniture import shells as furniture_shells
-from st3d.simulation.furniture.parts import Part
+from st3d.simulation.furniture import cases, shells
+from st3d.simulation.furniture.parts import Mesh
 
 log = logging.getLogger("st3d")
 
-KINDS: dict[str, Callable[[np.random.Generator], Part]] = {
-    "bathtub": furniture_shells.bathtub,
-    "bed": furniture_cases.bed,
-    "chair": furniture_shells.chair,
-    "desk": furniture_cases.desk,
-    "dresser": furniture_cases.dresser,
-    "monitor": furniture_shells.monitor,
-    "night_stand": furniture_cases.night_stand,
-    "sofa": furniture_shells.sofa,
-    "table": furniture_cases.table,
-    "toilet": furniture_shells.toilet,
+KINDS: dict[str, Callable[[np.random.Generator], Mesh]] = {
+    "bathtub": shells.bathtub,
+    "bed": cases.bed,
+    "chair": shells.chair,
+    "desk": cases.desk,
+    "dresser": cases.dresser,
+    "monitor": shells.monitor,
+    "night_stand": cases.night_stand,
+    "sofa": shells.sofa,
+    "table": cases.table,
+    "toilet": shells.toilet,
 }
 
 
@@ -44,6 +43,11 @@ def furniture(*, output: Path, training: int, test: int, seed: int, code: str) -
         Start of the random streams.
     code
         Fingerprint of this stage's source, kept in complete.json.
+
+    Raises
+    ------
+    ValueError
+        If a number is negative, or `output` holds files that st3d did not write.
     """
     output = Path(output)
     for name, count in (("training", training), ("test", test), ("seed", seed)):
@@ -62,7 +66,7 @@ def furniture(*, output: Path, training: int, test: int, seed: int, code: str) -
     write_json(output / "complete.json", {**provenance(settings, code), "files": sorted(files)})
 
 
-def write_off(path: Path, mesh: Part) -> None:
+def write_off(path: Path, mesh: Mesh) -> None:
     """An OFF text file; a triangle that has two corners in one place is left out."""
     vertices, triangles = mesh
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))

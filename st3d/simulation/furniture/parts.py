@@ -6,12 +6,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
 
-from st3d.simulation.surfaces import grid, revolved
+from st3d.simulation.surfaces import grid, revolved, tube
 
-Part = tuple[np.ndarray, np.ndarray]  # vertices (v, 3) float64, triangles (t, 3) int64
+Mesh = tuple[np.ndarray, np.ndarray]  # vertices (v, 3) float64, triangles (t, 3) int64
 
 
-def merged(parts: Sequence[Part]) -> Part:
+def arc(start: float, end: float, count: int = 16) -> np.ndarray:
+    """(count,) angles in radians, evenly from `start` to `end` degrees."""
+    return np.linspace(np.radians(start), np.radians(end), count)
+
+
+def merged(parts: Sequence[Mesh]) -> Mesh:
     """All parts as one mesh; where they touch they stay separate surfaces, as in most hand-made models."""
     starts = np.cumsum([0] + [len(vertices) for vertices, _ in parts])
     return (
@@ -20,12 +25,12 @@ def merged(parts: Sequence[Part]) -> Part:
     )
 
 
-def moved(part: Part, place: ArrayLike, turn: Rotation | None = None) -> Part:
+def moved(part: Mesh, place: ArrayLike, turn: Rotation | None = None) -> Mesh:
     vertices = part[0] if turn is None else turn.apply(part[0])
     return vertices + np.asarray(place, float), part[1]
 
 
-def box(low: ArrayLike, high: ArrayLike) -> Part:
+def box(low: ArrayLike, high: ArrayLike) -> Mesh:
     """An upright box between two corners."""
     corner = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij"), axis=-1).reshape(-1, 3)
     vertices = np.asarray(low, float) + corner * (np.asarray(high, float) - np.asarray(low, float))
@@ -33,7 +38,7 @@ def box(low: ArrayLike, high: ArrayLike) -> Part:
     return vertices, np.array([triangle for a, b, c, d in sides for triangle in ((a, b, c), (a, c, d))])
 
 
-def cushion(centre: ArrayLike, half: ArrayLike, sharpness: float, count: int = 20) -> Part:
+def cushion(centre: ArrayLike, half: ArrayLike, sharpness: float, count: int = 20) -> Mesh:
     """A superquadric: `sharpness` 1 is an ellipsoid, towards 0 a box with ever sharper edges."""
     latitude = np.linspace(-np.pi / 2, np.pi / 2, count)[:, None]
     longitude = np.linspace(0, 2 * np.pi, 2 * count, endpoint=False)[None]
@@ -48,14 +53,14 @@ def cushion(centre: ArrayLike, half: ArrayLike, sharpness: float, count: int = 2
     return vertices * np.asarray(half, float) + np.asarray(centre, float), triangles[:, ::-1]
 
 
-def lathe(profile: ArrayLike, centre: ArrayLike, squash: float = 1.0, count: int = 28) -> Part:
-    """A profile of (radius, height) turned around the vertical; `squash` scales its y."""
+def lathe(profile: ArrayLike, centre: ArrayLike, squash: float = 1.0, count: int = 28) -> Mesh:
+    """A profile of (radius, height) rotated about the vertical; `squash` scales its y."""
     radius, height = np.asarray(profile, float).T
     vertices, triangles = revolved(height, np.repeat(radius[:, None], count, axis=1))
     return vertices[:, [1, 2, 0]] * [1, squash, 1] + np.asarray(centre, float), triangles
 
 
-def rod(start: ArrayLike, end: ArrayLike, radii: ArrayLike, count: int = 14) -> Part:
+def rod(start: ArrayLike, end: ArrayLike, radii: ArrayLike, count: int = 14) -> Mesh:
     """A straight round bar with lids; its radius runs through `radii` at equal distances."""
     foot, size = np.asarray(start, float), np.asarray(radii, float)
     way = np.asarray(end, float) - foot
@@ -67,19 +72,12 @@ def rod(start: ArrayLike, end: ArrayLike, radii: ArrayLike, count: int = 14) -> 
     return turn.apply(vertices) + foot, triangles
 
 
-def pipe(path: np.ndarray, radius: float, count: int = 10) -> Part:
+def pipe(path: np.ndarray, radius: float, count: int = 10) -> Mesh:
     """A bent round tube along `path` (n, 3)."""
-    along = np.gradient(path, axis=0)
-    along /= np.linalg.norm(along, axis=1, keepdims=True)
-    side = np.cross(along, [0.21, 0.43, 0.87])
-    side /= np.linalg.norm(side, axis=1, keepdims=True)
-    other = np.cross(side, along)
-    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)[None, :, None]
-    ring = path[:, None] + radius * (np.cos(angle) * side[:, None] + np.sin(angle) * other[:, None])
-    return grid(ring, closed_rows=False, closed_columns=True)
+    return tube(path, radius, count, [0.21, 0.43, 0.87])
 
 
-def bent_sheet(width: float, path: np.ndarray, thick: float) -> Part:
+def bent_sheet(width: float, path: np.ndarray, thick: float) -> Mesh:
     """A board of `width` along x whose section follows `path` (n, 2) in y and z: seats and curved backs."""
     along = np.gradient(path, axis=0)
     normal = np.stack([-along[:, 1], along[:, 0]], axis=1)
@@ -91,7 +89,7 @@ def bent_sheet(width: float, path: np.ndarray, thick: float) -> Part:
     return grid(np.stack([middle[0], *rows, middle[1]]), closed_rows=False, closed_columns=True)
 
 
-def legs(half_x: float, half_y: float, height: float, rng: np.random.Generator, style: int | None = None) -> list[Part]:
+def legs(half_x: float, half_y: float, height: float, rng: np.random.Generator, style: int | None = None) -> list[Mesh]:
     """Four legs: square, tapering, turned on a lathe, or splayed."""
     style = int(rng.integers(4)) if style is None else style
     thick, splay = rng.uniform(1.5, 3.5), rng.uniform(2, 8)

@@ -1,25 +1,16 @@
-"""A made-up room, for a depth camera that is carried around in it: walls, furniture, small things. Metres; z is up."""
+"""A synthetic room for a depth camera that is carried around: walls, furniture, small objects. Metres; z is up."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from st3d.kernels.geometry.rotation import euler_rotation
-from st3d.simulation.furniture import cases as furniture_cases
-from st3d.simulation.furniture import shells as furniture_shells
-from st3d.simulation.furniture.parts import Part, box, lathe, merged
-from st3d.simulation.range_sensors.world import Pose, Thing, World, gathered, looking, placed
+from st3d.simulation.furniture import cases, shells
+from st3d.simulation.furniture.parts import Mesh, box, lathe, merged
+from st3d.simulation.range_sensors.world import Pose, World, WorldObject, build_world, camera_axes, placed
 
-AT_WALLS = (
-    furniture_cases.bed,
-    furniture_cases.desk,
-    furniture_cases.dresser,
-    furniture_cases.night_stand,
-    furniture_shells.bathtub,
-    furniture_shells.sofa,
-    furniture_shells.toilet,
-)
-FREE = (furniture_cases.table, furniture_shells.chair, furniture_shells.chair)
+AT_WALLS = (cases.bed, cases.desk, cases.dresser, cases.night_stand, shells.bathtub, shells.sofa, shells.toilet)
+FREE = (cases.table, shells.chair, shells.chair)
 _CM = 0.01
 _APART = 0.08  # between pieces of furniture
 _ATTEMPTS = 12
@@ -31,9 +22,12 @@ class Room:
 
     Attributes
     ----------
-    world : all its triangles
-    size : (3,) width, depth, height
-    pieces : (p, 2, 3) the furniture's bounding boxes, low and high corner
+    world
+        All its triangles.
+    size
+        (3,) width, depth, height.
+    pieces
+        (p, 2, 3) the furniture's bounding boxes, low and high corner.
     """
 
     world: World
@@ -42,9 +36,9 @@ class Room:
 
 
 def room(rng: np.random.Generator) -> Room:
-    """Walls with door, window and pictures, up to ten pieces of furniture at them and among them, small things."""
+    """A random room: walls with door and window, six to ten pieces of furniture, small objects on them."""
     size = np.array([rng.uniform(3.4, 5.5), rng.uniform(3.0, 4.8), rng.uniform(2.3, 2.8)])
-    things: Thing = [(box([0, 0, 0], size), 0.7), *_on_walls(rng, size)]
+    objects: WorldObject = [(box([0, 0, 0], size), 0.7), *_on_walls(rng, size)]
     boxes: list[np.ndarray] = []
     for number in range(rng.integers(6, 11)):
         at_wall = number < 5
@@ -56,13 +50,13 @@ def room(rng: np.random.Generator) -> Room:
             piece = np.stack([stood[0].min(axis=0), stood[0].max(axis=0)])
             if all(_apart(piece, other) for other in boxes) and (piece[0] > -1e-6).all() and (piece[1] < size).all():
                 boxes.append(piece)
-                things.append((stood, 0.5))
-                things += _small_things(rng, piece)
+                objects.append((stood, 0.5))
+                objects += _small_objects(rng, piece)
                 break
-    return Room(gathered(things), size, np.stack(boxes))
+    return Room(build_world(objects), size, np.stack(boxes))
 
 
-def walk(rng: np.random.Generator, room: Room, frames: int) -> list[Pose]:
+def camera_path(rng: np.random.Generator, room: Room, frames: int) -> list[Pose]:
     """Poses of a camera that looks at a piece of furniture, from where none is, and moves by some decimetres."""
     middles = room.pieces.mean(axis=1)
     best, eye, target = float("inf"), room.size / 2, middles[0]
@@ -80,11 +74,11 @@ def walk(rng: np.random.Generator, room: Room, frames: int) -> list[Pose]:
         step = 0.18 * share * across + rng.normal(0, 0.03, 3)
         aim = target + 0.55 * share * across + rng.normal(0, 0.08, 3)
         place = np.clip(eye + step, 0.15, room.size - 0.15)
-        poses.append((looking(place, aim, rng.normal(0, 0.05)), place))
+        poses.append((camera_axes(place, aim, rng.normal(0, 0.05)), place))
     return poses
 
 
-def shelf(rng: np.random.Generator) -> Part:
+def shelf(rng: np.random.Generator) -> Mesh:
     """A book case with books, its back at the largest y; one part."""
     width, depth, height = rng.uniform(0.6, 1.2), rng.uniform(0.25, 0.35), rng.uniform(1.2, 2.0)
     board, floors = 0.02, int(rng.integers(3, 6))
@@ -101,12 +95,12 @@ def shelf(rng: np.random.Generator) -> Part:
     return merged(boxes)
 
 
-def _metres(part: Part) -> Part:
+def _metres(part: Mesh) -> Mesh:
     return part[0] * _CM, part[1]
 
 
-def _stood(rng: np.random.Generator, part: Part, size: np.ndarray, at_wall: bool) -> Part:
-    """A piece of furniture with its back, the largest y, at a wall, or anywhere and turned by any angle."""
+def _stood(rng: np.random.Generator, part: Mesh, size: np.ndarray, at_wall: bool) -> Mesh:
+    """A piece of furniture with its back, the largest y, at a wall, or anywhere and rotated by any angle."""
     side = int(rng.integers(4))
     turn = euler_rotation("z", side * np.pi / 2 if at_wall else rng.uniform(0, 2 * np.pi))
     vertices = part[0] @ turn.T
@@ -126,42 +120,39 @@ def _apart(a: np.ndarray, b: np.ndarray) -> bool:
     return bool(((a[0] > b[1] + _APART) | (b[0] > a[1] + _APART))[:2].any())
 
 
-def _small_things(rng: np.random.Generator, piece: np.ndarray) -> Thing:
+def _small_objects(rng: np.random.Generator, piece: np.ndarray) -> WorldObject:
     """Boxes and vases on a piece of table height, none elsewhere."""
     low, high = piece
     if not 0.4 < high[2] < 1.1:
         return []
-    things: Thing = []
+    objects: WorldObject = []
     for _ in range(rng.integers(0, 6)):
         half = rng.uniform(0.03, 0.13, 3)
         place = rng.uniform(low + 0.12, np.maximum(high - 0.12, low + 0.13))
         place[2] = high[2]
         if rng.random() < 0.6:
-            thing: Part = box(-half * [1, 1, 0], half * [1, 1, 2])
+            item: Mesh = box(-half * [1, 1, 0], half * [1, 1, 2])
         else:
-            profile = [
-                (0, 0),
-                *((half[0] * r, half[2] * z) for r, z in zip(rng.uniform(0.4, 1, 5), range(5))),
-            ]
-            thing = lathe(profile, [0, 0, 0])
-        things += placed([(thing, rng.uniform(0.2, 0.8))], place, rng.uniform(0, np.pi))
-    return things
+            rings = zip(half[0] * rng.uniform(0.4, 1, 5), half[2] * np.arange(5))
+            item = lathe([(0, 0), *rings], [0, 0, 0])
+        objects += placed([(item, rng.uniform(0.2, 0.8))], place, rng.uniform(0, np.pi))
+    return objects
 
 
-def _on_walls(rng: np.random.Generator, size: np.ndarray) -> Thing:
-    """Skirting, a door, a window with sill and pictures, on the walls y = 0 and x = 0 and their opposites."""
+def _on_walls(rng: np.random.Generator, size: np.ndarray) -> WorldObject:
+    """Skirting, a door, a window with a sill and framed boards, on the walls y = 0 and x = 0 and their opposites."""
     width, depth, _ = size
-    things: Thing = [(box([0, 0, 0], [width, 0.015, 0.08]), 0.6), (box([0, 0, 0], [0.015, depth, 0.08]), 0.6)]
+    objects: WorldObject = [(box([0, 0, 0], [width, 0.015, 0.08]), 0.6), (box([0, 0, 0], [0.015, depth, 0.08]), 0.6)]
     x = rng.uniform(0.2, width - 1.2)
-    things += [(box([x, 0, 0], [x + 0.95, 0.03, 2.05]), 0.6), (box([x + 0.08, 0, 0.02], [x + 0.87, 0.05, 1.98]), 0.5)]
+    objects += [(box([x, 0, 0], [x + 0.95, 0.03, 2.05]), 0.6), (box([x + 0.08, 0, 0.02], [x + 0.87, 0.05, 1.98]), 0.5)]
     y = rng.uniform(0.3, depth - 1.6)
-    things.append((box([0, y, 0.85], [0.2, y + 1.3, 0.88]), 0.7))  # the sill
+    objects.append((box([0, y, 0.85], [0.2, y + 1.3, 0.88]), 0.7))  # the sill
     for a, b in (((y, 0.9), (y + 0.07, 2.1)), ((y + 1.2, 0.9), (y + 1.27, 2.1)), ((y, 2.03), (y + 1.27, 2.1))):
-        things.append((box([0, *a], [0.06, *b]), 0.7))
+        objects.append((box([0, *a], [0.06, *b]), 0.7))
     for _ in range(rng.integers(1, 5)):
         left, bottom = rng.uniform(0.2, width - 0.9), rng.uniform(1.2, 1.5)
         right, top = left + rng.uniform(0.25, 0.7), bottom + rng.uniform(0.25, 0.6)
-        things.append((box([left, depth - 0.03, bottom], [right, depth, top]), 0.5))
+        objects.append((box([left, depth - 0.03, bottom], [right, depth, top]), 0.5))
         low, high = sorted(rng.uniform(0.2, depth - 0.2, 2))
-        things.append((box([width - 0.03, low, bottom], [width, min(high, low + 0.7), top]), 0.5))
-    return things
+        objects.append((box([width - 0.03, low, bottom], [width, min(high, low + 0.7), top]), 0.5))
+    return objects

@@ -38,10 +38,14 @@ class Hits:
 
     Attributes
     ----------
-    distance : float64, along the unit ray, metres; infinite where a ray meets nothing
-    normal : (..., 3) float64, of the triangle, towards the sensor; 0 where a ray meets nothing
-    cosine : float64, between the normal and the way back, 0 to 1
-    albedo : float64, 0 where a ray meets nothing
+    distance
+        float64, along the unit ray, metres; infinite where a ray meets nothing.
+    normal
+        (..., 3) float64, of the triangle, towards the sensor; 0 where a ray meets nothing.
+    cosine
+        float64, between the normal and the way back, 0 to 1.
+    albedo
+        float64, 0 where a ray meets nothing.
     """
 
     distance: np.ndarray
@@ -50,7 +54,7 @@ class Hits:
     albedo: np.ndarray
 
 
-class Caster:
+class RayCaster:
     """A world made ready for rays."""
 
     def __init__(self, world: World) -> None:
@@ -78,16 +82,19 @@ class Caster:
         return ~self._scene.test_occlusions(tensor(rays), tnear=0.0, tfar=0.99, nthreads=1).numpy()
 
 
-def lidar(caster: Caster, resolution: float, rng: np.random.Generator) -> np.ndarray:
+def lidar_scan(ray_caster: RayCaster, resolution: float, rng: np.random.Generator) -> np.ndarray:
     """One turn of a 64-beam LiDAR in the world's origin: x forward, y left, z up.
 
     All lasers shine from one point at one moment: no offsets between them, and no motion within the turn.
 
     Parameters
     ----------
-    caster : the world in the sensor's frame
-    resolution : share of the azimuth steps; all beams stay
-    rng : of noise, drop-outs and the first azimuth
+    ray_caster
+        The world in the sensor's frame.
+    resolution
+        Fraction of the azimuth steps, in (0, 1]; all beams stay.
+    rng
+        Of noise, missing pixels and the first azimuth.
 
     Returns
     -------
@@ -99,22 +106,21 @@ def lidar(caster: Caster, resolution: float, rng: np.random.Generator) -> np.nda
     azimuth = (np.arange(steps) + start) * (2 * np.pi / steps)
     up = np.radians(ELEVATIONS)[:, None]
     flat = np.cos(up)
-    directions = np.stack(
-        [flat * np.cos(azimuth), flat * np.sin(azimuth), np.broadcast_to(np.sin(up), azimuth.shape)], -1
-    )
-    hits = caster.hits(np.zeros(3), directions)
+    height = np.broadcast_to(np.sin(up), azimuth.shape)
+    directions = np.stack([flat * np.cos(azimuth), flat * np.sin(azimuth), height], axis=-1)
+    hits = ray_caster.hits(np.zeros(3), directions)
     # the manual's reach: 50 m at a reflectivity of 0.1, 120 m at 0.8; grazing light is spread over a longer spot
     reach = 50 * (hits.albedo / 0.1) ** 0.42 * hits.cosine**0.2
-    luck = rng.uniform(0, 1, azimuth.shape)
+    threshold = rng.uniform(0, 1, azimuth.shape)
     distance = hits.distance + LIDAR_NOISE * rng.standard_normal(azimuth.shape)
-    seen = (hits.distance < reach * (1.15 - 0.3 * luck)) & (rng.uniform(0, 1, azimuth.shape) > 0.01)
+    seen = (hits.distance < reach * (1.15 - 0.3 * threshold)) & (rng.uniform(0, 1, azimuth.shape) > 0.01)
     seen &= (distance > LIDAR_RANGE[0]) & (distance < LIDAR_RANGE[1])
     xyz = np.round(directions[seen] * distance[seen][:, None], 3)
     back = hits.albedo[seen] * (0.4 + 0.6 * hits.cosine[seen]) + 0.03 * rng.standard_normal(len(xyz))
     return np.column_stack([xyz, np.clip(np.round(back, 2), 0, 0.99)]).astype(np.float32)
 
 
-def depth_view(caster: Caster, pose: Pose, resolution: float, rng: np.random.Generator) -> np.ndarray:
+def depth_view(ray_caster: RayCaster, pose: Pose, resolution: float, rng: np.random.Generator) -> np.ndarray:
     """What an indoor depth camera sees, (n, 3) float64, metres, in the world's frame.
 
     Noise runs along the optical axis and its deviation is DEPTH_NOISE / sqrt(FRAMES) times the depth's square; it is
@@ -122,7 +128,7 @@ def depth_view(caster: Caster, pose: Pose, resolution: float, rng: np.random.Gen
     grazing angles see nothing.
     """
     rays = camera_rays(DEPTH_SIZE, DEPTH_FOCUS, resolution)
-    directions, hits, depth = _seen(caster, pose, rays)
+    directions, hits, depth = _camera_hits(ray_caster, pose, rays)
     deviation = DEPTH_NOISE / np.sqrt(FRAMES) * np.where(np.isfinite(depth), depth, 0) ** 2
     noisy = depth + deviation * _smooth(rng.standard_normal(depth.shape), 2.0 * resolution)
     seen = (noisy > DEPTH_RANGE[0]) & (noisy < DEPTH_RANGE[1])
@@ -130,18 +136,18 @@ def depth_view(caster: Caster, pose: Pose, resolution: float, rng: np.random.Gen
     return pose[1] + directions[seen] * (noisy / rays[..., 2])[seen][:, None]
 
 
-def stripes(caster: Caster, pose: Pose, resolution: float, rng: np.random.Generator) -> np.ndarray:
+def stripe_view(ray_caster: RayCaster, pose: Pose, resolution: float, rng: np.random.Generator) -> np.ndarray:
     """What camera and projector of an industrial sensor measure together, (n, 3) float64, metres, camera's frame.
 
-    A point needs light from the projector, BASELINE to the camera's right, and must turn to both; outlines, dark
-    surfaces and mirrored light drop out. Noise runs along the optical axis: STRIPE_NOISE, more on dark or turned
+    A point needs light from the projector, BASELINE to the camera's right, and must face both; outlines, dark
+    surfaces and mirrored light drop out. Noise runs along the optical axis: STRIPE_NOISE, more on dark or inclined
     surfaces.
     """
     rays = camera_rays(STRIPE_SIZE, STRIPE_FOCUS, resolution)
-    directions, hits, depth = _seen(caster, pose, rays)
+    directions, hits, depth = _camera_hits(ray_caster, pose, rays)
     met = np.isfinite(depth)
     way = np.where(met, hits.distance, 0)[..., None]
-    points = pose[1] + directions * way + 2e-4 * hits.normal  # off the surface, lest it shadows itself
+    points = pose[1] + directions * way + 2e-4 * hits.normal  # off the surface, so that it does not shadow itself
     lamp = pose[1] + BASELINE * pose[0][:, 0]
     to_lamp = lamp - points
     to_lamp /= np.linalg.norm(to_lamp, axis=-1, keepdims=True)
@@ -149,17 +155,17 @@ def stripes(caster: Caster, pose: Pose, resolution: float, rng: np.random.Genera
     half = to_lamp - directions
     mirrored = (hits.normal * half).sum(axis=-1) / np.linalg.norm(half, axis=-1) > 0.9995
     signal = hits.albedo * lighting
-    luck = rng.uniform(0, 1, depth.shape)
+    threshold = rng.uniform(0, 1, depth.shape)
     missed = np.clip(1.4 - signal / 0.06, 0.004, 1) + 0.4 * mirrored
     missed = missed + np.clip(1.2 - np.minimum(hits.cosine, lighting) / 0.2, 0, 1)
-    seen = met & caster.reached(points, lamp) & ~outlines(depth, 0.003, 1) & (luck > missed)
+    seen = met & ray_caster.reached(points, lamp) & ~outlines(depth, 0.003, 1) & (threshold > missed)
     deviation = STRIPE_NOISE * np.clip(0.25 / np.maximum(signal, 1e-3), 1, 2.5)
     noisy = depth + deviation * rng.standard_normal(depth.shape)
     seen &= (noisy > STRIPE_RANGE[0]) & (noisy < STRIPE_RANGE[1])
     return rays[seen] * (noisy / rays[..., 2])[seen][:, None]
 
 
-def fused(points: np.ndarray, voxel: float) -> np.ndarray:
+def voxel_means(points: np.ndarray, voxel: float) -> np.ndarray:
     """One point per voxel of side `voxel`: the mean of `points` (n, 3) in it; (m, 3) float64, voxels in order."""
     cell = np.floor(points / voxel).astype(np.int64)
     cell -= cell.min(axis=0)
@@ -186,10 +192,10 @@ def outlines(depth: np.ndarray, step: float, pixels: int) -> np.ndarray:
     return (depth - near > step) & (slope > step)  # a slanted plane has no outline
 
 
-def _seen(caster: Caster, pose: Pose, rays: np.ndarray) -> tuple[np.ndarray, Hits, np.ndarray]:
+def _camera_hits(ray_caster: RayCaster, pose: Pose, rays: np.ndarray) -> tuple[np.ndarray, Hits, np.ndarray]:
     """Directions in the world's frame, what they meet, and its depth along the optical axis."""
     directions = rays @ pose[0].T
-    hits = caster.hits(pose[1], directions)
+    hits = ray_caster.hits(pose[1], directions)
     return directions, hits, hits.distance * rays[..., 2]
 
 

@@ -1,19 +1,29 @@
-"""Made-up machine parts on a table or in a bin, for an industrial sensor above. Metres; z is up, the table z = 0."""
+"""Synthetic machine parts on a table or in a bin, for an industrial sensor above. Metres; z is up, the table z = 0."""
 
 from collections.abc import Callable
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from st3d.simulation.furniture.parts import Part, box, lathe, merged, moved, rod
-from st3d.simulation.range_sensors.world import Pose, Thing, World, bored, circle, gathered, looking, prism, rectangle
+from st3d.simulation.furniture.parts import Mesh, box, lathe, merged, moved, rod
+from st3d.simulation.range_sensors.world import (
+    Pose,
+    World,
+    WorldObject,
+    bored,
+    build_world,
+    camera_axes,
+    circle,
+    prism,
+    rectangle,
+)
 
 MM = 0.001
 HALF = (0.19, 0.14)  # the stretch of the table that holds the parts
 DISTANCE = 0.75  # of the sensor from the table
 
 
-def plate(rng: np.random.Generator) -> Part:
+def plate(rng: np.random.Generator) -> Mesh:
     """A plate of one to three by one to two cells, a hole in each."""
     columns, rows = int(rng.integers(1, 4)), int(rng.integers(1, 3))
     cell, thick = rng.uniform(18, 34, 2) * MM, rng.uniform(3, 10) * MM
@@ -22,7 +32,7 @@ def plate(rng: np.random.Generator) -> Part:
     return merged([moved(one, [*(cell * [column, row]), 0]) for column in range(columns) for row in range(rows)])
 
 
-def bracket(rng: np.random.Generator) -> Part:
+def bracket(rng: np.random.Generator) -> Mesh:
     """Two plates with holes at a right angle, and a rib between them."""
     width, foot, high, thick = rng.uniform([25, 30, 25, 3], [45, 50, 45, 6]) * MM
     hole = rng.uniform(0.12, 0.25) * width
@@ -34,7 +44,7 @@ def bracket(rng: np.random.Generator) -> Part:
     return merged([lying, standing, moved(rib, [-thick / 2 + 0.4 * width, thick, thick], across)])
 
 
-def shaft(rng: np.random.Generator) -> Part:
+def shaft(rng: np.random.Generator) -> Mesh:
     """A turned shaft of three to six steps with chamfers, lying along x."""
     profile, z = [(0.0, 0.0)], 0.0
     for _ in range(rng.integers(3, 7)):
@@ -47,7 +57,7 @@ def shaft(rng: np.random.Generator) -> Part:
     return moved(turned, [-z / 2, 0, 0], lying)
 
 
-def ring(rng: np.random.Generator) -> Part:
+def ring(rng: np.random.Generator) -> Mesh:
     """A washer, bush or flange."""
     radius = rng.uniform(12, 30) * MM
     hole, high = rng.uniform(0.3, 0.8) * radius, rng.uniform(4, 22) * MM
@@ -58,7 +68,7 @@ def ring(rng: np.random.Generator) -> Part:
     return merged(parts)
 
 
-def gear(rng: np.random.Generator) -> Part:
+def gear(rng: np.random.Generator) -> Mesh:
     """A spur gear with straight flanks and a boss."""
     teeth, module = int(rng.integers(12, 26)), rng.uniform(1.8, 3.0) * MM
     pitch = teeth * module / 2
@@ -71,7 +81,7 @@ def gear(rng: np.random.Generator) -> Part:
     return merged([bored(outline, hole, high), moved(boss, [0, 0, high])])
 
 
-def bolt(rng: np.random.Generator) -> Part:
+def bolt(rng: np.random.Generator) -> Mesh:
     """A hexagon bolt with a thread, standing on its head."""
     radius = rng.uniform(4, 9) * MM
     shank, head = rng.uniform(25, 60) * MM, 1.3 * radius
@@ -83,7 +93,7 @@ def bolt(rng: np.random.Generator) -> Part:
     return merged([hexagon, lathe(profile, [0, 0, 0], count=32)])
 
 
-def block(rng: np.random.Generator) -> Part:
+def block(rng: np.random.Generator) -> Mesh:
     """A box with chamfered edges, with a groove's two rails or a stud on it."""
     width, depth, high = rng.uniform([25, 20, 12], [60, 40, 30]) * MM
     chamfer = rng.uniform(0.02, 0.12)
@@ -100,44 +110,44 @@ def block(rng: np.random.Generator) -> Part:
     return merged(parts)
 
 
-KINDS: tuple[Callable[[np.random.Generator], Part], ...] = (plate, bracket, shaft, ring, gear, bolt, block)
+KINDS: tuple[Callable[[np.random.Generator], Mesh], ...] = (plate, bracket, shaft, ring, gear, bolt, block)
 
 
 def workpieces(rng: np.random.Generator) -> World:
-    """Some of one to three kinds of parts, each kind all alike, in rows on a table, or in a heap there or in a bin."""
+    """Some of one to three kinds of parts, each kind all alike, in rows on a table, or in a pile there or in a bin."""
     chosen = rng.choice(len(KINDS), rng.integers(1, 4), replace=False)
     models = [(KINDS[kind](rng), float(rng.uniform(0.15, 0.6))) for kind in chosen]
-    things: Thing = [(box([-0.5, -0.5, -0.02], [0.5, 0.5, 0]), rng.uniform(0.03, 0.07))]
+    objects: WorldObject = [(box([-0.5, -0.5, -0.02], [0.5, 0.5, 0]), rng.uniform(0.03, 0.07))]
     if rng.random() < 0.5:
-        return gathered([*things, *_rows(rng, models)])
-    return gathered([*things, *_heap(rng, models), *(_bin(rng) if rng.random() < 0.6 else [])])
+        return build_world([*objects, *_rows(rng, models)])
+    return build_world([*objects, *_pile(rng, models), *(_bin(rng) if rng.random() < 0.6 else [])])
 
 
-def sensor(rng: np.random.Generator) -> Pose:
+def sensor_pose(rng: np.random.Generator) -> Pose:
     """A pose above the table's middle that leans by some degrees."""
     target = np.append(rng.normal(0, 0.008, 2), 0.02)
     eye = target + DISTANCE * np.append(rng.normal(0, 0.07, 2), 1.0)
-    return looking(eye, target, rng.normal(0, 0.05)), eye
+    return camera_axes(eye, target, rng.normal(0, 0.05)), eye
 
 
-def _rows(rng: np.random.Generator, models: Thing) -> Thing:
+def _rows(rng: np.random.Generator, models: WorldObject) -> WorldObject:
     """Parts side by side as they lie, each a bit off its place."""
     step = 1.12 * max(float(np.ptp(part[0][:, :2], axis=0).max()) for part, _ in models)
     x, y = (np.arange(-half + step / 2, half, step) for half in HALF)
-    things: Thing = []
+    objects: WorldObject = []
     angle = rng.uniform(0, 360)
     for row, place_y in enumerate(y):
         part, albedo = models[row % len(models)]
         for place_x in x:
             if rng.random() < 0.9:
                 turn = Rotation.from_euler("z", angle + rng.normal(0, 4), degrees=True)
-                things.append((_dropped(part, turn, [place_x, place_y], 0.0), albedo))
-    return things or [(_dropped(models[0][0], Rotation.identity(), [0, 0], 0.0), models[0][1])]
+                objects.append((_dropped(part, turn, [place_x, place_y], 0.0), albedo))
+    return objects or [(_dropped(models[0][0], Rotation.identity(), [0, 0], 0.0), models[0][1])]
 
 
-def _heap(rng: np.random.Generator, models: Thing) -> Thing:
-    """Parts turned at random, the later ones on top of the earlier ones; seen from above, no matter if some meet."""
-    things: Thing = []
+def _pile(rng: np.random.Generator, models: WorldObject) -> WorldObject:
+    """Parts rotated at random, the later ones on top of the earlier ones; seen from above, some may intersect."""
+    objects: WorldObject = []
     tops: list[tuple[np.ndarray, float, float]] = []  # place, radius, height
     for _ in range(rng.integers(25, 60)):
         part, albedo = models[rng.integers(len(models))]
@@ -147,18 +157,18 @@ def _heap(rng: np.random.Generator, models: Thing) -> Thing:
         lift = min(0.6 * max(under, default=0.0), 0.06)
         lying = _dropped(part, Rotation.random(rng=rng), place, lift)
         tops.append((place, radius, float(lying[0][:, 2].max())))
-        things.append((lying, albedo))
-    return things
+        objects.append((lying, albedo))
+    return objects
 
 
-def _dropped(part: Part, turn: Rotation, place: np.ndarray | list, lift: float) -> Part:
-    """A part turned, its middle over `place` (2,), its lowest point at `lift`."""
+def _dropped(part: Mesh, turn: Rotation, place: np.ndarray | list, lift: float) -> Mesh:
+    """A part rotated, its middle over `place` (2,), its lowest point at `lift`."""
     vertices = turn.apply(part[0])
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     return vertices - [*((low + high) / 2)[:2], low[2]] + [*place, lift], part[1]
 
 
-def _bin(rng: np.random.Generator) -> Thing:
+def _bin(rng: np.random.Generator) -> WorldObject:
     """The four walls of a bin."""
     (x, y), high, thick = np.array(HALF) + 0.005, rng.uniform(0.04, 0.09), 0.004
     walls = [box([-x, side * y, 0], [x, side * y + thick, high]) for side in (-1, 1)]

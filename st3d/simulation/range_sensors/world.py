@@ -1,4 +1,4 @@
-"""Made-up surroundings for range sensors: triangles, and how much light they give back. Metres; z is up."""
+"""Synthetic surroundings for range sensors: triangles, and how much light they reflect. Metres; z is up."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from st3d.kernels.geometry.rotation import euler_rotation
-from st3d.simulation.furniture.parts import Part, merged
+from st3d.simulation.furniture.parts import Mesh, merged
 from st3d.simulation.surfaces import grid
 
-Thing = list[tuple[Part, float]]  # parts and their albedos
+WorldObject = list[tuple[Mesh, float]]  # parts and their albedos
 Pose = tuple[np.ndarray, np.ndarray]  # a camera's axes (3, 3; columns right, down, forward) and its place (3,)
 _LEAST_AREA = 1e-10  # square metres; what is smaller no ray would meet
 
@@ -21,9 +21,12 @@ class World:
 
     Attributes
     ----------
-    vertices : (v, 3) float64, metres
-    triangles : (t, 3) int64, indices of vertices; they have no inside or outside
-    albedo : (t,) float64, share of the light that a triangle gives back, 0 to 1
+    vertices
+        (v, 3) float64, metres.
+    triangles
+        (t, 3) int64, indices of vertices; they have no inside or outside.
+    albedo
+        (t,) float64, fraction of the light that a triangle reflects, in [0, 1].
     """
 
     vertices: np.ndarray
@@ -35,9 +38,9 @@ class World:
         return replace(self, vertices=(self.vertices - np.asarray(place, float)) @ turn)
 
 
-def gathered(things: Iterable[tuple[Part, float]]) -> World:
+def build_world(objects: Iterable[tuple[Mesh, float]]) -> World:
     """All parts as one world; triangles without an area are left out."""
-    parts, albedos = zip(*things, strict=True)
+    parts, albedos = zip(*objects, strict=True)
     vertices, triangles = merged(parts)
     albedo = np.repeat(albedos, [len(part[1]) for part in parts])
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
@@ -45,15 +48,13 @@ def gathered(things: Iterable[tuple[Part, float]]) -> World:
     return World(vertices, triangles[kept], albedo[kept])
 
 
-def placed(thing: Thing, place: ArrayLike, angle: float = 0.0) -> Thing:
-    """A thing turned about the vertical by `angle`, radians, then moved."""
+def placed(item: WorldObject, place: ArrayLike, angle: float = 0.0) -> WorldObject:
+    """An object turned about the vertical by `angle`, radians, then moved."""
     turn = euler_rotation("z", angle).T
-    return [
-        ((vertices @ turn + np.asarray(place, float), triangles), albedo) for (vertices, triangles), albedo in thing
-    ]
+    return [((vertices @ turn + np.asarray(place, float), triangles), albedo) for (vertices, triangles), albedo in item]
 
 
-def looking(eye: ArrayLike, target: ArrayLike, roll: float = 0.0) -> np.ndarray:
+def camera_axes(eye: ArrayLike, target: ArrayLike, roll: float = 0.0) -> np.ndarray:
     """Axes (3, 3; columns right, down, forward) of a camera at `eye` (3,) that looks at `target`; `roll` in radians."""
     forward = np.asarray(target, float) - np.asarray(eye, float)
     forward /= np.linalg.norm(forward)
@@ -76,13 +77,15 @@ def rectangle(width: float, depth: float, count: int = 8) -> np.ndarray:
     return np.concatenate([a + share * (b - a) for a, b in zip(corner[:-1], corner[1:])])
 
 
-def prism(contour: np.ndarray, levels: Sequence[tuple[float, float]]) -> Part:
+def prism(contour: np.ndarray, levels: Sequence[tuple[float, float]]) -> Mesh:
     """A solid over a contour.
 
     Parameters
     ----------
-    contour : (n, 2) float, a closed line that can be seen whole from its mean
-    levels : heights from the bottom up, and by how much the contour is scaled there; both ends get a lid
+    contour
+        (n, 2) float, a closed line that can be seen whole from its mean.
+    levels
+        Heights from the bottom up, and by how much the contour is scaled there; both ends get a lid.
     """
     middle = contour.mean(axis=0)
     ends = [(levels[0][0], 0.0), *levels, (levels[-1][0], 0.0)]
@@ -90,15 +93,19 @@ def prism(contour: np.ndarray, levels: Sequence[tuple[float, float]]) -> Part:
     return grid(np.stack(rings), closed_rows=False, closed_columns=True)
 
 
-def bored(outer: np.ndarray, radius: float, height: float, chamfer: float = 0.0) -> Part:
+def bored(outer: np.ndarray, radius: float, height: float, chamfer: float = 0.0) -> Mesh:
     """A solid from z = 0 to `height` with a round hole through the origin.
 
     Parameters
     ----------
-    outer : (n, 2) float, its contour, counter-clockwise around the origin and visible from there
-    radius : of the hole, less than the contour's least distance
-    height : of the solid
-    chamfer : width of the slanted edges of the contour
+    outer
+        (n, 2) float, its contour, counter-clockwise around the origin and visible from there.
+    radius
+        Of the hole, less than the contour's least distance.
+    height
+        Of the solid.
+    chamfer
+        Width of the slanted edges of the contour.
     """
     distance = np.linalg.norm(outer, axis=1, keepdims=True)
     hole, inset = outer / distance * radius, outer * (1 - chamfer / distance)

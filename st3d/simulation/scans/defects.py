@@ -1,6 +1,9 @@
-"""Defects: each takes a sound body and gives one that differs around a place, in shape or in colour.
+"""Defects: each takes an anomaly-free body and gives one that differs around a site, in shape or in colour.
 
-Lengths in metres; `size` scales a defect to its thing (1 suits a thing photographed on 150 mm x 150 mm).
+A defect is a function of the body, the site, a random generator, `size` and `inside`, the albedo (3,) of the object's
+inside where the defect exposes it; it returns the changed body and leaves the given one as it is.
+
+Lengths in metres; `size` scales a defect to its object (1 suits a object photographed on 150 mm x 150 mm).
 """
 
 import itertools
@@ -34,7 +37,7 @@ class Chart:
 
     @classmethod
     def around(cls, body: Body, site: Site, radius: float, edge: float, angle: float) -> "Chart":
-        """Refined within `radius` to triangles of side `edge`; the flat axes are turned by `angle`, radians."""
+        """Refined within `radius` to triangles of side `edge`; the flat axes are rotated by `angle`, radians."""
         body = refined(body, site.centre, 1.4 * radius, edge)
         helper = np.eye(3)[np.argmin(np.abs(site.normal))]
         first = np.cross(site.normal, helper)
@@ -43,7 +46,7 @@ class Chart:
         cosine, sine = np.cos(angle), np.sin(angle)
         axes = np.stack([cosine * first + sine * second, cosine * second - sine * first])
         away = body.vertices - site.centre
-        facing = normals(body.vertices, body.triangles) @ site.normal > 0.1  # not the thing's far side
+        facing = normals(body.vertices, body.triangles) @ site.normal > 0.1  # not the object's far side
         near = facing & (np.linalg.norm(away, axis=1) < radius)
         return cls(body, away @ axes.T, away @ site.normal, near)
 
@@ -82,6 +85,7 @@ def _groove(body: Body, site: Site, rng: np.random.Generator, path: np.ndarray, 
 
 
 def crack(body: Body, site: Site, rng: np.random.Generator, size: float, inside: np.ndarray) -> Body:
+    """A winding furrow, 14 to 24 mm long and 2 to 4 mm deep."""
     length, width = rng.uniform(14, 24) * MM * size, rng.uniform(1.0, 1.8) * MM * size
     nodes = max(6, int(length / (1.5 * MM)))
     heading = np.cumsum(rng.normal(0, 0.45, nodes))
@@ -90,7 +94,7 @@ def crack(body: Body, site: Site, rng: np.random.Generator, size: float, inside:
 
 
 def cut(body: Body, site: Site, rng: np.random.Generator, size: float, inside: np.ndarray) -> Body:
-    """A blade's trace: a straight furrow, or a slice taken off."""
+    """A straight furrow, or a slice removed."""
     if rng.random() < 0.6:
         length, width = rng.uniform(9, 18) * MM * size, rng.uniform(1.2, 2.2) * MM * size
         path = np.linspace([-length / 2, 0], [length / 2, rng.normal(0, 0.05) * length], 8)
@@ -104,6 +108,7 @@ def cut(body: Body, site: Site, rng: np.random.Generator, size: float, inside: n
 
 
 def hole(body: Body, site: Site, rng: np.random.Generator, size: float, inside: np.ndarray) -> Body:
+    """A pit with an irregular round outline, 1.5 to 3.2 mm in radius."""
     radius, depth = rng.uniform(1.5, 3.2) * MM * size, rng.uniform(2.5, 5.5) * MM * size
     chart = Chart.around(body, site, 2.5 * radius, 0.25 * radius, 0.0)
     around = np.arctan2(chart.flat[:, 1], chart.flat[:, 0])
@@ -116,7 +121,7 @@ _DIRT = np.array([[0.55, 0.56, 0.58], [0.08, 0.10, 0.30], [0.10, 0.32, 0.14], [0
 
 
 def contamination(body: Body, site: Site, rng: np.random.Generator, size: float, inside: np.ndarray) -> Body:
-    """Foreign crumbs of modelling clay or grit that stick to the surface; sometimes a fibre."""
+    """One to three crumbs of other material that stick to the surface."""
     colour = _DIRT[rng.integers(len(_DIRT))]
     radii = np.sort(rng.uniform(1.3, 3.4, 3)) * MM * size
     result = joined(body, pebble(rng, site.centre + 0.35 * radii[0] * site.normal, radii, colour, 0.35 * MM))
@@ -151,6 +156,7 @@ def _finger(body: Body, site: Site) -> tuple[np.ndarray, np.ndarray]:
 
 
 def bent_finger(body: Body, site: Site, rng: np.random.Generator, size: float, inside: np.ndarray) -> Body:
+    """The cable gland's finger at the site, bent inwards or outwards by 3 to 5.5 mm at its end."""
     chosen, outward = _finger(body, site)
     free = np.clip((11 * MM - body.vertices[:, 0]) / (11 * MM), 0, 1)
     reach = rng.choice([-1, 1]) * rng.uniform(3.0, 5.5) * MM
@@ -160,12 +166,14 @@ def bent_finger(body: Body, site: Site, rng: np.random.Generator, size: float, i
 
 
 def cut_finger(body: Body, site: Site, rng: np.random.Generator, size: float, inside: np.ndarray) -> Body:
+    """The cable gland's finger at the site, cut off: its triangles are removed."""
     chosen, _ = _finger(body, site)
     gone = chosen & (body.vertices[:, 0] < rng.uniform(6.0, 10.5) * MM)
     return replace(body, triangles=body.triangles[~gone[body.triangles].all(axis=1)])
 
 
 def worn_thread(body: Body, site: Site, rng: np.random.Generator, size: float, inside: np.ndarray) -> Body:
+    """The cable gland's thread flattened and brighter around the site."""
     radius = rng.uniform(3.0, 4.5) * MM
     chart = Chart.around(body, site, 2 * radius, 0.3 * MM, rng.uniform(0, 2 * np.pi))
     body = chart.body
@@ -180,6 +188,7 @@ def worn_thread(body: Body, site: Site, rng: np.random.Generator, size: float, i
 
 
 def bent_dowel(body: Body, site: Site, rng: np.random.Generator, size: float, inside: np.ndarray) -> Body:
+    """One end bent to the side by 6 to 13 degrees."""
     end = rng.choice([-1, 1])
     start, soft = rng.uniform(5, 12) * MM, 5 * MM
     beyond = np.maximum(end * body.vertices[:, 0] - start, 0)
@@ -197,7 +206,7 @@ def bent_dowel(body: Body, site: Site, rng: np.random.Generator, size: float, in
 
 
 def _fibres(site: Site, rng: np.random.Generator, count: int, size: float, colour: np.ndarray) -> list[Body]:
-    """Loose fibres that leave the rope at `site` and bow back."""
+    """Loose fibres that start at `site` and curve back towards the rope."""
     result = []
     for _ in range(count):
         path, heading = [site.centre - 0.5 * MM * site.normal], site.normal + rng.normal(0, 0.9, 3)
@@ -220,7 +229,7 @@ def cut_rope(body: Body, site: Site, rng: np.random.Generator, size: float, insi
 
 
 def open_rope(body: Body, site: Site, rng: np.random.Generator, size: float, inside: np.ndarray) -> Body:
-    """A strand that has come out of the lay, with fibres."""
+    """A strand lifted out of the rope, with loose fibres."""
     away = body.vertices - site.centre
     along = np.exp(-(((away[:, 0]) / (rng.uniform(7, 11) * MM * size)) ** 2))
     along = np.clip((along - 0.05) / 0.95, 0, 1) * (body.region == site.region)

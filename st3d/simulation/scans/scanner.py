@@ -1,4 +1,4 @@
-"""A simulated structured-light scanner: camera, projector, a dark plane; what it sees and what it misses.
+"""A simulated structured-light scanner: camera, projector, a dark plane; what it measures and which pixels are invalid.
 
 All lengths in metres, in the camera's frame unless said otherwise. Numbers were read off real scans of MVTec 3D-AD's
 cable_gland: the plane's pose, the pixel pitch, noise on plane and object, the share and the places of invalid pixels.
@@ -21,7 +21,7 @@ _PLANE_NORMAL = np.array([0.120, -0.378, -1.0])
 _PLANE_DISTANCE = 0.6597  # of the point of the plane on the optical axis
 _PROJECTOR = np.array([0.115, 0.0, 0.0])
 _PLANE_ALBEDO = np.array([0.014, 0.016, 0.018])
-_INVALID_SHARE = (0.345, 0.445)  # of a sound scan's pixels; drawn anew for each scan
+_INVALID_SHARE = (0.345, 0.445)  # of an anomaly-free scan's pixels; drawn anew for each scan
 _AMBIENT = 0.06
 
 
@@ -31,14 +31,22 @@ class View:
 
     Attributes
     ----------
-    depth : (h, w) float64, z of the seen surface, metres
-    body : (h, w) bool, whether the thing is seen there, not the plane
-    vertex : (h, w) int64, one of the seen triangle's vertices, meaningless off the body
-    albedo : (h, w, 3) float64
-    facing : (h, w) float64, cosine between the normal and the direction to the camera
-    lighting : (h, w) float64, cosine between the normal and the direction to the projector
-    lit : (h, w) bool, whether the projector reaches the place
-    gloss : (h, w) float64, mirrored light
+    depth
+        (h, w) float64, z of the seen surface, metres.
+    body
+        (h, w) bool, whether the object is seen there, not the plane.
+    vertex
+        (h, w) int64, one of the seen triangle's vertices, meaningless off the body.
+    albedo
+        (h, w, 3) float64.
+    facing
+        (h, w) float64, cosine between the normal and the direction to the camera.
+    lighting
+        (h, w) float64, cosine between the normal and the direction to the projector.
+    lit
+        (h, w) bool, whether the projector reaches the place.
+    gloss
+        (h, w) float64, mirrored light.
     """
 
     depth: np.ndarray
@@ -50,11 +58,13 @@ class View:
     lit: np.ndarray
     gloss: np.ndarray
 
-    def where_new(self, sound: "View") -> "View":
-        """This view, with `sound`'s values where nothing has changed: splitting triangles alters their mean normals."""
-        same = (np.abs(self.depth - sound.depth) < 2e-6) & (self.body == sound.body) & (self.lit == sound.lit)
-        same &= np.abs(self.albedo - sound.albedo).max(axis=-1) < 1e-4
-        pairs = ((getattr(self, name), getattr(sound, name)) for name in self.__dataclass_fields__)
+    def where_changed(self, reference: "View") -> "View":
+        """This view, unchanged pixels as in `reference`: splitting triangles alters their mean normals."""
+        same = (
+            (np.abs(self.depth - reference.depth) < 2e-6) & (self.body == reference.body) & (self.lit == reference.lit)
+        )
+        same &= np.abs(self.albedo - reference.albedo).max(axis=-1) < 1e-4
+        pairs = ((getattr(self, name), getattr(reference, name)) for name in self.__dataclass_fields__)
         return View(*(np.where(same[..., None] if new.ndim == 3 else same, old, new) for new, old in pairs))
 
 
@@ -123,7 +133,7 @@ class Scanner:
         normal = normal * np.where((normal * to_camera).sum(axis=-1, keepdims=True) < 0, -1, 1)  # thin open walls
         way = _PROJECTOR - points
         to_light = way / np.linalg.norm(way, axis=-1, keepdims=True)
-        start = points + 2e-4 * normal  # off the surface, lest it shadows itself
+        start = points + 2e-4 * normal  # off the surface, so that it does not shadow itself
         rays = np.concatenate([start, way], axis=-1)
         lit = ~scene.test_occlusions(tensor(rays), tnear=0.0, tfar=0.99, nthreads=1).numpy()
         half = to_camera + to_light
@@ -135,21 +145,21 @@ class Scanner:
 
 
 class Exposure:
-    """The random part of one scan: noise and drop-outs, equal for a defective thing and its sound twin."""
+    """The random part of one scan: noise and missing pixels, equal with and without a defect."""
 
-    def __init__(self, scanner: Scanner, sound: View, rng: np.random.Generator) -> None:
+    def __init__(self, scanner: Scanner, reference: View, rng: np.random.Generator) -> None:
         self.scanner = scanner
-        shape = sound.depth.shape
-        self.luck = rng.random(shape)
+        shape = reference.depth.shape
+        self.threshold = rng.random(shape)
         white, short, long = rng.standard_normal((3, *shape))
         self.long = _blurred(long, 20 * scanner.resolution)
         self.noise = white + 2.3 * _blurred(short, 2 * scanner.resolution) + 3.2 * self.long
         self.grain = rng.standard_normal((*shape, 3))
         target = rng.uniform(*_INVALID_SHARE)
-        missed = self._chances(sound, 0.0)
-        plane = ~sound.body
-        # drop-outs on the dark plane make up the rest of the share
-        rest = target * sound.depth.size - missed.sum()
+        missed = self._chances(reference, 0.0)
+        plane = ~reference.body
+        # missing pixels on the dark plane make up the rest of the share
+        rest = target * reference.depth.size - missed.sum()
         self.plane_chance = float(np.clip(rest / max((1 - missed)[plane].sum(), 1.0), 0.05, 0.85))
 
     def _chances(self, view: View, plane_chance: float) -> np.ndarray:
@@ -165,7 +175,7 @@ class Exposure:
 
     def invalid(self, view: View) -> np.ndarray:
         """(h, w) bool."""
-        return self.luck < self._chances(view, self.plane_chance)
+        return self.threshold < self._chances(view, self.plane_chance)
 
     def xyz(self, view: View) -> np.ndarray:
         """(h, w, 3) float32, metres; an invalid pixel is exactly (0, 0, 0)."""

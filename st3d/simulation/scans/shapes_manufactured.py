@@ -1,4 +1,4 @@
-"""Sound things from factories: cable gland and dowel (rigid), foam, rope and tire (soft). Lengths in metres."""
+"""Anomaly-free manufactured objects: cable gland and dowel (rigid), foam, rope and tire (soft). Lengths in metres."""
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -10,31 +10,12 @@ FINGERS, THREAD = 1, 2  # regions of the cable gland
 FINGER_COUNT = 14
 # the gland's profile, millimetres: x, radius, corners (0 round, else a polygon of the radius as apothem), region
 _GLAND = [
-    (12.0, 0.01, 0, 0),
-    (12.0, 9.6, 0, 0),
-    (0.0, 10.4, 0, FINGERS),
-    (0.0, 12.4, 0, FINGERS),
-    (11.0, 13.0, 0, FINGERS),
-    (11.2, 13.4, 0, 0),
-    (12.2, 13.5, 0, THREAD),
-    (23.4, 13.5, 0, THREAD),
-    (23.6, 13.0, 0, 0),
-    (24.2, 13.0, 0, 0),
-    (24.4, 15.6, 6, 0),
-    (25.0, 16.6, 6, 0),
-    (30.6, 16.6, 6, 0),
-    (30.8, 14.4, 0, 0),
-    (32.2, 14.4, 0, 0),
-    (32.4, 17.2, 8, 0),
-    (33.4, 18.4, 8, 0),
-    (40.6, 18.4, 8, 0),
-    (42.6, 16.4, 0, 0),
-    (44.6, 16.0, 0, 0),
-    (45.4, 14.8, 0, 0),
-    (44.8, 12.8, 0, 0),
-    (22.0, 12.2, 0, 0),
-    (22.0, 0.01, 0, 0),
-]
+    (12.0, 0.01, 0, 0), (12.0, 9.6, 0, 0), (0.0, 10.4, 0, FINGERS), (0.0, 12.4, 0, FINGERS), (11.0, 13.0, 0, FINGERS),
+    (11.2, 13.4, 0, 0), (12.2, 13.5, 0, THREAD), (23.4, 13.5, 0, THREAD), (23.6, 13.0, 0, 0), (24.2, 13.0, 0, 0),
+    (24.4, 15.6, 6, 0), (25.0, 16.6, 6, 0), (30.6, 16.6, 6, 0), (30.8, 14.4, 0, 0), (32.2, 14.4, 0, 0),
+    (32.4, 17.2, 8, 0), (33.4, 18.4, 8, 0), (40.6, 18.4, 8, 0), (42.6, 16.4, 0, 0), (44.6, 16.0, 0, 0),
+    (45.4, 14.8, 0, 0), (44.8, 12.8, 0, 0), (22.0, 12.2, 0, 0), (22.0, 0.01, 0, 0),
+]  # fmt: skip
 
 
 def _polygon(angle: np.ndarray, corners: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Sound things that grow or are baked: bagel, carrot, cookie, peach, potato. Lengths in metres."""
+"""Anomaly-free natural and baked objects: bagel, carrot, cookie, peach, potato. Lengths in metres."""
 
 import numpy as np
 from scipy.spatial.transform import Rotation

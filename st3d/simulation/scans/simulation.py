@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tifffile
 from PIL import Image
@@ -10,7 +10,7 @@ from PIL import Image
 from st3d.formats import folders
 from st3d.formats.atomic import write_json
 from st3d.formats.provenance import provenance
-from st3d.simulation.scans.samples import CATEGORIES, Sample, Studio
+from st3d.simulation.scans.samples import CATEGORIES, Sample, SampleGenerator
 
 log = logging.getLogger("st3d")
 
@@ -40,46 +40,43 @@ def simulation(
     output
         Folder that gets a folder of the category's name; an earlier simulation there is replaced.
     resolution
-        Share of MVTec 3D-AD's image width and height, 1 for its full size.
+        Fraction of MVTec 3D-AD's image width and height, 1 for its full size.
     training
         Training scans.
     validation
         Validation scans.
     test_good
-        Sound test scans.
+        Anomaly-free test scans.
     test_per_defect
         Test scans of each kind of defect.
     seed
         Start of the random streams.
     code
         Fingerprint of this stage's source, kept in complete.json.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range, or the category's folder holds files that st3d did not write.
     """
     settings = {
-        "category": category,
-        "resolution": resolution,
-        "training": training,
-        "validation": validation,
-        "test_good": test_good,
-        "test_per_defect": test_per_defect,
-        "seed": seed,
-    }
+        "category": category, "resolution": resolution, "training": training, "validation": validation,
+        "test_good": test_good, "test_per_defect": test_per_defect, "seed": seed,
+    }  # fmt: skip
     target = Path(output) / category
     _check(settings, target)
-    studio = Studio(category, resolution, seed)
+    generator = SampleGenerator(category, resolution, seed)
     ids = CATEGORIES[category].class_ids()
-    groups: list[tuple[str, int, str | None]] = [
-        ("train/good", training, None),
-        ("validation/good", validation, None),
-        ("test/good", test_good, None),
-    ]
+    good = (("train", training), ("validation", validation), ("test", test_good))
+    groups: list[tuple[str, int, str | None]] = [(f"{split}/good", count, None) for split, count in good]
     groups += [(f"test/{name}", test_per_defect, name) for name in ids]
     with folders.replaced(target) as partial:
-        write_json(partial / "calibration" / "camera_parameters.json", studio.camera.parameters())
+        write_json(partial / "calibration" / "camera_parameters.json", generator.camera.parameters())
         names = {str(value): name for name, value in ids.items()}
         write_json(partial / "class_ids.json", {**names, "0": "good"})
         for split, (folder, count, defect) in enumerate(groups):
             for index in range(count):
-                sample = studio.sample(split, index, defect)
+                sample = generator.sample(split, index, defect)
                 write_sample(partial / folder, f"{index:03d}", sample, with_mask=folder.startswith("test"))
             log.info("%s %s: %d scans", category, folder, count)
         files = sorted(str(path.relative_to(partial)) for path in partial.rglob("*.*") if path.suffix)
@@ -90,15 +87,8 @@ def write_sample(folder: Path, name: str, sample: Sample, *, with_mask: bool) ->
     """One scan's files in `folder`/{xyz,rgb,gt}, in MVTec 3D-AD's formats."""
     for kind in ("xyz", "rgb", *(["gt"] if with_mask else [])):
         (folder / kind).mkdir(parents=True, exist_ok=True)
-    tifffile.imwrite(
-        folder / "xyz" / f"{name}.tiff",
-        sample.xyz,
-        photometric="rgb",
-        planarconfig="contig",
-        rowsperstrip=1,
-        metadata=None,
-        software="st3d",
-    )
+    layout: dict[str, Any] = {"photometric": "rgb", "planarconfig": "contig", "rowsperstrip": 1, "metadata": None}
+    tifffile.imwrite(folder / "xyz" / f"{name}.tiff", sample.xyz, software="st3d", **layout)
     Image.fromarray(sample.rgb).save(folder / "rgb" / f"{name}.png")
     if with_mask:
         Image.fromarray(sample.mask).save(folder / "gt" / f"{name}.png")
