@@ -23,12 +23,12 @@ def chamfer_of_sets(first: Tensor, second: Tensor, offsets: Sequence[int]) -> Te
     q, m, _ = first.shape
     sizes = torch.tensor([stop - start for start, stop in pairwise(offsets)])
     with torch.no_grad():
-        nearest = _nearest_on_cpu if first.device.type == "cpu" else _nearest_on_gpu
+        nearest = _nearest_on_cpu if first.device.type == "cpu" and first.shape[2] == 3 else _nearest_on_gpu
         to_second, to_first = nearest(first.float(), second.float(), offsets)
         # a set's points count as one whole, whatever its size
         own = torch.repeat_interleave(torch.arange(q), sizes).to(first.device)
         share = (1 / sizes.to(first)).to(first.device)[own]
-    flat = first.reshape(q * m, 3)
+    flat = first.flatten(0, 1)
     forward = (flat - second[to_second]).square().sum(dim=1).view(q, m).mean(dim=1)
     backward = (second - flat[to_first]).square().sum(dim=1) * share
     return forward + torch.zeros_like(forward).index_add(0, own, backward)
