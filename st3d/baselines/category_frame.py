@@ -26,9 +26,12 @@ class Frame:
 
     Attributes
     ----------
-    low, high : corners of the bounding box of all valid points of the training scans, metres
-    plane : the background
-    camera : with the shift that sends the scans' points to their pixels
+    low, high
+        Corners of the bounding box of all valid points of the training scans, metres.
+    plane
+        The background.
+    camera
+        With the shift that sends the scans' points to their pixels.
     """
 
     low: Point
@@ -75,7 +78,7 @@ class View:
     sample: str
     copy_number: int  # 0: as it was scanned
     scan: np.ndarray  # (h, w, 3) float32, metres
-    colours: np.ndarray | None  # (h, w, 3) float32 in [0, 1]; None where there is no picture
+    colours: np.ndarray | None  # (h, w, 3) float32 in [0, 1]; None where there is no RGB image
 
 
 def views(
@@ -86,10 +89,12 @@ def views(
     Angles in degrees, about the background's normal; copy t of scan i has the stream default_rng([seed, i, t]).
     """
     samples = list_samples(dataset, category, split)
-    pictured = [sample for sample in samples if sample.rgb is not None]
+    coloured = [sample for sample in samples if sample.rgb is not None]
     for index, sample in enumerate(samples):
-        if pictured and sample.rgb is None:
-            raise ValueError(f"{sample.scan}: expected a picture in rgb/ as beside {pictured[0].scan.name}, found none")
+        if coloured and sample.rgb is None:
+            raise ValueError(
+                f"{sample.scan}: expected an RGB image in rgb/ as beside {coloured[0].scan.name}, found none"
+            )
         scan = read_scan(sample.scan, invalid)
         size = scan.shape[:2]
         if size != (frame.camera.height, frame.camera.width):

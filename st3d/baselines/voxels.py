@@ -29,17 +29,28 @@ def voxels(
 
     Parameters
     ----------
-    dataset : folder in MVTec 3D-AD's layout
-    category : name of a folder in it
-    split : train, validation or test
-    frame : JSON of the category's bounding box, background plane and camera
-    cells : voxels along a side of the grid, a cube about the bounding box
-    copies : rotated copies of each training scan; of other splits there are none
-    angle : copies are rotated by up to this about the background's normal, degrees
-    seed : of the angles
-    invalid : what to do with coordinates that are NaN or infinite: refuse the scan, or drop the pixel
-    output : images (HDF5) to write
-    code : fingerprint of the code, kept with the images
+    dataset
+        Folder in MVTec 3D-AD's layout.
+    category
+        Name of a folder in it.
+    split
+        train, validation or test.
+    frame
+        JSON of the category's bounding box, background plane and camera.
+    cells
+        Voxels along a side of the grid, a cube about the bounding box.
+    copies
+        Rotated copies of each training scan; of other splits there are none.
+    angle
+        Copies are rotated by up to this about the background's normal, degrees.
+    seed
+        Seed of the angles.
+    invalid
+        What to do with coordinates that are NaN or infinite: refuse the scan, or drop the pixel.
+    output
+        Images (HDF5) to write.
+    code
+        Fingerprint of the code, kept with the images.
     """
     settings = {"category": category, "split": split, "cells": cells, "copies": copies, "angle": angle, "seed": seed}
     common = Frame.read(frame)

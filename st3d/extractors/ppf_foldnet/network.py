@@ -57,7 +57,7 @@ class Decoder(nn.Module):
     def __init__(self, m: int) -> None:
         super().__init__()
         self.mlp1, self.mlp2 = _folding(2), _folding(PAIR)
-        steps = torch.linspace(0, 1, math.isqrt(m - 1) + 1)  # 32 for 1024 points; a square too large is cut
+        steps = torch.linspace(0, 1, math.isqrt(m - 1) + 1)  # 32 for 1024 points; a square too large is truncated
         self.register_buffer("grid", torch.cartesian_prod(steps, steps).view(-1, 2)[:m], persistent=False)
 
     def forward(self, codewords: Tensor) -> Tensor:
@@ -78,12 +78,14 @@ def _fold(layers: nn.Sequential, codewords: Tensor, onto: Tensor) -> Tensor:
 
 
 class PPFFoldNet(nn.Module):
-    """The autoencoder; its encoder describes points.
+    """The autoencoder; its codewords are the descriptors.
 
     Parameters
     ----------
-    neighbourhood : m, points of a patch; the paper has 1024
-    descriptors : how many points of a cloud are to be described, the first in the order of farthest point sampling
+    neighbourhood
+        m, points of a patch; the paper has 1024.
+    descriptors
+        How many points of a cloud have a descriptor, the first in the order of farthest point sampling.
     """
 
     width = CODEWORD
@@ -100,7 +102,7 @@ class PPFFoldNet(nn.Module):
                 nn.init.xavier_normal_(module.weight)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Point pair features (p, m, 4), as `patch_features` gives them, rebuilt from the patches' codewords."""
+        """Point pair features (p, m, 4), as `patch_features` gives them, reconstructed from the patches' codewords."""
         return self.decoder(self.encoder(features))
 
     @torch.no_grad()
@@ -145,15 +147,19 @@ def patch_features(points: NDArray, neighbours: NDArray, at: NDArray[np.int64], 
 
     Parameters
     ----------
-    points : (n, 3), in units of the mean distance to k neighbours
-    neighbours : (n, k), for the normals
-    at : (q,) points of the cloud
-    m : points of a patch
+    points
+        (n, 3), in units of the mean distance to k neighbours.
+    neighbours
+        (n, k), for the normals.
+    at
+        (q,) points of the cloud.
+    m
+        Points of a patch.
 
     Returns
     -------
-    (q, m, 4) float32 tensor on the CPU. Turning the cloud about the origin changes it by rounding alone: under 1e-5
-    of float64 points; where turned points are rounded to float32, some features of noisy normals change by 1e-4.
+    (q, m, 4) float32 tensor on the CPU. Rotating the cloud about the origin changes it by rounding alone: under 1e-5
+    of float64 points; where rotated points are rounded to float32, some features of noisy normals change by 1e-4.
     """
     near = neighbourhoods(points, at, m)
     used, place = np.unique(np.concatenate([at[:, None], near], axis=1), return_inverse=True)
