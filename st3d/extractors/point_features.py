@@ -88,7 +88,7 @@ def point_pair_features(
     """Point pair features (Drost et al., CVPR 2010) of points `at` with the points `near` them.
 
     With d = x_r - x_i from a near point i to the reference r: the angles (n_r, d), (n_i, d), (n_r, n_i), and |d|. The
-    order and the direction are those of the public PPF-FoldNet (see ppf_foldnet/network.py). Angles come by atan2, which
+    order and the direction are those of the public PPF-FoldNet (ppf_foldnet/network.py). Angles come by atan2, which
     is accurate near 0 and pi. A point with itself gives four zeros.
 
     Parameters

@@ -1,6 +1,6 @@
 """The hardest-contrastive loss on two overlapping views of a scene (Choy, Park, Koltun, ICCV 2019, section 4).
 
-Letters: n points of a scene, v voxels of a view, p positive pairs, q candidates for negatives, c the descriptor dimension.
+Letters: n points of a scene, v voxels of a view, p positive pairs, q candidates for negatives, c dimensions.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""FCGF: a sparse convolutional U-Net that extracts a descriptor of every voxel of a cloud (Choy, Park, Koltun, ICCV 2019).
+"""FCGF: a sparse convolutional U-Net that extracts descriptors of a cloud's voxels (Choy, Park, Koltun, ICCV 2019).
 
 The network is ResUNetBN2C of the authors' repository, chrischoy/FCGF. Modules are named as there, so a state's names
 are the official ones: `conv1.kernel`, `norm1.bn.weight`, `block1.conv1.kernel`, ... `final.kernel`, `final.bias`.
