@@ -1,4 +1,4 @@
-"""Autoencoder: learns to compress a category's anomaly-free samples."""
+"""Autoencoder: learns to compress a category's sound samples."""
 
 
 rule voxel_ae:

@@ -1,4 +1,4 @@
-"""GAN: learns to generate a category's anomaly-free samples, and to encode one as a latent vector."""
+"""GAN: learns to make a category's sound samples, and to encode one into what it is made of."""
 
 
 rule voxel_gan:
