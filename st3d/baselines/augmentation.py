@@ -19,16 +19,23 @@ def rotate_scan(
 
     Parameters
     ----------
-    scan : (h, w, 3) float32, metres
-    colours : (h, w, 3) float32, or None
-    camera : with h rows and w columns
-    pivot : (3,) float, a point of the axis, metres
-    angle : degrees, counterclockwise as the camera sees it
+    scan
+        (h, w, 3) float32, metres.
+    colours
+        (h, w, 3) float32, or None.
+    camera
+        With h rows and w columns.
+    pivot
+        (3,) float, a point of the axis, metres.
+    angle
+        Degrees, counterclockwise as the camera sees it.
 
     Returns
     -------
-    scan : (h, w, 3) float32, metres; of several points in a pixel the nearest to the camera, (0, 0, 0) for none
-    colours : (h, w, 3) float32, those of the points; None without colours
+    scan
+        (h, w, 3) float32, metres; of several points in a pixel the nearest to the camera, (0, 0, 0) for none.
+    colours
+        (h, w, 3) float32, those of the points; None without colours.
 
     Notes
     -----

@@ -9,7 +9,7 @@ from torch import Tensor
 from st3d.baselines.image_inputs import ImageInputs, ImageTrainingSettings
 from st3d.baselines.image_networks import Autoencoder
 from st3d.training.optimizer import Adam
-from st3d.training.run import training_run
+from st3d.training.run import Progress, training_run
 from st3d.training.settings import Machine, flat
 
 
@@ -57,7 +57,7 @@ def autoencoder(
         network = Autoencoder(**dimensions).to(run.device)
         optimizer = Adam(network.parameters(), training.learning_rate, weight_decay=0.0)
         empty = empty_share(images) if images.images.kind == "voxels" else None
-        progress = run.progress(curve, network, network, [optimizer], training.epochs)
+        progress = Progress(run, curve, network, network, [optimizer], training.epochs)
         for epoch in progress:
             for batch in images.shuffled([training.seed, epoch.number], training.batch, f"epoch {epoch.number}"):
                 optimizer.zero_grad()

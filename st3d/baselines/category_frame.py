@@ -26,9 +26,12 @@ class Frame:
 
     Attributes
     ----------
-    low, high : corners of the bounding box of all valid points of the training scans, metres
-    plane : the background
-    camera : with the shift that sends the scans' points to their pixels
+    low, high
+        Corners of the bounding box of all valid points of the training scans, metres.
+    plane
+        The background.
+    camera
+        With the shift that sends the scans' points to their pixels.
     """
 
     low: Point
@@ -75,30 +78,67 @@ class View:
     sample: str
     copy_number: int  # 0: as it was scanned
     scan: np.ndarray  # (h, w, 3) float32, metres
-    colours: np.ndarray | None  # (h, w, 3) float32 in [0, 1]; None where there is no picture
+    colours: np.ndarray | None  # (h, w, 3) float32 in [0, 1]; None where there is no RGB image
 
 
-def views(
-    dataset: Path, category: str, split: Split, frame: Frame, copies: int, angle: float, seed: int, invalid: Invalid
-) -> Iterator[View]:
-    """The scans of a split, one by one; each training scan is followed by `copies` copies, rotated by U[-angle, angle].
+@dataclass(frozen=True, kw_only=True)
+class ViewSettings:
+    """The scans of a split and their rotated copies, as voxel grids and depth images are made of them.
 
-    Angles in degrees, about the background's normal; copy t of scan i has the stream default_rng([seed, i, t]).
+    Parameters
+    ----------
+    dataset
+        Folder in MVTec 3D-AD's layout.
+    category
+        Name of a folder in it.
+    split
+        train, validation or test.
+    frame
+        JSON of the category's bounding box, background plane and camera.
+    copies
+        Rotated copies of each training scan; of other splits there are none.
+    angle
+        Copies are rotated about the background's normal by U[-angle, angle], degrees.
+    seed
+        Seed of the angles: copy t of scan i has the stream default_rng([seed, i, t]).
+    invalid
+        What to do with coordinates that are NaN or infinite: refuse the scan, or drop the pixel.
     """
-    samples = list_samples(dataset, category, split)
-    pictured = [sample for sample in samples if sample.rgb is not None]
+
+    dataset: Path
+    category: str
+    split: Split
+    frame: Path
+    copies: int
+    angle: float
+    seed: int
+    invalid: Invalid
+
+    def provenance(self) -> dict[str, Any]:
+        """What is kept with the images."""
+        return {name: getattr(self, name) for name in ("category", "split", "copies", "angle", "seed")}
+
+
+def views(settings: ViewSettings, frame: Frame) -> Iterator[View]:
+    """The scans of a split, one by one; each training scan is followed by its rotated copies."""
+    category, split = settings.category, settings.split
+    samples = list_samples(settings.dataset, category, split)
+    coloured = [sample for sample in samples if sample.rgb is not None]
     for index, sample in enumerate(samples):
-        if pictured and sample.rgb is None:
-            raise ValueError(f"{sample.scan}: expected a picture in rgb/ as beside {pictured[0].scan.name}, found none")
-        scan = read_scan(sample.scan, invalid)
+        if coloured and sample.rgb is None:
+            raise ValueError(
+                f"{sample.scan}: expected an RGB image in rgb/ as beside {coloured[0].scan.name}, found none"
+            )
+        scan = read_scan(sample.scan, settings.invalid)
         size = scan.shape[:2]
         if size != (frame.camera.height, frame.camera.width):
             expected = by((frame.camera.height, frame.camera.width))
             raise ValueError(f"{sample.scan}: expected {expected} pixels like the camera, found {by(size)}")
         colours = read_colours(sample.rgb, size) if sample.rgb is not None else None
         yield View(sample.name, 0, scan, colours)
-        for number in range(1, 1 + (copies if split == "train" else 0)):
-            degrees = float(np.random.default_rng([seed, index, number]).uniform(-angle, angle))
+        for number in range(1, 1 + (settings.copies if split == "train" else 0)):
+            rng = np.random.default_rng([settings.seed, index, number])
+            degrees = float(rng.uniform(-settings.angle, settings.angle))
             copy = rotate_scan(scan, colours, frame.camera, frame.plane, frame.pivot, degrees)
             yield View(sample.name, number, *copy)
         log.info("%d/%d %s/%s/%s", index + 1, len(samples), category, split, sample.name)

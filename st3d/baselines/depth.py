@@ -5,48 +5,29 @@ from pathlib import Path
 
 import numpy as np
 
-from st3d.baselines.category_frame import Frame, View, views
+from st3d.baselines.category_frame import Frame, View, ViewSettings, views
 from st3d.baselines.depth_images import distance, resized
 from st3d.formats.images import Image, write_images
-from st3d.formats.scans import Invalid, Split
 from st3d.kernels.geometry.camera import Camera
 
 
-def depth(
-    *,
-    dataset: Path,
-    category: str,
-    split: Split,
-    frame: Path,
-    size: int,
-    copies: int,
-    angle: float,
-    seed: int,
-    invalid: Invalid,
-    output: Path,
-    code: str,
-) -> None:
+def depth(*, scans: ViewSettings, size: int, output: Path, code: str) -> None:
     """Make depth images of one split: each pixel's distance from the camera, and its colour.
 
     Parameters
     ----------
-    dataset : folder in MVTec 3D-AD's layout
-    category : name of a folder in it
-    split : train, validation or test
-    frame : JSON of the category's background plane and camera
-    size : rows and columns of an image, pixels; 0 keeps the scan's own
-    copies : rotated copies of each training scan; of other splits there are none
-    angle : copies are rotated by up to this about the background's normal, degrees
-    seed : of the angles
-    invalid : what to do with coordinates that are NaN or infinite: refuse the scan, or drop the pixel
-    output : images (HDF5) to write
-    code : fingerprint of the code, kept with the images
+    size
+        Rows and columns of an image, pixels; 0 keeps the scan's own.
+    output
+        Images (HDF5) to write.
+    code
+        Fingerprint of this stage's source, kept with the images.
     """
-    settings = {"category": category, "split": split, "size": size, "copies": copies, "angle": angle, "seed": seed}
-    common = Frame.read(frame)
+    settings = scans.provenance() | {"size": size}
+    common = Frame.read(scans.frame)
 
     def images() -> Iterator[Image]:
-        for view in views(dataset, category, split, common, copies, angle, seed, invalid):
+        for view in views(scans, common):
             yield Image(depth_image(view, common.camera, size), view.sample, view.copy_number, view.scan.shape[:2])
 
     write_images(output, images(), "depth", {}, settings=settings, code=code)

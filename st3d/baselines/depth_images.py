@@ -11,8 +11,10 @@ def distance(scan: np.ndarray, camera: Camera) -> np.ndarray:
 
     Parameters
     ----------
-    scan : (h, w, 3) float32, metres; invalid pixels are (0, 0, 0)
-    camera : its shift moves points so that its centre is the origin
+    scan
+        (h, w, 3) float32, metres; invalid pixels are (0, 0, 0).
+    camera
+        Its shift moves points so that its centre is the origin.
 
     Returns
     -------

@@ -35,14 +35,22 @@ def frame(
 
     Parameters
     ----------
-    dataset : folder in MVTec 3D-AD's layout, with <category>/calibration/camera_parameters.json
-    category : name of a folder in it
-    border : share of the image's sides, at its border, where the background plane is looked for, in (0, 0.5]
-    plane_distance : how near to the background plane its points lie, metres
-    seed : of the search for the plane
-    invalid : what to do with coordinates that are NaN or infinite: refuse the scan, or drop the pixel
-    output : JSON to write: corners of the bounding box, plane (metres), camera
-    code : fingerprint of the code, kept with the result
+    dataset
+        Folder in MVTec 3D-AD's layout, with <category>/calibration/camera_parameters.json.
+    category
+        Name of a folder in it.
+    border
+        Fraction of the image's sides, at its border, where the background plane is looked for, in (0, 0.5].
+    plane_distance
+        How near to the background plane its points lie, metres.
+    seed
+        Seed of the search for the plane.
+    invalid
+        What to do with coordinates that are NaN or infinite: refuse the scan, or drop the pixel.
+    output
+        JSON to write: corners of the bounding box, plane (metres), camera.
+    code
+        Fingerprint of the code, kept with the result.
     """
     settings = {"category": category, "border": border, "plane_distance": plane_distance, "seed": seed}
     path = Path(dataset) / category / "calibration" / "camera_parameters.json"

@@ -92,11 +92,11 @@ def gan(
         critic_optimizer = Adam(critic.parameters(), training.learning_rate, 0.0, DECAYS)
         optimizers = [generator_optimizer, critic_optimizer]
         data = Data(images, validation_images, run.device, training)
-        progress = run.progress(critic_curve, None, pair, optimizers, training.epochs, name=".gan")
+        progress = Progress(run, critic_curve, None, pair, optimizers, training.epochs, name=".gan")
         train_generator(progress, data, generator, critic, generator_optimizer, critic_optimizer)
         generator.requires_grad_(False)
         optimizer = Adam(encoder.parameters(), training.learning_rate, 0.0)
-        progress = run.progress(curve, encoder, encoder, [optimizer], training.epochs, name=".encoder")
+        progress = Progress(run, curve, encoder, encoder, [optimizer], training.epochs, name=".encoder")
         train_encoder(progress, data, generator, encoder, optimizer)
 
         encoder.load_state_dict(progress.best_weights)

@@ -70,8 +70,10 @@ class ImageInputs:
         They are read ahead of a GPU; `what` names the progress bar.
         """
         order = np.random.default_rng(stream).permutation(len(self))
-        cut = [order[start : start + size] for start in range(0, len(order), size)]
-        return progress_bar(ahead((partial(self.batch, indices) for indices in cut), self._device), what, len(cut))
+        batches = [order[start : start + size] for start in range(0, len(order), size)]
+        return progress_bar(
+            ahead((partial(self.batch, indices) for indices in batches), self._device), what, len(batches)
+        )
 
     def _check_sides(self) -> None:
         try:

@@ -2,7 +2,7 @@
 
 The networks for depth images are Table 3 of Bergmann et al., "The MVTec 3D-AD Dataset for Unsupervised 3D Anomaly
 Detection and Localization", 2022; those for voxels are a DCGAN in three dimensions, in the manner of Simarro Viana et
-al., "Unsupervised 3D Brain Anomaly Detection", 2020. Letters: b images, c channels, z latent numbers.
+al., "Unsupervised 3D Brain Anomaly Detection", 2020. Letters: b images, c channels, z the latent dimension.
 """
 
 import math
@@ -18,14 +18,18 @@ VOXEL_CORE = 4  # cells a side that a voxel encoder's last convolution covers
 
 
 class Encoder(nn.Module):
-    """Images (b, c, *sides) to latent numbers (b, z); with one of them a critic.
+    """Images (b, c, *sides) to latent vectors (b, z); of dimension 1 a critic.
 
     Parameters
     ----------
-    inputs : c, channels of an image
-    sides : of an image; voxels: three, the same power of two, 8 or more; depth: two multiples of 32, 64 or more
-    channels : of the first convolution; later ones have multiples of it
-    latent : z
+    inputs
+        c, channels of an image.
+    sides
+        Of an image; voxels: three, the same power of two, 8 or more; depth: two multiples of 32, 64 or more.
+    channels
+        Of the first convolution; later ones have multiples of it.
+    latent
+        z.
     """
 
     def __init__(self, inputs: int, sides: Sequence[int], channels: int, latent: int) -> None:
@@ -47,7 +51,7 @@ class Encoder(nn.Module):
 
 
 class Generator(nn.Module):
-    """Latent numbers (b, z) to images (b, c, *sides): the encoder mirrored; voxels end in tanh. Parameters as there."""
+    """Latent vectors (b, z) to images (b, c, *sides): the encoder mirrored; voxels end in tanh. Parameters as there."""
 
     def __init__(self, outputs: int, sides: Sequence[int], channels: int, latent: int) -> None:
         super().__init__()
@@ -69,7 +73,7 @@ class Generator(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """Images (b, c, *sides) to images through z latent numbers; parameters as of Encoder."""
+    """Images (b, c, *sides) to images through a latent vector; parameters as of Encoder."""
 
     def __init__(self, inputs: int, sides: Sequence[int], channels: int, latent: int) -> None:
         super().__init__()

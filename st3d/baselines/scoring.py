@@ -16,8 +16,12 @@ from st3d.formats.checkpoints import load, load_weights
 class Baseline:
     """A trained baseline.
 
-    images : which images it takes, as `Images.described` says it
-    scores : images (b, c, *sides) to the anomaly score of each voxel or pixel (b, *sides)
+    Attributes
+    ----------
+    images
+        Which images it takes, as `Images.described` says it.
+    scores
+        Images (b, c, *sides) to the anomaly score of each voxel or pixel (b, *sides).
     """
 
     images: Mapping[str, Any]
@@ -38,7 +42,7 @@ def load_baseline(path: Path, device: torch.device) -> Baseline:
 
 
 def residual(images: Tensor, network: nn.Module) -> Tensor:
-    """Euclidean distance over the channels (b, *sides) of images (b, c, *sides) and what the network makes of them."""
+    """Euclidean distance over the channels (b, *sides) of images (b, c, *sides) and their reconstructions."""
     return (images - network(images)).square().sum(dim=1).sqrt()
 
 

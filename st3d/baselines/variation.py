@@ -1,4 +1,4 @@
-"""Stage `variation`: the baseline that compares each voxel or pixel with its mean and spread over sound scans."""
+"""Stage `variation`: a baseline: the mean and standard deviation of each voxel or pixel over anomaly-free scans."""
 
 import logging
 from pathlib import Path
@@ -16,15 +16,20 @@ log = logging.getLogger("st3d")
 def variation(*, train: Path, model: Path, modality: Modality, least_std: float, code: str) -> None:
     """Take the mean and standard deviation of each voxel or pixel over one category's training scans.
 
-    Turned copies do not count.
+    Rotated copies do not count.
 
     Parameters
     ----------
-    train : the category's training images
-    model : the model to write
-    modality : 3d, or 3d_rgb for the colours too
-    least_std : standard deviations below it become it, in the images' units: voxels that are always alike have none
-    code : fingerprint of the code, kept with the model
+    train
+        The category's training images.
+    model
+        The model to write.
+    modality
+        3d, or 3d_rgb for the colours too.
+    least_std
+        Standard deviations below it become it, in the images' units: voxels that are always alike have none.
+    code
+        Fingerprint of the code, kept with the model.
     """
     settings = {"modality": modality, "least_std": least_std}
     with Images(train) as images:
@@ -34,15 +39,15 @@ def variation(*, train: Path, model: Path, modality: Modality, least_std: float,
         mean, std = moments(images, order, modality)
         described = images.described(modality)
     log.info("%s: %d scans", train, len(order))
-    made = provenance(settings, code) | {"kind": "baseline", "method": "variation"}
+    content = provenance(settings, code) | {"kind": "baseline", "method": "variation"}
     arrays = {"mean": torch.from_numpy(mean), "std": torch.from_numpy(np.maximum(std, np.float32(least_std)))}
-    save(model, made | described | arrays)
+    save(model, content | described | arrays)
 
 
 def moments(images: Images, order: list[int], modality: Modality) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation (c, *sides), float32, over the images at `order`; summed in float64, one at a time.
 
-    Two passes: squares of values far from their spread would leave few digits.
+    Two passes: squares of values far from their spread would leave few significant digits.
     """
     total = np.zeros((), np.float64)
     for index in order:

@@ -5,48 +5,29 @@ from pathlib import Path
 
 import numpy as np
 
-from st3d.baselines.category_frame import Frame, View, camera_content, views
+from st3d.baselines.category_frame import Frame, View, ViewSettings, camera_content, views
 from st3d.formats.images import Image, write_images
-from st3d.formats.scans import Invalid, Split
 from st3d.kernels.geometry.voxel_grid import Grid, mean_colours, occupancy
 
 
-def voxels(
-    *,
-    dataset: Path,
-    category: str,
-    split: Split,
-    frame: Path,
-    cells: int,
-    copies: int,
-    angle: float,
-    seed: int,
-    invalid: Invalid,
-    output: Path,
-    code: str,
-) -> None:
+def voxels(*, scans: ViewSettings, cells: int, output: Path, code: str) -> None:
     """Make voxel grids of one split: 1 where points lie, -1 elsewhere, and the points' mean colours.
 
     Parameters
     ----------
-    dataset : folder in MVTec 3D-AD's layout
-    category : name of a folder in it
-    split : train, validation or test
-    frame : JSON of the category's bounding box, background plane and camera
-    cells : voxels along a side of the grid, a cube about the bounding box
-    copies : rotated copies of each training scan; of other splits there are none
-    angle : copies are rotated by up to this about the background's normal, degrees
-    seed : of the angles
-    invalid : what to do with coordinates that are NaN or infinite: refuse the scan, or drop the pixel
-    output : images (HDF5) to write
-    code : fingerprint of the code, kept with the images
+    cells
+        Voxels along a side of the grid, a cube about the bounding box.
+    output
+        Images (HDF5) to write.
+    code
+        Fingerprint of this stage's source, kept with the images.
     """
-    settings = {"category": category, "split": split, "cells": cells, "copies": copies, "angle": angle, "seed": seed}
-    common = Frame.read(frame)
+    settings = scans.provenance() | {"cells": cells}
+    common = Frame.read(scans.frame)
     grid = Grid.around(np.array(common.low), np.array(common.high), cells)
 
     def images() -> Iterator[Image]:
-        for view in views(dataset, category, split, common, copies, angle, seed, invalid):
+        for view in views(scans, common):
             yield Image(voxelised(view, grid), view.sample, view.copy_number, view.scan.shape[:2])
 
     kept = {"grid": grid.parameters(), "camera": camera_content(common.camera)}

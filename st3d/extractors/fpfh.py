@@ -18,19 +18,22 @@ DIMENSION = 33  # of a histogram
 
 
 def fpfh(*, extractor: Path, neighbours: int, code: str) -> None:
-    """Write the extractor's file: it has no weights, the file says how the histograms are made.
+    """Write the extractor's file: no weights, only the settings of the histograms.
 
     Parameters
     ----------
-    extractor : the file to write
-    neighbours : points around a point that its histogram is made of
-    code : fingerprint of the code, kept with the file
+    extractor
+        The file to write.
+    neighbours
+        Points around a point that its histogram is made of.
+    code
+        Fingerprint of the code, kept with the file.
     """
     if neighbours < 1:
         raise ValueError(f"fpfh: expected neighbours of 1 or more, found {neighbours}")
     settings = {"neighbours": neighbours}
-    made = provenance(settings, code) | {"kind": "extractor", "method": "fpfh"}
-    save(extractor, made | {"run": run_hash(settings, [], code), "model": settings, "weights": {}})
+    content = provenance(settings, code) | {"kind": "extractor", "method": "fpfh"}
+    save(extractor, content | {"run": run_hash(settings, [], code), "model": settings, "weights": {}})
 
 
 class FPFHExtractor:

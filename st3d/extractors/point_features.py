@@ -14,16 +14,19 @@ POINTS_AT_ONCE, PAIRS_AT_ONCE = 4096, 2**17  # a block's arrays stay near the pr
 
 
 def normals(points: NDArray, neighbours: NDArray, at: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
-    """Unit normals: the direction in which a point and its neighbours vary least, turned to look at the origin.
+    """Unit normals: the direction in which a point and its neighbours vary least, oriented towards the origin.
 
-    The origin is where a scan's camera is, so normals turn with a cloud that is turned about it. A neighbourhood
+    The origin is where a scan's camera is, so normals rotate with a cloud that is rotated about it. A neighbourhood
     without a direction of least variance (a line, one place) gets one of the possible ones.
 
     Parameters
     ----------
-    points : (n, 3) finite, any unit
-    neighbours : (q, k) integer, the neighbours of the points `at`
-    at : (q,) integer; None: all n points
+    points
+        (n, 3) finite, any unit.
+    neighbours
+        (q, k) integer, the neighbours of the points `at`.
+    at
+        (q,) integer; None: all n points.
 
     Returns
     -------
@@ -55,9 +58,12 @@ def neighbourhoods(points: NDArray, at: NDArray[np.int64], m: int) -> NDArray[np
 
     Parameters
     ----------
-    points : (n, 3) finite
-    at : (q,) in [0, n)
-    m : 1 or more
+    points
+        (n, 3) finite.
+    at
+        (q,) in [0, n).
+    m
+        1 or more.
 
     Returns
     -------
@@ -82,15 +88,19 @@ def point_pair_features(
     """Point pair features (Drost et al., CVPR 2010) of points `at` with the points `near` them.
 
     With d = x_r - x_i from a near point i to the reference r: the angles (n_r, d), (n_i, d), (n_r, n_i), and |d|. The
-    order and the direction are those of the public PPF-FoldNet (see st3d/ppf_foldnet.py). Angles come by atan2, which
-    keeps its digits near 0 and pi. A point with itself gives four zeros.
+    order and the direction are those of the public PPF-FoldNet (ppf_foldnet/network.py). Angles come by atan2, which
+    is accurate near 0 and pi. A point with itself gives four zeros.
 
     Parameters
     ----------
-    points : (n, 3)
-    normals : (n, 3) unit vectors
-    at : (q,) the references
-    near : (q, m) points of their neighbourhoods
+    points
+        (n, 3).
+    normals
+        (n, 3) unit vectors.
+    at
+        (q,) the references.
+    near
+        (q, m) points of their neighbourhoods.
 
     Returns
     -------
@@ -131,9 +141,12 @@ def fpfh(points: NDArray, neighbours: int, normals: NDArray) -> NDArray[np.float
 
     Parameters
     ----------
-    points : (n, 3), any unit: the histograms do not depend on it
-    neighbours : points around a point, itself not counted, that its histogram is made of; all if there are fewer
-    normals : (n, 3) unit vectors
+    points
+        (n, 3), any unit: the histograms do not depend on it.
+    neighbours
+        Points around a point, itself not counted, that its histogram is made of; all if there are fewer.
+    normals
+        (n, 3) unit vectors.
 
     Returns
     -------

@@ -36,12 +36,12 @@ def chamfer_of_sets(first: Tensor, second: Tensor, offsets: Sequence[int]) -> Te
     q, m, _ = first.shape
     sizes = torch.tensor([stop - start for start, stop in pairwise(offsets)])
     with torch.no_grad():
-        nearest = _nearest_on_cpu if first.device.type == "cpu" else _nearest_on_gpu
+        nearest = _nearest_on_cpu if first.device.type == "cpu" and first.shape[2] == 3 else _nearest_on_gpu
         to_second, to_first = nearest(first.float(), second.float(), offsets)
         # each point weighs 1 / (size of its set)
         own = torch.repeat_interleave(torch.arange(q), sizes).to(first.device)
         weight = (1 / sizes.to(first)).to(first.device)[own]
-    flat = first.reshape(q * m, 3)
+    flat = first.flatten(0, 1)
     forward = (flat - second[to_second]).square().sum(dim=1).view(q, m).mean(dim=1)
     backward = (second - flat[to_first]).square().sum(dim=1) * weight
     return forward + torch.zeros_like(forward).index_add(0, own, backward)

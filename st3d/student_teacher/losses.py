@@ -1,4 +1,4 @@
-"""What the teacher and the student minimise."""
+"""The losses of the teacher and the student."""
 
 from torch import Tensor
 from torch.nn import functional
@@ -16,8 +16,10 @@ def chamfer(first: Tensor, second: Tensor) -> Tensor:
 
     Parameters
     ----------
-    first : (a, 3) float tensor, a >= 1
-    second : (b, 3) float tensor, b >= 1, the same unit
+    first
+        (a, 3) float tensor, a >= 1, any length unit.
+    second
+        (b, 3) float tensor, b >= 1, the same unit.
 
     Returns
     -------

@@ -22,7 +22,7 @@ from st3d.student_teacher.statistics import feature_statistics
 from st3d.training.inputs import Inputs
 from st3d.training.memory import ahead
 from st3d.training.optimizer import Adam
-from st3d.training.run import training_run
+from st3d.training.run import Progress, training_run
 from st3d.training.settings import DecayedTrainingSettings, GraphSettings, Machine, flat
 
 TRAINING, VALIDATION = 0, 1  # random streams
@@ -121,8 +121,8 @@ def student(
             target = standardised(features(index, cloud), mean, std)
             return regression(at_described_points(extractor, cloud, learner.describe(cloud)), target)
 
-        progress = run.progress(
-            curve, learner, learner, [optimizer], training.epochs, constant_loss=float(extractor.outputs)
+        progress = Progress(
+            run, curve, learner, learner, [optimizer], training.epochs, constant_loss=float(extractor.outputs)
         )
         for epoch in progress:
             order = np.random.default_rng([training.seed, TRAINING, epoch.number]).permutation(len(scans))

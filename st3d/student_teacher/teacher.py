@@ -18,7 +18,7 @@ from st3d.student_teacher.network import Decoder, DescriptorNetwork, NetworkSett
 from st3d.training.inputs import Inputs
 from st3d.training.memory import ahead
 from st3d.training.optimizer import Adam
-from st3d.training.run import training_run
+from st3d.training.run import Progress, training_run
 from st3d.training.settings import DecayedTrainingSettings, GraphSettings, Machine, flat
 
 TRAINING, VALIDATION = 0, 1  # random streams
@@ -100,7 +100,7 @@ def teacher(
         # the same points after every epoch, so that epochs compare
         validation_tasks = [draw(validation_scenes, index, VALIDATION) for index in range(len(validation_scenes))]
         epochs = training.epochs if training.weights == "trained" else 0
-        progress = run.progress(curve, learner, both, [optimizer], epochs)
+        progress = Progress(run, curve, learner, both, [optimizer], epochs)
         for epoch in progress:
             order = np.random.default_rng([training.seed, TRAINING, epoch.number]).permutation(len(scenes))
             tasks = ahead((partial(draw, scenes, index, TRAINING, epoch.number) for index in order), run.device)

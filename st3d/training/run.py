@@ -88,43 +88,25 @@ class TrainingRun:
         self, result: Path, curves: Sequence[Path], content: Mapping[str, Any], device: torch.device, memory: Memory
     ) -> None:
         self.device, self.memory = device, memory
-        self._result, self._content = result, content
-        self._progress: dict[Path, Progress | None] = dict.fromkeys(curves)
+        self.result, self.identity, self._content = result, content["run"], content
+        self.curves: dict[Path, Progress | None] = dict.fromkeys(curves)
         self.finished = self._is_finished()
         if self.finished:
             log.info("%s is already there", result)
 
-    def progress(
-        self,
-        curve: Path,
-        network: nn.Module | None,
-        trained: nn.Module,
-        optimizers: Sequence[Adam],
-        epochs: int,
-        *,
-        name: str = "",
-        constant_loss: float | None = None,
-    ) -> "Progress":
-        """The epochs of a training; see `Progress`. `name` tells apart the resume files of one run."""
-        path = self._result.with_suffix(f"{name}.checkpoint")
-        run = self._content["run"]
-        progress = Progress(path, run, network, trained, optimizers, epochs, constant_loss)
-        self._progress[curve] = progress
-        return progress
-
     def save(self, **content: Any) -> None:
         """Write the curves and the model with this content, and delete the resume files."""
-        for curve, progress in self._progress.items():
+        for curve, progress in self.curves.items():
             write_csv(curve, progress.history if progress else [], ["epoch", "train", "validation"])
-        save(self._result, {**self._content, **content})
-        for progress in filter(None, self._progress.values()):
+        save(self.result, {**self._content, **content})
+        for progress in filter(None, self.curves.values()):
             progress.path.unlink(missing_ok=True)
 
     def _is_finished(self) -> bool:
-        if not all(path.exists() for path in (self._result, *self._progress)):
+        if not all(path.exists() for path in (self.result, *self.curves)):
             return False
         try:
-            return load(self._result, self._content["kind"])["run"] == self._content["run"]
+            return load(self.result, self._content["kind"])["run"] == self.identity
         except ValueError:
             return False
 
@@ -149,10 +131,10 @@ class Progress:
 
     Parameters
     ----------
-    path
-        The resume file; one of another run is not read.
     run
-        What `run_hash` gives.
+        The run that this training belongs to.
+    curve
+        The one of the run's CSVs that gets its losses.
     network
         The network to keep, at its best epoch; None keeps none, the last epoch counts.
     trained
@@ -161,22 +143,28 @@ class Progress:
         Of `trained`.
     epochs
         How many there will be.
+    name
+        Tells apart the resume files of one run, such as ".gan".
     constant_loss
-        Validation loss of a constant prediction; a training that ends above it has learned nothing, and says so.
+        Validation loss of a constant prediction; a warning is logged where the best one is not below it.
     """
 
     def __init__(
         self,
-        path: Path,
-        run: str,
+        run: TrainingRun,
+        curve: Path,
         network: nn.Module | None,
         trained: nn.Module,
         optimizers: Sequence[Adam],
         epochs: int,
+        *,
+        name: str = "",
         constant_loss: float | None = None,
     ) -> None:
-        self.path, self._run, self._network, self._trained = path, run, network, trained
-        self._optimizers, self._epochs, self._constant_loss = optimizers, epochs, constant_loss
+        self.path, self._run = run.result.with_suffix(f"{name}.checkpoint"), run.identity
+        self._network, self._trained, self._optimizers = network, trained, optimizers
+        self._epochs, self._constant_loss = epochs, constant_loss
+        run.curves[curve] = self
         self.history: list[dict[str, float]] = []
         self.best_weights = _on_cpu(network)
         self._best = math.inf

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from small_dataset import write_small_dataset
+from stage_call import call
 from test_frame import make_frame
 
 from st3d.baselines.depth import depth
@@ -14,7 +15,7 @@ SETTINGS = {"size": 0, "angle": 5.0, "seed": 8, "invalid": "refuse", "code": ""}
 def make_depth(dataset, split, copies=0, **changed):
     path = dataset / f"depth_{split}.h5"
     common = {"dataset": dataset, "category": "part", "split": split, "frame": dataset / "frame.json"}
-    depth(**common, copies=copies, output=path, **(SETTINGS | changed))
+    call(depth, **common, copies=copies, output=path, **(SETTINGS | changed))
     return path
 
 

@@ -5,7 +5,7 @@ import pytest
 import tifffile
 from small_dataset import CAMERA, NORMAL, OFFSET, SIDE, write_small_dataset
 
-from st3d.baselines.category_frame import Frame, views
+from st3d.baselines.category_frame import Frame, ViewSettings, views
 from st3d.baselines.frame import frame
 
 SETTINGS = {"border": 0.1, "plane_distance": 0.002, "seed": 7, "invalid": "refuse", "code": ""}
@@ -14,6 +14,11 @@ SETTINGS = {"border": 0.1, "plane_distance": 0.002, "seed": 7, "invalid": "refus
 def make_frame(dataset):
     frame(dataset=dataset, category="part", output=dataset / "frame.json", **SETTINGS)
     return Frame.read(dataset / "frame.json")
+
+
+def scans(dataset, split, copies):
+    settings = {"category": "part", "split": split, "copies": copies, "angle": 5.0, "seed": 8, "invalid": "refuse"}
+    return ViewSettings(dataset=dataset, frame=dataset / "frame.json", **settings)
 
 
 def training_scans(dataset):
@@ -52,7 +57,7 @@ def test_a_frame_survives_a_round_trip(tmp_path, rng):
 
 def test_training_scans_alone_have_turned_copies_the_same_ones_each_time(tmp_path, rng):
     found = make_frame(write_small_dataset(tmp_path, rng))
-    made = [list(views(tmp_path, "part", "train", found, 2, 5.0, 8, "refuse")) for _ in range(2)]
+    made = [list(views(scans(tmp_path, "train", 2), found)) for _ in range(2)]
     assert [(view.sample, view.copy_number) for view in made[0]] == [
         (f"good/00{i}", t) for i in range(3) for t in range(3)
     ]
@@ -60,7 +65,7 @@ def test_training_scans_alone_have_turned_copies_the_same_ones_each_time(tmp_pat
         assert np.array_equal(first.scan, second.scan) and np.array_equal(first.colours, second.colours)
     copies = [view.scan for view in made[0] if view.copy_number]
     assert all(not np.array_equal(a, b) for i, a in enumerate(copies) for b in copies[:i])
-    assert [view.copy_number for view in views(tmp_path, "part", "test", found, 2, 5.0, 8, "refuse")] == [0, 0, 0]
+    assert [view.copy_number for view in views(scans(tmp_path, "test", 2), found)] == [0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -98,14 +103,14 @@ def test_a_scan_of_another_size_than_the_camera_is_named(tmp_path, rng):
     path = tmp_path / "part/test/dent/xyz/000.tiff"
     tifffile.imwrite(path, np.ones((SIDE, 32, 3), np.float32), photometric="rgb")
     with pytest.raises(ValueError, match=r"dent/xyz/000.tiff: expected 64 x 64 pixels like the camera, found 64 x 32"):
-        list(views(tmp_path, "part", "test", found, 0, 5.0, 8, "refuse"))
+        list(views(scans(tmp_path, "test", 0), found))
 
 
 def test_a_scan_without_its_picture_is_named(tmp_path, rng):
     found = make_frame(write_small_dataset(tmp_path, rng))
     (tmp_path / "part/test/good/rgb/001.png").unlink()
-    with pytest.raises(ValueError, match=r"good/xyz/001.tiff: expected a picture in rgb/ as beside 000.tiff"):
-        list(views(tmp_path, "part", "test", found, 0, 5.0, 8, "refuse"))
+    with pytest.raises(ValueError, match=r"good/xyz/001.tiff: expected an RGB image in rgb/ as beside 000.tiff"):
+        list(views(scans(tmp_path, "test", 0), found))
 
 
 def test_the_real_samples_frame_sends_points_to_their_pixels(shared_data, tmp_path):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from small_dataset import write_small_dataset
+from stage_call import call
 from test_frame import make_frame
 
 from st3d.baselines.voxels import voxels
@@ -14,7 +15,7 @@ SETTINGS = {"cells": 8, "angle": 5.0, "seed": 8, "invalid": "refuse", "code": ""
 def make_voxels(dataset, split, copies=0, **changed):
     path = dataset / f"voxels_{split}.h5"
     common = {"dataset": dataset, "category": "part", "split": split, "frame": dataset / "frame.json"}
-    voxels(**common, copies=copies, output=path, **(SETTINGS | changed))
+    call(voxels, **common, copies=copies, output=path, **(SETTINGS | changed))
     return path
 
 

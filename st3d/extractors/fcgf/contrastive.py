@@ -1,6 +1,6 @@
 """The hardest-contrastive loss on two overlapping views of a scene (Choy, Park, Koltun, ICCV 2019, section 4).
 
-Letters: n points of a scene, v voxels of a view, p positive pairs, q candidates for negatives, c numbers a descriptor.
+Letters: n points of a scene, v voxels of a view, p positive pairs, q candidates for negatives, c dimensions.
 """
 
 from dataclasses import dataclass
@@ -20,13 +20,20 @@ TINY = 1e-7  # added to squared distances: the root of 0 has no gradient
 
 @dataclass(frozen=True)
 class View:
-    """A part of a scene, turned at random, in voxels.
+    """A part of a scene, rotated at random, in voxels.
 
-    voxel : side of a voxel, in the scene's unit
-    keys : (v,) int64 sorted, its voxels
-    centres : (v, 3) float32, mean of each voxel's points where they were in the scene
-    positives : (p,) int64 rows; number i of one view and of the other hold a common point
-    candidates : (q,) int64 distinct rows, to look for negatives of the other view's positives
+    Attributes
+    ----------
+    voxel
+        Side of a voxel, in the scene's unit.
+    keys
+        (v,) int64 sorted, its voxels.
+    centres
+        (v, 3) float32, mean of each voxel's points in the scene's frame.
+    positives
+        (p,) int64 rows; number i of one view and of the other hold a common point.
+    candidates
+        (q,) int64 distinct rows, to look for negatives of the other view's positives.
     """
 
     voxel: float
@@ -43,8 +50,10 @@ def overlapping(
 
     Parameters
     ----------
-    points : (n, 3) float
-    overlap : share of a part's points that are also in the other, in (0, 1]
+    points
+        (n, 3) float.
+    overlap
+        Fraction of a part's points that are also in the other, in (0, 1].
 
     Returns
     -------
@@ -74,26 +83,33 @@ def draw_views(
 ) -> tuple[View, View]:
     """Two views of a scene with what a step needs to compare them.
 
-    Each is a part of the scene, `overlapping`, whose points are turned by a random rotation and moved by Gaussian
+    Each is a part of the scene, `overlapping`, whose points are rotated at random and moved by Gaussian
     noise, independently of the other's.
 
     Parameters
     ----------
-    points : (n, 3) float, any one length unit
-    voxel : side of a voxel, in the same unit
-    overlap : share of a view's points that are in both
-    pairs : p at most; there may be fewer pairs of voxels with a common point
-    candidates : q at most, no more than a view has voxels
-    rng : of all draws
-    device : where the views go
+    points
+        (n, 3) float, any one length unit.
+    voxel
+        Side of a voxel, in the same unit.
+    overlap
+        Fraction of a view's points that are in both.
+    pairs
+        p at most; there may be fewer pairs of voxels with a common point.
+    candidates
+        q at most, no more than a view has voxels.
+    rng
+        Generator of all draws.
+    device
+        Device of the views.
     """
     parts = overlapping(points, overlap, rng)
-    grids = [_turned(points[part], voxel, rng) for part in parts]
+    grids = [_rotated_voxels(points[part], voxel, rng) for part in parts]
     _, first, second = np.intersect1d(*parts, assume_unique=True, return_indices=True)
     corresponding = np.unique(np.column_stack([grids[0][1][first], grids[1][1][second]]), axis=0)
-    drawn = corresponding[rng.choice(len(corresponding), min(pairs, len(corresponding)), replace=False)]
+    chosen = corresponding[rng.choice(len(corresponding), min(pairs, len(corresponding)), replace=False)]
     views = []
-    for part, (keys, place), positives in zip(parts, grids, drawn.T, strict=True):
+    for part, (keys, place), positives in zip(parts, grids, chosen.T, strict=True):
         v = len(keys)
         sums = np.column_stack([np.bincount(place, points[part, axis], v) for axis in range(3)])
         centres = (sums / np.bincount(place, minlength=v)[:, None]).astype(np.float32)
@@ -103,9 +119,9 @@ def draw_views(
     return views[0], views[1]
 
 
-def _turned(points: NDArray, voxel: float, rng: np.random.Generator) -> tuple[Tensor, NDArray[np.int64]]:
-    turned = points @ random_rotation(rng).T + rng.normal(0, JITTER * voxel, points.shape)
-    keys, place = voxelise(torch.from_numpy(turned), voxel)
+def _rotated_voxels(points: NDArray, voxel: float, rng: np.random.Generator) -> tuple[Tensor, NDArray[np.int64]]:
+    rotated = points @ random_rotation(rng).T + rng.normal(0, JITTER * voxel, points.shape)
+    keys, place = voxelise(torch.from_numpy(rotated), voxel)
     return keys, place.numpy()
 
 
@@ -116,10 +132,14 @@ def hardest_contrastive(
 
     Parameters
     ----------
-    descriptors : (v, c) of either view
-    views : the two
-    positive_margin : squared distance up to which a positive pair costs nothing
-    negative_margin : distance from which a negative costs nothing
+    descriptors
+        (v, c) of either view.
+    views
+        The two.
+    positive_margin
+        Squared distance up to which a positive pair costs nothing.
+    negative_margin
+        Distance from which a negative costs nothing.
 
     Returns
     -------

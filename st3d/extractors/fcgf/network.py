@@ -1,4 +1,4 @@
-"""FCGF: a sparse convolutional U-Net that describes every voxel of a cloud (Choy, Park, Koltun, ICCV 2019).
+"""FCGF: a sparse convolutional U-Net that extracts descriptors of a cloud's voxels (Choy, Park, Koltun, ICCV 2019).
 
 The network is ResUNetBN2C of the authors' repository, chrischoy/FCGF. Modules are named as there, so a state's names
 are the official ones: `conv1.kernel`, `norm1.bn.weight`, `block1.conv1.kernel`, ... `final.kernel`, `final.bias`.
@@ -71,10 +71,14 @@ class FCGF(nn.Module):
 
     Parameters
     ----------
-    voxel : side of a voxel, in the points' unit
-    width : numbers in a descriptor
-    conv1_kernel : side of the first convolution's kernel, odd
-    normalised : whether descriptors have length 1; those of the authors' KITTI networks do not
+    voxel
+        Side of a voxel, in the points' unit.
+    width
+        Descriptor dimension.
+    conv1_kernel
+        Side of the first convolution's kernel, odd.
+    normalised
+        Whether descriptors have length 1; those of the authors' KITTI networks do not.
     """
 
     def __init__(self, voxel: float, width: int = 32, conv1_kernel: int = 5, normalised: bool = True) -> None:
@@ -112,7 +116,7 @@ class FCGF(nn.Module):
         return self.describe(keys).index_select(0, place)
 
     def describe(self, keys: Tensor) -> Tensor:
-        """Descriptors (v, width) of voxels (v,), sorted keys as `st3d.sparse.voxelise` gives them."""
+        """Descriptors (v, width) of voxels (v,), sorted keys as `st3d.kernels.sparse.voxelise` gives them."""
         grids = Grids(keys)
         features = self.final.kernel.new_ones(len(keys), 1)
         skipped = []
@@ -137,7 +141,8 @@ def official_weights(state: Mapping[str, Tensor]) -> tuple[dict[str, int], dict[
 
     Parameters
     ----------
-    state : names to tensors; kernels of one voxel may be (1, inputs, outputs), the last bias (outputs,)
+    state
+        Names to tensors; kernels of one voxel may be (1, inputs, outputs), the last bias (outputs,).
 
     Returns
     -------

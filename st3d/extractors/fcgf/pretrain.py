@@ -18,7 +18,7 @@ from st3d.formats.provenance import sha256
 from st3d.formats.shards import Clouds, clouds
 from st3d.training.memory import ahead
 from st3d.training.optimizer import Adam
-from st3d.training.run import training_run
+from st3d.training.run import Progress, training_run
 from st3d.training.settings import DecayedTrainingSettings, Machine, flat
 
 TRAINING, VALIDATION = 0, 1  # random streams
@@ -112,7 +112,7 @@ def pretrain_fcgf(
         network = FCGF(training.scene_voxel, **model).to(run.device)
         optimizer = Adam(network.parameters(), training.learning_rate, training.weight_decay)
         draw = partial(_draw, training=training, device=run.device)
-        progress = run.progress(curve, network, network, [optimizer], training.epochs)
+        progress = Progress(run, curve, network, network, [optimizer], training.epochs)
         with clouds(train, points, 0) as scenes, clouds(validation, points, 0) as validation_scenes:
             for epoch in progress:
                 order = np.random.default_rng([training.seed, TRAINING, epoch.number]).permutation(len(scenes))

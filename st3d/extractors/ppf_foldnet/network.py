@@ -19,10 +19,10 @@ from torch.nn import functional
 
 from st3d.extractors.point_features import neighbourhoods, normals, point_pair_features
 from st3d.kernels.graph import Graph
+from st3d.kernels.nearest import chamfer_of_sets
 
 CODEWORD, PAIR, LOCAL, GLOBAL = 512, 4, 64 + 128 + 256, 256
 ROWS = 2**13  # points of patches that pass through the encoder at once when describing: 70 MB
-NEAREST = 2**22  # distances that the Chamfer distance holds at once
 
 
 class Encoder(nn.Module):
@@ -57,7 +57,7 @@ class Decoder(nn.Module):
     def __init__(self, m: int) -> None:
         super().__init__()
         self.mlp1, self.mlp2 = _folding(2), _folding(PAIR)
-        steps = torch.linspace(0, 1, math.isqrt(m - 1) + 1)  # 32 for 1024 points; a square too large is cut
+        steps = torch.linspace(0, 1, math.isqrt(m - 1) + 1)  # 32 for 1024 points; a square too large is truncated
         self.register_buffer("grid", torch.cartesian_prod(steps, steps).view(-1, 2)[:m], persistent=False)
 
     def forward(self, codewords: Tensor) -> Tensor:
@@ -78,12 +78,14 @@ def _fold(layers: nn.Sequential, codewords: Tensor, onto: Tensor) -> Tensor:
 
 
 class PPFFoldNet(nn.Module):
-    """The autoencoder; its encoder describes points.
+    """The autoencoder; its codewords are the descriptors.
 
     Parameters
     ----------
-    neighbourhood : m, points of a patch; the paper has 1024
-    descriptors : how many points of a cloud are to be described, the first in the order of farthest point sampling
+    neighbourhood
+        m, points of a patch; the paper has 1024.
+    descriptors
+        How many points of a cloud have a descriptor, the first in the order of farthest point sampling.
     """
 
     width = CODEWORD
@@ -100,7 +102,7 @@ class PPFFoldNet(nn.Module):
                 nn.init.xavier_normal_(module.weight)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Point pair features (p, m, 4), as `patch_features` gives them, rebuilt from the patches' codewords."""
+        """Point pair features (p, m, 4), as `patch_features` gives them, reconstructed from the patches' codewords."""
         return self.decoder(self.encoder(features))
 
     @torch.no_grad()
@@ -145,15 +147,19 @@ def patch_features(points: NDArray, neighbours: NDArray, at: NDArray[np.int64], 
 
     Parameters
     ----------
-    points : (n, 3), in units of the mean distance to k neighbours
-    neighbours : (n, k), for the normals
-    at : (q,) points of the cloud
-    m : points of a patch
+    points
+        (n, 3), in units of the mean distance to k neighbours.
+    neighbours
+        (n, k), for the normals.
+    at
+        (q,) points of the cloud.
+    m
+        Points of a patch.
 
     Returns
     -------
-    (q, m, 4) float32 tensor on the CPU. Turning the cloud about the origin changes it by rounding alone: under 1e-5
-    of float64 points; where turned points are rounded to float32, some features of noisy normals change by 1e-4.
+    (q, m, 4) float32 tensor on the CPU. Rotating the cloud about the origin changes it by rounding alone: under 1e-5
+    of float64 points; where rotated points are rounded to float32, some features of noisy normals change by 1e-4.
     """
     near = neighbourhoods(points, at, m)
     used, place = np.unique(np.concatenate([at[:, None], near], axis=1), return_inverse=True)
@@ -167,28 +173,20 @@ def patch_features(points: NDArray, neighbours: NDArray, at: NDArray[np.int64], 
 def chamfer_of_features(first: Tensor, second: Tensor) -> Tensor:
     """Chamfer distances (p,) of p pairs of sets: mean squared distance to the nearest, both ways, summed.
 
-    The public code sums where this takes means: the sizes of patches then do not change a step. The paper takes the
-    larger of the two means of distances.
-
     Parameters
     ----------
-    first : (p, a, c)
-    second : (p, b, c)
+    first
+        (p, a, c) float32.
+    second
+        (p, b, c) float32.
+
+    Notes
+    -----
+    The public code sums where this takes means, so that the sizes of patches do not change a step. The paper takes the
+    larger of the two means of distances.
     """
-    (p, a, c), b = first.shape, second.shape[1]
-    with torch.no_grad():
-        to_second, to_first = [], []
-        count = max(1, NEAREST // (a * b))
-        for own, other in zip(first.split(count), second.split(count), strict=True):
-            distance = torch.cdist(own, other, compute_mode="donot_use_mm_for_euclid_dist")
-            to_second.append(distance.argmin(dim=2))
-            to_first.append(distance.argmin(dim=1))
-        set_number = torch.arange(p, device=first.device)[:, None]
-        nearest_second = (torch.cat(to_second) + set_number * b).view(-1)
-        nearest_first = (torch.cat(to_first) + set_number * a).view(-1)
-    forward = (first - second.reshape(-1, c)[nearest_second].view(p, a, c)).square().sum(dim=2).mean(dim=1)
-    backward = (second - first.reshape(-1, c)[nearest_first].view(p, b, c)).square().sum(dim=2).mean(dim=1)
-    return forward + backward
+    p, b, _ = second.shape
+    return chamfer_of_sets(first, second.flatten(0, 1), range(0, p * b + 1, b))
 
 
 def layers_of(official: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from st3d.formats.provenance import sha256
 from st3d.training.inputs import Inputs
 from st3d.training.memory import ahead
 from st3d.training.optimizer import Adam
-from st3d.training.run import training_run
+from st3d.training.run import Progress, training_run
 from st3d.training.settings import DecayedTrainingSettings, GraphSettings, Machine, flat
 
 TRAINING, VALIDATION = 0, 1  # random streams
@@ -90,7 +90,7 @@ def pretrain_ppf_foldnet(
             run.save(method="ppf_foldnet", model=model, weights=network.state_dict())
             return
         optimizer = Adam(network.to(run.device).parameters(), training.learning_rate, training.weight_decay)
-        progress = run.progress(curve, network, network, [optimizer], training.epochs)
+        progress = Progress(run, curve, network, network, [optimizer], training.epochs)
 
         def draw(clouds: Inputs, index: int, *stream: int) -> Tensor:
             cloud = clouds.graph(index)
