@@ -19,7 +19,7 @@ include: "rules/downsampling.smk"  # scans, downsampled
 include: "rules/graph.smk"  # nearest neighbours
 include: "rules/scale.smk"  # the length unit of a training set
 include: "rules/teacher.smk"  # pretraining
-include: "rules/extractors.smk"  # what a student can learn from beside the teacher
+include: "rules/extractors.smk"  # feature extractors in the teacher's place
 include: "rules/student.smk"  # one student per category
 include: "rules/frame.smk"  # scans as voxel grids and depth images
 include: "rules/gan.smk"  # MVTec 3D-AD's own methods, per category
@@ -27,7 +27,7 @@ include: "rules/autoencoder.smk"
 include: "rules/variation.smk"
 include: "rules/maps.smk"  # anomaly maps
 include: "rules/score.smk"  # AU-PRO, AUROC; seconds and memory
-include: "rules/tables.smk"  # the paper's tables, pictures, summary
+include: "rules/tables.smk"  # the paper's tables, figures, summary
 
 
 rule all:
@@ -51,7 +51,7 @@ rule table2:
 
 
 rule table3:
-    """AU-PRO, seconds and memory over the number of points, of neighbours and of descriptor numbers."""
+    """AU-PRO, seconds and memory over the number of points, of neighbours and the descriptor dimension."""
     input:
         "<results>/tables/table3.csv",
 
@@ -63,19 +63,19 @@ rule table4:
 
 
 rule mvtec_table2:
-    """AU-PRO at 0.3 per category of MVTec 3D-AD's own methods, without and with colours."""
+    """AU-PRO at 0.3 per category of MVTec 3D-AD's own methods, without and with RGB."""
     input:
         "<results>/tables/mvtec_table2.csv",
 
 
 rule mvtec_table4:
-    """AU-PRO of MVTec 3D-AD's own methods over the length of their latent vectors."""
+    """AU-PRO of MVTec 3D-AD's own methods over the latent dimension."""
     input:
         "<results>/tables/mvtec_table4.csv",
 
 
 rule mvtec_table5:
-    """Image AUROC per category of MVTec 3D-AD's own methods, without and with colours."""
+    """Image AUROC per category of MVTec 3D-AD's own methods, without and with RGB."""
     input:
         "<results>/tables/mvtec_table5.csv",
 

@@ -20,7 +20,7 @@ rule furniture:
 
 
 rule surrogates:
-    """Simulated point clouds in the place of a sensor's data set."""
+    """Synthetic surrogates of a range sensor's point clouds."""
     output:
         "<data>/{source}/complete.json",
     log:

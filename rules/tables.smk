@@ -1,4 +1,4 @@
-"""Tables: the paper's, measured beside published; pictures; a readable summary."""
+"""Tables: the paper's, measured beside published; figures; a readable summary."""
 
 TABLES = ("table1", "table2", "table3", "table4", "auroc", "sampled_au_pro")
 MVTEC_TABLES = ("mvtec_table2", "mvtec_table4", "mvtec_table5")  # the dataset paper's; not part of `all`
@@ -90,7 +90,7 @@ rule gallery:
 
 
 rule summary:
-    """All tables and pictures in one readable page."""
+    """All tables and figures in one readable page."""
     input:
         tables=expand("<results>/tables/{table}.csv", table=TABLES),
         gallery=expand("<results>/tables/gallery/{category}.png", category=config["categories"]),

@@ -39,18 +39,30 @@ def cost(
 
     Parameters
     ----------
-    train : shards of scans; the first one is used
-    scale : JSON with the scans' mean neighbour distance, metres
-    output : JSON to write: inference_seconds, training_memory_gb, inference_memory_gb, device
-    points : n, points of a scan
-    neighbours : k, neighbours of a point
-    width : d, numbers in a descriptor
-    blocks : residual blocks
-    coordinates : relative or absolute
-    repeats : timed passes, whose median is written
-    device : auto, cpu or cuda
-    threads : CPU threads
-    code : fingerprint of the code, kept with the result
+    train
+        Shards of scans; the first scan is used.
+    scale
+        JSON with the scans' mean neighbour distance, metres.
+    output
+        JSON to write: inference_seconds, training_memory_gb, inference_memory_gb, device.
+    points
+        n, points of a scan.
+    neighbours
+        k, neighbours of a point.
+    width
+        d, descriptor dimension.
+    blocks
+        Residual blocks.
+    coordinates
+        relative or absolute.
+    repeats
+        Timed passes, whose median is written.
+    device
+        auto, cpu or cuda.
+    threads
+        CPU threads.
+    code
+        Fingerprint of the code, kept with the result.
     """
     settings = {key: value for key, value in locals().items() if not isinstance(value, list | Path)}
     settings.pop("code")
@@ -99,7 +111,7 @@ def _synchronise(device: torch.device) -> None:
 
 
 def _name(device: torch.device, threads: int) -> str:
-    """The device as people call it, such as `AMD EPYC (1 thread)`."""
+    """The device's model, such as `AMD EPYC (1 thread)`."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     model = platform.processor() or platform.machine()

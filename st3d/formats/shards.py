@@ -41,10 +41,14 @@ def write_shard(path: Path, clouds: Iterable[Cloud], *, settings: Mapping[str, A
 
     Parameters
     ----------
-    path : the HDF5 file to write
-    clouds : all with the same fields; the neighbours' type is kept
-    settings : the stage's flags; they go with `code`, the version and the format into the attributes
-    code : fingerprint of the stage's source
+    path
+        The HDF5 file to write.
+    clouds
+        All with the same fields; the neighbours' type is kept.
+    settings
+        The stage's flags; they go with `code`, the version and the format into the attributes.
+    code
+        Fingerprint of the stage's source.
     """
     with new_file(path, settings, code) as (file, check):
         sizes: list[tuple[int, int]] = []
@@ -109,7 +113,7 @@ def read_shard(path: Path) -> Shard:
     ------
     ValueError
         One line with the file, what is wrong with it and how to remake it. Damaged data inside a whole
-        file are found by their sums when they are read.
+        file are found by their checksums when they are read.
     """
     return Shard(path)
 
@@ -153,8 +157,17 @@ def clouds(paths: Sequence[Path], points: int | None = None, neighbours: int | N
 
     Parameters
     ----------
-    paths : the parts' files, in the order of their numbers
-    points, neighbours : n and k that the clouds must have; None: any; k = 0: neighbours are not read
+    paths
+        The parts' files, in the order of their numbers.
+    points
+        n that the clouds were made for; None: any.
+    neighbours
+        k that they must have; None: any; 0: neighbours are not read.
+
+    Raises
+    ------
+    ValueError
+        One line with the file: another n or k, a part too few, or what `read_shard` says.
     """
     return Clouds(paths, points, neighbours)
 

@@ -8,10 +8,10 @@ from st3d.formats.meshes import read_mesh
 
 
 class MeshCache:
-    """The triangles of the meshes read last, up to `most` bytes of them."""
+    """The triangles of the meshes that were read last, up to `max_bytes` of them."""
 
-    def __init__(self, most: int) -> None:
-        self._most, self._size = most, 0
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes, self._size = max_bytes, 0
         self._kept: dict[Path, np.ndarray] = {}
 
     def corners(self, path: Path) -> np.ndarray:
@@ -20,7 +20,7 @@ class MeshCache:
             vertices, triangles = read_mesh(path)
             corners = vertices[triangles]
             self._size += corners.nbytes
-            while self._kept and self._size > self._most:  # the one kept longest goes first
+            while self._kept and self._size > self._max_bytes:  # first in, first out
                 self._size -= self._kept.pop(next(iter(self._kept))).nbytes
             self._kept[path] = corners
         return self._kept[path]

@@ -22,7 +22,7 @@ from st3d.student_teacher.sources import Item, first_file, list_source
 log = logging.getLogger("st3d")
 
 SPLITS = {"train": 0, "validation": 1}  # number in the random streams
-DEALING = 2  # the stream that orders the files
+FILE_ORDER = 2  # number of the random stream that orders the files
 CACHE_BYTES = 512 * 2**20  # of meshes kept in memory: ModelNet10's largest take 50 MB
 
 
@@ -72,7 +72,7 @@ def scenes(
     dense_factor
         Points sampled on the surfaces, or at most drawn from a cloud, per point kept, 1 or more.
     validation_share
-        Share of the files kept for validation, where a folder has no train and test folders.
+        Fraction of the files kept for validation, where a folder has no train and test folders.
     seed
         Of the random streams; scene 37 is the same in any part.
     output
@@ -86,13 +86,13 @@ def scenes(
         raise ValueError(f"dense_factor: expected 1 or more, found {dense_factor}")
     kind, files = list_source(source, split, validation_share, origin)
     meshes, cache = [first_file(item) for item in files], MeshCache(CACHE_BYTES)
-    dealt = np.random.default_rng([seed, DEALING, SPLITS[split]]).permutation(len(files))
+    order = np.random.default_rng([seed, FILE_ORDER, SPLITS[split]]).permutation(len(files))
     numbers = range(part, clouds, parts)
 
     def sampled(number: int) -> np.ndarray:
         rng = np.random.default_rng([seed, SPLITS[split], number])
         if kind == "clouds":
-            return cloud_scene(files[dealt[number % len(files)]], points, dense_factor, rng)
+            return cloud_scene(files[order[number % len(files)]], points, dense_factor, rng)
         dense = scene(meshes, cache, objects, half_width, round(dense_factor * points), rng)
         return dense[farthest_points(dense, points)]
 
@@ -110,12 +110,27 @@ def scenes(
 
 
 def cloud_scene(item: Item, points: int, dense_factor: float, rng: np.random.Generator) -> np.ndarray:
-    """A farthest point sample (p, 3) float32 of one point cloud, from a random first point, in the file's unit.
+    """A farthest point sample of one point cloud, from a random first point.
 
-    A cloud of more than dense_factor * points points is reduced at random to so many before.
+    Parameters
+    ----------
+    item
+        The file, or the depth images of a fragment.
+    points
+        Points to keep; a cloud with fewer keeps all.
+    dense_factor
+        A cloud of more than dense_factor * points points is reduced at random to so many before.
+    rng
+        Random generator.
+
+    Returns
+    -------
+    (p, 3) float32, in the file's unit, p <= points.
     """
-    most = round(dense_factor * points)
-    dense = read_cloud(item, most, rng) if isinstance(item, Path) else drawn(read_fragment(item), most, rng)
+    dense_count = round(dense_factor * points)
+    dense = (
+        read_cloud(item, dense_count, rng) if isinstance(item, Path) else drawn(read_fragment(item), dense_count, rng)
+    )
     first = int(rng.integers(len(dense)))
     return dense[farthest_points(dense, min(points, len(dense)), first)]
 
@@ -123,9 +138,26 @@ def cloud_scene(item: Item, points: int, dense_factor: float, rng: np.random.Gen
 def scene(
     files: Sequence[Path], cache: "MeshCache", objects: int, half_width: float, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """`count` points (count, 3) float32 on the surfaces of `objects` random meshes; the unit is a mesh's longest side.
+    """Points on the surfaces of random meshes, placed at random: uniform by area over all surfaces of the scene.
 
-    The points are shared among the meshes by their areas: the sample is uniform over all surfaces of the scene.
+    Parameters
+    ----------
+    files
+        Meshes to choose from.
+    cache
+        Through which they are read.
+    objects
+        Meshes to place; a mesh comes twice only where there are fewer files.
+    half_width
+        Their centres lie in [-half_width, half_width]^3.
+    count
+        Points to sample.
+    rng
+        Random generator.
+
+    Returns
+    -------
+    (count, 3) float32; the unit is a mesh's longest bounding box side.
     """
     chosen = rng.choice(len(files), objects, replace=objects > len(files))
     corners = np.concatenate([placed(cache.corners(files[index]), half_width, rng) for index in chosen])
@@ -134,7 +166,7 @@ def scene(
 
 
 def placed(corners: np.ndarray, half_width: float, rng: np.random.Generator) -> np.ndarray:
-    """Triangle corners (t, 3, 3) with the longest side of their box scaled to 1, turned about each axis, and moved."""
+    """Triangle corners (t, 3, 3), scaled to a longest box side of 1, rotated about each axis, and moved."""
     low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
     unit = (corners - (low + high) / 2) / (high - low).max()
     turn = euler_rotation("xyz", rng.uniform(0, 2 * np.pi, 3))

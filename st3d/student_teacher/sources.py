@@ -23,16 +23,23 @@ def list_source(folders: Sequence[Path], split: Split, validation_share: float, 
 
     Parameters
     ----------
-    folders : with files at any depth, hidden ones left out. .off, .obj and .stl are meshes; .bin, .npy, .pcd, .xyz,
-        ITODD's *_x.tif and runs of 3DMatch's *.depth.png are clouds; .ply are meshes if the first of them has faces.
-        Where some .bin lie in folders named velodyne, only these count.
-    split : below folders named train and test, as in ModelNet10, train takes the first and validation the second
-    validation_share : share of the files that are for validation elsewhere: every round(1 / validation_share)-th
-    origin : where to get what is absent; empty: nothing to say
+    folders
+        With files at any depth, hidden ones left out. .off, .obj and .stl are meshes; .bin, .npy, .pcd, .xyz, ITODD's
+        *_x.tif and runs of 3DMatch's *.depth.png are clouds; .ply are meshes if the first of them has faces. Where some
+        .bin lie in folders named velodyne, only these count.
+    split
+        Below folders named train and test, as in ModelNet10, train takes the first and validation the second.
+    validation_share
+        Fraction of the files that are for validation elsewhere: every round(1 / validation_share)-th.
+    origin
+        Where to get what is absent, for the error; may be empty.
 
     Returns
     -------
-    meshes or clouds, and files, or the depth images of a fragment
+    kind
+        meshes or clouds.
+    items
+        Files, or the depth images of a fragment.
 
     Raises
     ------
@@ -79,7 +86,7 @@ def _hidden(name: Path) -> bool:
 
 
 def _suffix(path: Path) -> str:
-    """The ending that says what a file is; empty: nothing to us."""
+    """The ending that says what a file is; empty: neither mesh nor cloud."""
     name = path.name.lower()
     endings = (IMAGES, DEPTH, *MESHES, *CLOUDS)
     return next((ending for ending in endings if name.endswith(ending)), "")
@@ -93,7 +100,7 @@ def _of_split(folder: Path, items: Sequence[Item], split: Split, validation_shar
         wanted = f"files in folders named {FOLDERS[split]}"
     else:
         if not 0 < validation_share < 1:
-            raise ValueError(f"validation_share: expected a share between 0 and 1, found {validation_share}")
+            raise ValueError(f"validation_share: expected a fraction between 0 and 1, found {validation_share}")
         every = max(2, round(1 / validation_share))
         chosen = [item for number, item in enumerate(items) if (number % every == 0) == (split == "validation")]
         wanted = "2 files or more"

@@ -18,11 +18,16 @@ class Inputs:
 
     Parameters
     ----------
-    paths : the split's shards, in the order of their parts
-    points, neighbours : n and k that the shards must have
-    scale : mean neighbour distance, in the points' unit; coordinates are divided by it
-    device : where the graphs go
-    memory : if all graphs fit into it, each is read once and stays on the device
+    paths
+        The split's shards, in the order of their parts.
+    points, neighbours
+        n and k that the shards must have.
+    scale
+        Mean neighbour distance, in the points' unit; coordinates are divided by it.
+    device
+        Where the graphs go.
+    memory
+        If all graphs fit into it, each is read once and stays on the device.
     """
 
     def __init__(

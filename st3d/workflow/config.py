@@ -82,7 +82,7 @@ class Study:
         return owners
 
     def _resolve(self, variant: str) -> Settings:
-        """The base config with the variant's differences laid over it."""
+        """The base config with the variant's changes."""
         settings = {name: dict(part) if isinstance(part, Mapping) else part for name, part in self.config.items()}
         for section, changes in self.config["variants"][variant].items():
             where = f"config: variants.{variant}.{section}"

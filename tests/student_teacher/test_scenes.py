@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 from test_rgbd_fragments import sequence
 
 from st3d.formats.point_clouds import read_cloud
@@ -7,9 +10,13 @@ from st3d.formats.rgbd_fragments import read_fragment
 from st3d.formats.shards import clouds, read_shard
 from st3d.kernels.geometry.rotation import euler_rotation
 from st3d.kernels.points import farthest_points
+from st3d.student_teacher.graph import graph
 from st3d.student_teacher.mesh_cache import MeshCache
 from st3d.student_teacher.scenes import placed, scene, scenes
 from st3d.student_teacher.sources import list_source
+from st3d.workflow.config import Study
+
+ROOT = Path(__file__).parents[2]
 
 CUBE = """OFF
 9 6 0
@@ -139,7 +146,7 @@ def test_meshes_that_cannot_be_used_are_one_line_and_leave_nothing(tmp_path, fol
     only = meshes(tmp_path / "only", "sofa/train/a.off")
     assert "files in folders named test for the validation scenes" in fault(only, split="validation")
     assert "expected 2 files or more for the train scenes" in fault(meshes(tmp_path / "one", "a.off"))
-    assert "validation_share: expected a share" in fault(folder, validation_share=0.0)
+    assert "validation_share: expected a fraction" in fault(folder, validation_share=0.0)
     assert "dense_factor: expected 1 or more" in fault(folder, dense_factor=0.5)
     assert "part: expected a number from 0 to 1, found 2" in fault(folder, part=2, parts=2)
     assert "expected meshes or point clouds in all folders, found both" in fault(folder, scans(tmp_path / "scans", 2))
@@ -251,3 +258,19 @@ def test_real_clouds_become_scenes(shared_data, tmp_path):
         extents = sorted(float(np.ptp(cloud.points, axis=0).max()) for cloud in shard)
         assert all(cloud.points.shape == (2000, 3) for cloud in shard)
     assert extents[0] < 6 < 40 < extents[1]  # m; a part of a room, and two streets
+
+
+def test_the_first_points_of_a_scene_do_not_depend_on_which_variants_run(folder, tmp_path):
+    everything = yaml.safe_load((ROOT / "config.yaml").read_text())
+    found = []
+    for run_variants in ([], ["base"], ["points_quarter", "near_double"]):
+        study = Study(everything | {"run_variants": run_variants}, ROOT / "config.schema.yaml")
+        for name in study.running:
+            if study.owner("scenes", name) == "base":
+                found.append(study.flags(name, "scenes.points", "scenes.dense_factor"))
+    assert set(found) == {"--points 8000 --dense-factor 4.0"}
+    for name in "ab":
+        scenes(source=[folder], output=tmp_path / name, **SETTINGS | {"clouds": 1, "points": 800})
+    graph(input=tmp_path / "a", points=400, neighbours=3, output=tmp_path / "g", code="")
+    with read_shard(tmp_path / "g") as cut, read_shard(tmp_path / "b") as whole:
+        assert np.array_equal(cut.cloud(0).points, whole.cloud(0).points[:400])
