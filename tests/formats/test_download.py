@@ -260,7 +260,7 @@ def test_a_closed_network_is_one_line_that_says_what_to_fetch_and_where_to_put_i
     assert (tmp_path / "data" / "modelnet10" / "complete.json").exists()
 
 
-def test_a_copy_at_hand_is_used_first_and_kept(tmp_path, server, meshes):
+def test_a_local_copy_is_used_first_and_kept(tmp_path, server, meshes):
     copy = tmp_path / "copy.zip"
     copy.write_bytes(meshes)
     modelnet(tmp_path, server.url("a.zip"), archive=str(copy), md5=md5(meshes))

@@ -174,11 +174,11 @@ def test_an_itodd_scan_is_its_three_images_without_what_the_sensor_did_not_see(t
     seen = np.isfinite(scan).all(axis=2) & (scan[..., 2] != 0)
     assert seen.sum() == 27 and np.array_equal(whole(path), scan[seen])
     (tmp_path / "3d_long_baseline_y.tif").write_bytes(path.read_bytes()[:100])
-    assert "found a cut or foreign 3d_long_baseline_y.tif" in fault(path)
+    assert "expected 3d_long_baseline_y.tif as a TIFF file, found " in fault(path)
     tifffile.imwrite(tmp_path / "3d_long_baseline_y.tif", scan[:3, :, 1])
     assert "expected images of floats with 1 channel and equal sides" in fault(path) and "3 x 5" in fault(path)
     (tmp_path / "3d_long_baseline_y.tif").unlink()
-    assert fault(path) == "expected 3d_long_baseline_y.tif beside it, found none"
+    assert fault(path) == "expected 3d_long_baseline_y.tif as a TIFF file, found no such file"
 
 
 def test_a_bin_file_has_16_bytes_a_point(tmp_path):
@@ -232,7 +232,7 @@ def test_a_ply_may_have_any_fields_in_any_order_and_other_elements(tmp_path_fact
     assert np.array_equal(whole(path), np.stack([tables["vertex"][axis] for axis in "xyz"], axis=1).astype(np.float32))
     if form and not faces:
         assert fault(path, content + b"\0").endswith("the header is of another file")
-        assert fault(path, content[:-1]).endswith("the file is cut")
+        assert fault(path, content[:-1]).endswith("the file is truncated")
 
 
 @pytest.mark.parametrize("form", ["ascii", "binary_little_endian"])
@@ -299,13 +299,13 @@ def test_a_cut_file_is_refused_in_one_line(tmp_path, form):
         message = fault(path, content[:length])
         assert message.startswith("expected ")
         if form in ("pcd binary", "pcd binary_compressed") and length > len(content) - 10:
-            assert "bytes, found" in message and message.endswith("the file is cut")
+            assert "bytes, found" in message and message.endswith("the file is truncated")
 
 
 @pytest.mark.parametrize("data", ["ascii", "binary"])
 def test_a_header_that_promises_too_much_takes_no_memory(tmp_path, data):
     content = pcd(CLOUD, data).replace(b"POINTS 5", b"POINTS 99999999999")
-    assert fault(tmp_path / "a.pcd", content).endswith("the file is cut")
+    assert fault(tmp_path / "a.pcd", content).endswith("the file is truncated")
 
 
 @pytest.mark.parametrize("kind", ["npy", "pcd", "ply", "xyz"])
