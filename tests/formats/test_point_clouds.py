@@ -291,9 +291,9 @@ def test_a_cloud_takes_the_memory_of_a_block_and_of_its_points(tmp_path, rng):
             read_cloud(path, most, np.random.default_rng(0))
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
-            # A block takes less than 1 MB. The points take 12 bytes each; those of text are read as doubles of 24 bytes,
-            # and their array grows by quarters. A list of the lines takes 70 bytes a line and more; 4 bytes for each
-            # row, 1.2 MB.
+            # A block takes less than 1 MB. The points take 12 bytes each; those of text are read as doubles of 24
+            # bytes, and their array grows by quarters. A list of the lines takes 70 bytes a line and more; 4 bytes for
+            # each row, 1.2 MB.
             expected = min(most, count) * 12 + (count * 24 * 1.25 if text else 0)
             assert peak < expected + 1e6, (form, most)
 
