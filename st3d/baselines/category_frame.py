@@ -10,7 +10,7 @@ import numpy as np
 
 from st3d.baselines.augmentation import rotate_scan
 from st3d.formats.atomic import read_json
-from st3d.formats.errors import by
+from st3d.formats.errors import sides_text
 from st3d.formats.scans import Invalid, Split, list_samples, read_colours, read_scan
 from st3d.kernels.geometry.camera import Camera
 from st3d.kernels.geometry.plane import Plane
@@ -132,8 +132,8 @@ def views(settings: ViewSettings, frame: Frame) -> Iterator[View]:
         scan = read_scan(sample.scan, settings.invalid)
         size = scan.shape[:2]
         if size != (frame.camera.height, frame.camera.width):
-            expected = by((frame.camera.height, frame.camera.width))
-            raise ValueError(f"{sample.scan}: expected {expected} pixels like the camera, found {by(size)}")
+            expected = sides_text((frame.camera.height, frame.camera.width))
+            raise ValueError(f"{sample.scan}: expected {expected} pixels like the camera, found {sides_text(size)}")
         colours = read_colours(sample.rgb, size) if sample.rgb is not None else None
         yield View(sample.name, 0, scan, colours)
         for number in range(1, 1 + (settings.copies if split == "train" else 0)):

@@ -8,7 +8,7 @@ import numpy as np
 
 from st3d.baselines.category_frame import Frame
 from st3d.formats.atomic import write_json
-from st3d.formats.errors import by
+from st3d.formats.errors import sides_text
 from st3d.formats.provenance import provenance
 from st3d.formats.scans import Invalid, list_samples, read_scan
 from st3d.kernels.geometry.camera import Camera
@@ -61,8 +61,8 @@ def frame(
         scan = read_scan(sample.scan, invalid)
         if scan.shape[:2] != (camera.height, camera.width):
             raise ValueError(
-                f"{path}: expected the size of the scans, {by(scan.shape[:2])} pixels, found"
-                f" {by((camera.height, camera.width))}"
+                f"{path}: expected the size of the scans, {sides_text(scan.shape[:2])} pixels, found"
+                f" {sides_text((camera.height, camera.width))}"
             )
         seen = np.argwhere((scan != 0).any(axis=2))
         if not len(seen):

@@ -1,7 +1,6 @@
 """Trained models and half-trained ones on disk: torch files with provenance, equal content in equal bytes."""
 
 import io
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,10 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from st3d.formats.atomic import atomic
-from st3d.formats.errors import short
+from st3d.formats.errors import error_text
 from st3d.formats.provenance import FORMAT
-
-log = logging.getLogger("st3d")
 
 
 def save(path: Path, content: Mapping[str, Any]) -> None:
@@ -22,13 +19,26 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
     # torch.save names the archive's root after the file; through memory the (temporary) name stays out of the bytes
     memory = io.BytesIO()
     torch.save(dict(content), memory)
-    with atomic(path) as temporary:
-        temporary.write_bytes(memory.getbuffer())
+    with atomic(path) as partial:
+        partial.write_bytes(memory.getbuffer())
 
 
 def load(path: Path, *kinds: str) -> dict[str, Any]:
-    """Read one of `kinds` ("teacher", "student", "progress") onto the CPU; anything else in the file is an error."""
-    kind = kinds[0]  # what is usually meant
+    """Read what `save` wrote, onto the CPU.
+
+    Parameters
+    ----------
+    path
+        The checkpoint.
+    kinds
+        What it may be ("teacher", "student", "progress"), what is usually meant first.
+
+    Raises
+    ------
+    ValueError
+        One line with the file if it is damaged, of another kind or of another version.
+    """
+    kind = kinds[0]
     content = read_tensors(path, f"a {kind}", " of st3d")
     if not isinstance(content, dict) or content.get("kind") not in kinds:
         found = content.get("kind", "no kind") if isinstance(content, dict) else type(content).__name__
@@ -38,10 +48,22 @@ def load(path: Path, *kinds: str) -> dict[str, Any]:
     return content
 
 
-def read_tensors(path: Path, what: str, whose: str = "", harmless: Sequence[Any] = ()) -> Any:
-    """What torch.save wrote to `path`, on the CPU; a cut file, or one that needs other classes, is an error.
+def read_tensors(path: Path, what: str, origin: str = "", harmless: Sequence[Any] = ()) -> Any:
+    """Read what torch.save wrote, onto the CPU, without running anything in it.
 
-    Nothing in the file is run: only tensors, numbers, texts and containers of them are read, and `harmless` classes.
+    Parameters
+    ----------
+    path
+        The file.
+    what, origin
+        For errors: "a teacher", " of st3d".
+    harmless
+        Classes to read beside tensors, numbers, texts and containers of them.
+
+    Raises
+    ------
+    ValueError
+        One line with the file if it is missing or truncated, or needs other classes.
     """
     try:
         with torch.serialization.safe_globals(list(harmless)):
@@ -50,14 +72,14 @@ def read_tensors(path: Path, what: str, whose: str = "", harmless: Sequence[Any]
         raise ValueError(f"{path}: expected {what}, found no such file") from None
     except MemoryError:
         raise
-    except Exception as error:  # a foreign pickle raises anything
+    except Exception as error:  # another program's pickle raises anything
         refused = re.search(r"Unsupported global: GLOBAL ([\w.]+)", str(error))
-        reason = f"it needs {refused[1]}, which is not read" if refused else short(error)
-        raise ValueError(f"{path}: expected {what}{whose}, found a cut or foreign file ({reason})") from None
+        reason = f"it needs {refused[1]}, which is not read" if refused else error_text(error)
+        raise ValueError(f"{path}: expected {what}{origin}, found a truncated or other file ({reason})") from None
 
 
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    """Put `weights`, read from `path`, into `module`; other names or dimensions are an error."""
+    """Put `weights`, read from `path`, into `module`; a ValueError at other names or dimensions."""
     expected = module.state_dict()
     for name in sorted(expected.keys() | weights.keys()):
         wanted, found = (tuple(side[name].shape) if name in side else "none" for side in (expected, weights))

@@ -1,28 +1,27 @@
 """Stages `download_modelnet10`, `download_mvtec_3d_ad` and `download_3dmatch`: fetch an archive and unpack it.
 
-A copy at hand is taken first. An archive is untrusted: only plain files and folders below the target are unpacked,
-into a temporary folder that takes its name at the end. A broken transfer goes on where it stopped.
+A local copy is taken first. An archive is untrusted: only plain files and folders below the target are unpacked, into
+a temporary folder that takes its name at the end. A broken transfer is resumed.
 """
 
 import hashlib
 import http.client
 import logging
 import lzma
-import shutil
-import stat
 import tarfile
 import time
 import urllib.error
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import IO
+from stat import S_IFDIR, S_IFMT, S_IFREG
 from urllib.parse import urlsplit
 
 from st3d.formats.atomic import FULL, write_json
-from st3d.formats.folders import replaced
+from st3d.formats.errors import error_text
+from st3d.formats.folders import MARKER, replaced
 from st3d.formats.provenance import provenance
 
 log = logging.getLogger("st3d")
@@ -31,6 +30,7 @@ PAUSE = 1.0  # s before the second attempt, doubled before each further one
 BLOCK = 2**20  # bytes read at once
 TIMEOUT = 60  # s without a byte
 REPORT = 10  # s between two lines of progress
+PLAIN = (0, S_IFREG, S_IFDIR)  # kinds of a zip's members that are files or folders
 DAMAGE = (
     tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, RuntimeError, NotImplementedError,
 )  # fmt: skip
@@ -44,7 +44,7 @@ def download_modelnet10(*, url: str, archive: str, md5: str, retries: int, outpu
     url
         Address of ModelNet10.zip (http or https).
     archive
-        A copy at hand, used instead of the address; empty: none.
+        A local copy, used instead of the address; empty: none.
     md5
         Expected checksum of the archive; empty: not checked.
     retries
@@ -63,7 +63,7 @@ def download_mvtec_3d_ad(*, url: str, archive: str, md5: str, retries: int, outp
     url
         Address of mvtec_3d_anomaly_detection.tar.xz (http or https).
     archive
-        A copy at hand, used instead of the address; empty: none.
+        A local copy, used instead of the address; empty: none.
     md5
         Expected checksum of the archive; empty: not checked.
     retries
@@ -84,7 +84,7 @@ def download_3dmatch(*, scene: str, url: str, archive: str, retries: int, output
     url
         Address of its archive (http or https), in which {scene} stands for the name.
     archive
-        A folder with copies at hand, named <scene>.zip, used instead of the address; empty: none.
+        A folder with local copies, named <scene>.zip, used instead of the address; empty: none.
     retries
         Attempts to fetch it, 1 or more.
     output
@@ -102,10 +102,11 @@ def _download(url: str, archive: str, md5: str, retries: int, output: Path, *con
         raise ValueError(f"{source}: expected the archive of {output.name}, found no such file")
     with replaced(output) as folder:
         if source.is_file():
-            log.info("%s: using the copy at hand, checking it", source)
+            log.info("%s: using the local copy, checking it", source)
             _check(source, md5, f"{source}: not the archive of {output.name}; remove it or get it whole from {url}")
         else:
             fetch(url, source, md5, retries)
+        log.info("%s: unpacking %.0f MB", source, source.stat().st_size / 1e6)
         try:
             files, size = unpack(source, folder)
             if not _holds(folder, content):
@@ -113,12 +114,12 @@ def _download(url: str, archive: str, md5: str, retries: int, output: Path, *con
             if not _holds(folder, content):
                 raise ValueError(f"expected files like {' or '.join(content)}, found none")
         except (ValueError, *DAMAGE) as error:
-            found = " ".join(str(error).split()) or type(error).__name__
-            raise ValueError(f"{source}: not unpacked, {found}; remove it or get it whole from {url}") from None
+            fault = f"not unpacked, {error_text(error)}; remove it or get it whole from {url}"
+            raise ValueError(f"{source}: {fault}") from None
         except OSError as error:
             raise ValueError(f"{output}: not unpacked, {error.strerror or error}: {source}") from None
-        made = provenance({"url": url, "md5": md5}, code="")
-        write_json(folder / "complete.json", made | {"files": files, "bytes": size})
+        about = provenance({"url": url, "md5": md5}, code="")
+        write_json(folder / "complete.json", about | {"files": files, "bytes": size})
     if not archive:
         fetched.unlink(missing_ok=True)  # 13 GB for MVTec 3D-AD; a user's own copy stays
     log.info("%s: complete, %d files", output, files)
@@ -129,7 +130,18 @@ def _holds(folder: Path, content: Sequence[str]) -> bool:
 
 
 def fetch(url: str, target: Path, md5: str, retries: int) -> None:
-    """Fetch `url` to `target`, through `target`.part, which a later call resumes.
+    """Fetch `url`; a transfer that broke, also in an earlier run, goes on where it stopped.
+
+    Parameters
+    ----------
+    url
+        Address with http or https.
+    target
+        The file to write; the part that has come so far is `target`.part.
+    md5
+        Expected checksum; empty: not checked.
+    retries
+        Attempts, 1 or more.
 
     Raises
     ------
@@ -159,7 +171,7 @@ def fetch(url: str, target: Path, md5: str, retries: int) -> None:
         except (OSError, http.client.HTTPException) as error:
             if isinstance(error, OSError) and error.errno in FULL:
                 raise ValueError(f"{part}: not written, {error.strerror}; the part so far is kept") from None
-            reason = " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__
+            reason = error_text(getattr(error, "reason", error))
         else:
             part.replace(target)
             return
@@ -207,51 +219,50 @@ def _check(path: Path, md5: str, fault: str) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> tuple[int, int]:
-    """Unpack a zip or tar (gz, bz2, xz) archive below `folder`; the numbers of files and of bytes.
+    """Unpack an archive; what a Mac adds to it is left out.
+
+    Parameters
+    ----------
+    archive
+        A zip, or a tar that may be packed by gz, bz2 or xz.
+    folder
+        Where to put its files.
+
+    Returns
+    -------
+    The number of files, and of their bytes.
 
     Raises
     ------
     ValueError
-        At the first member that would lie outside of `folder`, or is a link or a device; what is unpacked by
-        then is for the caller to remove.
+        At a member that would lie outside of `folder`, or is a link or a device; what is unpacked by then is for the
+        caller to remove.
     """
-    files = size = 0
-    for name, is_folder, content in _members(archive):
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts:
-            raise ValueError(f"expected members inside the archive's folder, found '{name}'")
-        if "__MACOSX" in path.parts or path.name.startswith("._") or path.name == ".DS_Store":
-            continue  # left by a Mac beside the real files
-        target = folder / path
-        if is_folder:
-            target.mkdir(parents=True, exist_ok=True)
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with content, target.open("wb") as file:
-            shutil.copyfileobj(content, file, BLOCK)
-            size += file.tell()
-        files += 1
-        if files % 1000 == 0:
-            log.info("%s: %d files unpacked, %.0f MB", archive, files, size / 1e6)
-    return files, size
-
-
-def _members(archive: Path) -> Iterator[tuple[str, bool, IO[bytes]]]:
-    """Name, whether it is a folder, and open content of each member, in one pass."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
-            for entry in zipped.infolist():
-                kind = stat.S_IFMT(entry.external_attr >> 16)
-                if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-                    raise ValueError(f"expected files and folders only, found a link or device '{entry.filename}'")
-                yield entry.filename, entry.is_dir(), zipped.open(entry)
+            plain = {entry: S_IFMT(entry.external_attr >> 16) in PLAIN for entry in zipped.infolist()}
+            wanted = [entry for entry in plain if _is_wanted(entry.filename, plain[entry])]
+            zipped.extractall(folder, wanted)  # noqa: S202 each is checked
     else:
         with tarfile.open(archive, "r|*") as tape:
-            for member in tape:
-                if not member.isfile() and not member.isdir():
-                    raise ValueError(f"expected files and folders only, found a link or device '{member.name}'")
-                content = tape.extractfile(member)
-                yield member.name, member.isdir(), content  # type: ignore[misc] # None for a folder only
+            tape.extractall(folder, filter=_wanted_member)  # noqa: S202 so is each of these
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name != MARKER]
+    return len(sizes), sum(sizes)
+
+
+def _wanted_member(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+    plain = member.isfile() or member.isdir()
+    return tarfile.data_filter(member, folder) if _is_wanted(member.name, plain) else None
+
+
+def _is_wanted(name: str, plain: bool) -> bool:
+    """Whether to unpack an archive's member; `plain`: it is a file or a folder."""
+    path = PurePosixPath(name)
+    if not plain:
+        raise ValueError(f"expected files and folders only, found a link or device '{name}'")
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"expected members inside the archive's folder, found '{name}'")
+    return not ("__MACOSX" in path.parts or path.name.startswith("._") or path.name == ".DS_Store")
 
 
 def _strip_top(folder: Path) -> None:

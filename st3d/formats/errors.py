@@ -1,13 +1,47 @@
-"""Parts of sentences that errors are made of."""
+"""What errors say of arrays and of other libraries, and how these are kept quiet."""
 
-from collections.abc import Sequence
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
 
 
-def by(shape: Sequence[int]) -> str:
-    """Sides as people write them: 400 x 400."""
+def sides_text(shape: Sequence[int]) -> str:
+    """A shape as people write it: 400 x 400."""
     return " x ".join(str(side) for side in shape)
 
 
-def short(error: Exception) -> str:
-    """Another library's error in part of a line."""
+def error_text(error: object) -> str:
+    """What another library's error says, on one line and at most 120 characters long."""
     return " ".join(str(error).split())[:120] or type(error).__name__
+
+
+@contextlib.contextmanager
+def silenced(library: str) -> Iterator[None]:
+    """Drop what `library` logs of a damaged file inside the context: our error says it in one line."""
+    logger = logging.getLogger(library)
+
+    def nothing(_: logging.LogRecord) -> bool:
+        return False
+
+    logger.addFilter(nothing)
+    try:
+        yield
+    finally:
+        logger.removeFilter(nothing)
+
+
+@contextlib.contextmanager
+def one_line(expected: str) -> Iterator[None]:
+    """Whatever a library raises at a damaged file becomes a ValueError `<expected>, found <its reason>`.
+
+    Parameters
+    ----------
+    expected
+        Such as "a.png: expected a mask image".
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise ValueError(f"{expected}, found no such file") from None
+    except Exception as error:
+        raise ValueError(f"{expected}, found {error_text(error)}") from None

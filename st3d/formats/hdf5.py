@@ -1,4 +1,4 @@
-"""HDF5 files of ours: written whole or not at all, summed against damage, saying in attributes how they were made."""
+"""The project's HDF5 files: written whole or not at all, with checksums, saying in attributes how they were made."""
 
 import contextlib
 import io
@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from st3d.formats.atomic import atomic
-from st3d.formats.errors import short
+from st3d.formats.errors import error_text
 from st3d.formats.provenance import FORMAT, provenance
 
 T = TypeVar("T")
@@ -25,19 +25,28 @@ def new_file(path: Path, settings: Mapping[str, Any], code: str, **attributes: s
 
     Parameters
     ----------
-    path : the file to write
-    settings : the stage's flags; with `code`, the version and the format they go into the attributes
-    code : fingerprint of the stage's source
-    attributes : further ones
+    path
+        The file to write.
+    settings
+        The stage's flags; with `code`, the version and the format they go into the attributes.
+    code
+        Fingerprint of the stage's source.
+    attributes
+        Further ones.
+
+    Raises
+    ------
+    OSError
+        One line with the file, where the disk is full.
     """
-    with atomic(path) as temporary, _Disk(temporary, "w+") as disk:
-        # this layout sums its own headers too, and stays the same when the library moves on
+    with atomic(path) as partial, _Disk(partial, "w+") as disk:
+        # this layout has checksums of its headers too, and stays the same when the library moves on
         with h5py.File(disk, "w", libver=("v110", "v110")) as file:
             yield file, disk.check
-            made = provenance(settings, code) | ({"seed": settings["seed"]} if "seed" in settings else {}) | attributes
-            made["settings"] = json.dumps(made["settings"], sort_keys=True, default=str)
-            for key, value in sorted(made.items()):
-                # text of fixed length: HDF5 keeps other text in a heap without sums, where damage can hang a reader
+            about = provenance(settings, code) | ({"seed": settings["seed"]} if "seed" in settings else {}) | attributes
+            about["settings"] = json.dumps(about["settings"], sort_keys=True, default=str)
+            for key, value in sorted(about.items()):
+                # text of fixed length: HDF5 keeps other text in a heap without checksums; damage there hangs a reader
                 file.attrs[key] = np.bytes_(value.encode() or b"\0") if isinstance(value, str) else value
         disk.check()
 
@@ -45,7 +54,7 @@ def new_file(path: Path, settings: Mapping[str, Any], code: str, **attributes: s
 def dataset(
     file: h5py.File, name: str, shape: tuple, chunk: tuple, dtype: Any, compression: int | None = None
 ) -> h5py.Dataset:
-    """A new dataset with sums, whose first two sides may grow; `compression` is gzip's level."""
+    """A new dataset with checksums, whose first two sides may grow; `compression` is gzip's level."""
     most = (None,) * min(2, len(shape)) + shape[2:]
     packed = {} if compression is None else {"compression": "gzip", "compression_opts": compression, "shuffle": True}
     return file.create_dataset(
@@ -69,9 +78,17 @@ class File:
 
     Parameters
     ----------
-    path : of the file
-    what : what it should be, for errors: "a shard"
-    fields : datasets that it must have; all it has are of one length
+    path
+        The HDF5 file.
+    what
+        What it should be, for errors: "a shard".
+    fields
+        Datasets that it must have; all that it has are of one length.
+
+    Raises
+    ------
+    ValueError
+        One line with the file, what is wrong with it and how to remake it.
     """
 
     def __init__(self, path: Path, what: str, fields: set[str]) -> None:
@@ -81,7 +98,7 @@ class File:
         try:
             self.file = h5py.File(self.path, "r")
         except OSError as error:
-            raise self.bad("a whole HDF5 file", f"a cut or foreign one ({short(error)})") from None
+            raise self.bad("a whole HDF5 file", f"a truncated or other one ({error_text(error)})") from None
         self.attributes = self.guarded(lambda: self._checked(fields))
 
     def __enter__(self) -> Self:
@@ -106,9 +123,10 @@ class File:
         try:
             return self.file[name][place]
         except OSError as error:
-            raise self.bad(f"whole data in '{name}'", f"damaged data ({short(error)})") from None
+            raise self.bad(f"whole data in '{name}'", f"damaged data ({error_text(error)})") from None
 
     def bad(self, expected: str, found: str) -> ValueError:
+        """The error of one line that says how to remake the file."""
         return ValueError(f"{self.path}: expected {expected}, found {found}; {_REMAKE}")
 
     def _checked(self, fields: set[str]) -> dict[str, Any]:
@@ -126,7 +144,7 @@ class File:
                 raise self.bad("all fields of one length", f"{lengths}")
             return attributes | {"settings": json.loads(attributes["settings"])}
         except (OSError, RuntimeError, KeyError, AttributeError, TypeError, json.JSONDecodeError) as error:
-            raise self.bad(f"{self._what} of st3d", f"a damaged or foreign file ({short(error)})") from None
+            raise self.bad(f"{self._what} of st3d", f"a damaged or other file ({error_text(error)})") from None
 
 
 class _Disk(io.FileIO):

@@ -2,9 +2,9 @@
 
 `values` (images, channels, ...) float32: channel 0 is the shape (voxels: 1 where a point lies, else -1; depth: metres
 from the camera's centre, 0 where invalid), channels 1 to 3 the colour in [0, 1] (voxels: -1 where no point lies), where
-the scans have pictures. `sample` names, `copy` (images,) 0 for the scan as it is, else the number of its rotated copy,
+the scans have RGB images. `sample` names, `copy` (images,) 0 for the scan as it is, else its rotated copy's number,
 `size` (images, 2) rows and columns of the scan. The attribute `frame` is JSON: voxels' grid and camera. Every dataset
-carries Fletcher-32 sums; equal images give equal bytes.
+carries Fletcher-32 checksums; equal images give equal bytes.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from st3d.formats.errors import by
+from st3d.formats.errors import sides_text
 from st3d.formats.hdf5 import File, column, dataset, names, new_file
 
 Kind = Literal["voxels", "depth"]
@@ -40,12 +40,18 @@ def write_images(
 
     Parameters
     ----------
-    path : the HDF5 file to write
-    images : one or more, all of the same channels and sides
-    kind : voxels or depth
-    frame : voxels: `grid` and `camera`, as JSON can hold it; kept as an attribute
-    settings : the stage's flags; they go with `code`, the version and the format into the attributes
-    code : fingerprint of the stage's source
+    path
+        The HDF5 file to write.
+    images
+        One or more, all of the same channels and sides.
+    kind
+        voxels or depth.
+    frame
+        Of voxels: `grid` and `camera`, as JSON can hold it; kept as an attribute.
+    settings
+        The stage's flags; they go with `code`, the version and the format into the attributes.
+    code
+        Fingerprint of the stage's source.
 
     Raises
     ------
@@ -64,10 +70,8 @@ def write_images(
                 dataset(file, "values", (0, *values.shape), chunk, np.float32, COMPRESSION)
             stored = file["values"]
             if values.shape != stored.shape[1:]:
-                raise ValueError(
-                    f"{image.sample}: expected an image of {by(stored.shape[1:])} (channels, sides) like the first,"
-                    f" found {by(values.shape)}"
-                )
+                wanted, found = sides_text(stored.shape[1:]), sides_text(values.shape)
+                raise ValueError(f"{image.sample}: expected an image of {wanted} like the first, found {found}")
             stored.resize(index + 1, axis=0)
             stored[index] = values
             samples.append(image.sample)
@@ -85,10 +89,14 @@ class Images(File):
 
     Attributes
     ----------
-    kind : voxels or depth
-    frame : voxels' grid and camera
-    channels, sides : of every image
-    copies : (images,) 0 where the image is a scan as it is
+    kind
+        voxels or depth.
+    frame
+        Of voxels: their grid and camera.
+    channels, sides
+        Of every image.
+    copies
+        (images,) 0 where the image is a scan as it is.
     """
 
     def __init__(self, path: Path) -> None:
@@ -98,7 +106,7 @@ class Images(File):
             self.frame: dict[str, Any] = json.loads(self.attributes["frame"])
         except (KeyError, json.JSONDecodeError):
             self.close()
-            raise self.bad("images of st3d", "a file that does not say of what kind") from None
+            raise self.bad("images of st3d", "a file that does not say of which kind") from None
         self.channels: int = self.file["values"].shape[1]
         self.sides: tuple[int, ...] = self.file["values"].shape[2:]
         self.copies: np.ndarray = self.guarded(lambda: self.read("copy", slice(None)))
@@ -124,7 +132,7 @@ class Images(File):
         if modality == "3d":
             return slice(0, 1)
         if self.channels == 1:
-            raise self.bad("images with colour for modality 3d_rgb", "none: the scans have no pictures (rgb/)")
+            raise self.bad("images with colour for modality 3d_rgb", "none: the scans have no RGB images (rgb/)")
         return slice(1, 4) if self.kind == "voxels" else slice(0, 4)
 
     def image(self, index: int, modality: Modality) -> Image:

@@ -1,22 +1,19 @@
 """The point clouds whose files have a header, PLY and PCD, and the rows of text that some of them hold.
 
 Binary points are mapped, text is parsed line by line. Only what neither can do goes through a library, as a whole:
-PLY vertices with lists or after lists through trimesh, compressed PCD through Open3D. Both take some cut files for
-whole ones, so what the header promises is compared with the file first. Errors say expected and found; the caller
-names the file. Coordinates come as three columns: x, y, z, each (n,).
+PLY vertices with lists or after lists through trimesh, compressed PCD through Open3D. Both accept some truncated files,
+so what the header promises is compared with the file first. Errors say expected and found; the caller names the file.
+Coordinates come as three columns x, y, z, each (n,), of the types of the file, in its unit, NaN included.
 """
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from st3d.formats.errors import short
-
-# it announces what is said below, in one line
-logging.getLogger("trimesh").setLevel(logging.ERROR)
+from st3d.formats.errors import one_line, silenced
 
 LINES = 1000  # of a header, and characters of a line of it
 LONG = 2**16  # characters that no line of numbers has
@@ -24,6 +21,8 @@ TYPES = {"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4"
 TYPES |= {"int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4"}
 TYPES |= {"float": "f4", "double": "f8", "float32": "f4", "float64": "f8"}
 ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
+
+Field = tuple[str, np.dtype, int]  # name, type, how many numbers
 
 
 class Property(NamedTuple):
@@ -34,81 +33,130 @@ class Property(NamedTuple):
     is_list: bool
 
 
+class Element(NamedTuple):
+    """A table of a PLY file."""
+
+    name: str
+    rows: int
+    properties: list[Property]
+
+    def has_lists(self) -> bool:
+        """Whether its rows differ in length."""
+        return self.rows > 0 and any(one.is_list for one in self.properties)
+
+
 class Ply(NamedTuple):
     """What the header of a PLY file says."""
 
     order: str  # of the bytes: "<", ">", or "" for text
-    elements: dict[str, int]  # how many there are of each, in order
-    properties: dict[str, list[Property]]  # of each element
+    elements: list[Element]
     start: int  # where the data begin
+
+    def element(self, name: str) -> Element:
+        """The element of that name, an empty one if there is none."""
+        return next((one for one in self.elements if one.name == name), Element(name, 0, []))
 
 
 def ply_header(path: Path) -> Ply:
-    """Read the header of a PLY file."""
-    elements: dict[str, int] = {}
-    properties: dict[str, list[Property]] = {}
-    form = name = ""
+    """Read the header of a PLY file; a ValueError if it is none."""
+    elements: list[Element] = []
+    form = ""
     with path.open("rb") as file:
         magic = file.readline(LINES)
         if magic.strip() != b"ply":
-            raise ValueError(f"expected ply in the first line, found {magic[:20].decode('ascii', 'replace')!r}")
+            raise ValueError(f"expected a PLY file, found {magic[:20].decode('ascii', 'replace')!r} in the first line")
         for _ in range(LINES):
             words = file.readline(LINES).decode("ascii", "replace").split()
             match words:
                 case ["end_header"] if form in ORDERS:
-                    return Ply(ORDERS[form], elements, properties, file.tell())
+                    return Ply(ORDERS[form], elements, file.tell())
                 case ["format", form, *_]:
                     pass
-                case ["element", name, count] if count.isdecimal() and name not in elements:
-                    elements[name], properties[name] = int(count), []
+                case ["element", name, count] if count.isdecimal() and name not in [one.name for one in elements]:
+                    elements.append(Element(name, int(count), []))
                 case ["property", kind, title] if kind in TYPES and elements:
-                    properties[name].append(Property(title, TYPES[kind], False))
+                    elements[-1].properties.append(Property(title, TYPES[kind], False))
                 case ["property", "list", kind, _, title] if kind in TYPES and elements:
-                    properties[name].append(Property(title, TYPES[kind], True))
+                    elements[-1].properties.append(Property(title, TYPES[kind], True))
                 case ["element" | "property", *_]:
                     raise ValueError(f"expected elements and properties as PLY has them, found {' '.join(words)[:60]}")
-    raise ValueError("expected a PLY header with a format and end_header, found none: the file is cut or a foreign one")
+    raise ValueError("expected a PLY header with a format and end_header, found none: truncated, or not a PLY file")
 
 
 def read_ply(path: Path) -> Sequence[np.ndarray]:
-    """All vertices of a PLY file as columns, of the types of the file, in its unit, NaN included."""
+    """All vertices of a PLY file as three columns; a ValueError if it is damaged."""
     header = ply_header(path)
-    names = list(header.elements)
-    count = header.elements.get("vertex", 0)
-    if count == 0:
+    vertex = header.element("vertex")
+    if vertex.rows == 0:
         raise ValueError("expected a PLY file with points, found no vertices")
-    columns = [one.name for one in header.properties["vertex"]]
-    if not {"x", "y", "z"} <= set(columns):
-        raise ValueError(f"expected vertices with x, y and z, found {', '.join(columns) or 'nothing'}")
-    before = names[: names.index("vertex")]
-    with_lists = {
-        name for name in names if header.elements[name] and any(one.is_list for one in header.properties[name])
-    }
+    fields: list[Field] = [(one.name, np.dtype(header.order + one.kind), 1) for one in vertex.properties]
+    names = [name for name, _, _ in fields]
+    if not {"x", "y", "z"} <= set(names):
+        raise ValueError(f"expected vertices with x, y and z, found {', '.join(names) or 'nothing'}")
+    place = header.elements.index(vertex)
+    refuse_truncated_ply_text(path, header)
+    if vertex.has_lists() or (header.order and any(one.has_lists() for one in header.elements[:place])):
+        return _by_trimesh(path, vertex.rows)
     if not header.order:
-        _refuse_cut_text(path, header.start, sum(header.elements.values()), len(columns) * (names[-1] == "vertex"))
-    if "vertex" in with_lists or (header.order and with_lists & set(before)):
-        return _by_trimesh(path, count)
-    kinds = {name: [np.dtype(header.order + one.kind) for one in header.properties[name]] for name in names}
-    if not header.order:
-        skipped = sum(header.elements[name] for name in before)
-        return _text(path, header.start, skipped, count, columns, kinds["vertex"], [1] * len(columns))
-    sizes = {name: header.elements[name] * sum(kind.itemsize for kind in kinds[name]) for name in names}
-    _refuse_cut(path, header.start + sum(sizes.values()), exact=not with_lists)
-    start = header.start + sum(sizes[name] for name in before)
-    return _mapped(path, start, count, columns, kinds["vertex"], [1] * len(columns))
+        skipped = sum(one.rows for one in header.elements[:place])
+        return _table(path, header.start, vertex.rows, fields, text=True, skipped=skipped)
+    sizes = [one.rows * sum(np.dtype(each.kind).itemsize for each in one.properties) for one in header.elements]
+    exact = not any(one.has_lists() for one in header.elements)
+    _refuse_truncated(path, header.start + sum(sizes), exact)
+    return _table(path, header.start + sum(sizes[:place]), vertex.rows, fields)
+
+
+def refuse_truncated_ply_text(path: Path, header: Ply) -> None:
+    """Raise a ValueError if the file is text and has fewer lines, or words in the last one, than its header says."""
+    elements = [one for one in header.elements if one.rows]
+    if header.order or not elements:
+        return
+    last = _refuse_missing_lines(path, header.start, sum(one.rows for one in elements)).split()
+    needed = 0
+    for one in elements[-1].properties:
+        needed += 1 + (int(last[needed]) if one.is_list and last[needed : needed + 1] and last[needed].isdigit() else 0)
+    _refuse_missing_words(last, needed)
 
 
 def _by_trimesh(path: Path, count: int) -> Sequence[np.ndarray]:
     import trimesh  # 0.7 s, and only those who need it pay
 
-    try:
-        with path.open("rb") as file:
-            points = np.asarray(trimesh.load(file, file_type="ply", process=False).vertices)
-    except Exception as error:  # whatever a parser raises at foreign bytes
-        raise ValueError(f"expected a whole PLY file, found {short(error)}") from None
+    with silenced("trimesh"), one_line("expected a whole PLY file"), path.open("rb") as file:
+        points = np.asarray(trimesh.load(file, file_type="ply", process=False).vertices)
     if points.shape != (count, 3):
-        raise ValueError(f"expected {count} points, found {len(points)}: the file is cut")
+        raise ValueError(f"expected {count} points, found {len(points)}: the file is truncated")
     return list(points.T)
+
+
+def read_pcd(path: Path) -> Sequence[np.ndarray]:
+    """All points of a PCD file as three columns; a ValueError if it is damaged."""
+    header, start = _pcd_header(path)
+    names = header.get("FIELDS", [])
+    if not {"x", "y", "z"} <= set(names):
+        raise ValueError(f"expected fields x, y and z, found {', '.join(names) or 'none'}")
+    try:
+        (count,) = (int(number) for number in header["POINTS"])
+        widths = [int(number) for number in header.get("COUNT", ["1"] * len(names))]
+        pairs = zip(header["TYPE"], header["SIZE"], strict=True)
+        kinds = [np.dtype({"F": "<f", "I": "<i", "U": "<u"}[letter] + size) for letter, size in pairs]
+        fields: list[Field] = list(zip(names, kinds, widths, strict=True))
+        if min(widths) < 1:
+            raise ValueError
+    except (KeyError, TypeError, ValueError):
+        raise ValueError("expected POINTS, and a TYPE, a SIZE and COUNT of each field, found otherwise") from None
+    if count < 1:
+        raise ValueError(f"expected points, found {count}")
+    row = sum(kind.itemsize * width for kind, width in zip(kinds, widths))
+    match header["DATA"]:
+        case ["ascii"]:
+            _refuse_missing_words(_refuse_missing_lines(path, start, count).split(), sum(widths))
+            return _table(path, start, count, fields, text=True)
+        case ["binary"]:
+            _refuse_truncated(path, start + count * row)
+            return _table(path, start, count, fields)
+        case ["binary_compressed"]:
+            return _by_open3d(path, start, count, row)
+    raise ValueError(f"expected DATA ascii, binary or binary_compressed, found {' '.join(header['DATA'])}")
 
 
 def _pcd_header(path: Path) -> tuple[dict[str, list[str]], int]:
@@ -121,37 +169,7 @@ def _pcd_header(path: Path) -> tuple[dict[str, list[str]], int]:
                 header[words[0]] = words[1:]
             if "DATA" in header:
                 return header, file.tell()
-    raise ValueError("expected a PCD header with a line DATA, found none: the file is cut or a foreign one")
-
-
-def read_pcd(path: Path) -> Sequence[np.ndarray]:
-    """All points of a PCD file as columns, of the types of the file, in its unit, NaN included."""
-    header, start = _pcd_header(path)
-    fields = header.get("FIELDS", [])
-    if not {"x", "y", "z"} <= set(fields):
-        raise ValueError(f"expected fields x, y and z, found {', '.join(fields) or 'none'}")
-    try:
-        (count,) = (int(number) for number in header["POINTS"])
-        widths = [int(number) for number in header.get("COUNT", ["1"] * len(fields))]
-        pairs = zip(header["TYPE"], header["SIZE"], strict=True)
-        kinds = [np.dtype({"F": "<f", "I": "<i", "U": "<u"}[letter] + size) for letter, size in pairs]
-        if not len(fields) == len(kinds) == len(widths) or min(widths) < 1:
-            raise ValueError
-    except (KeyError, TypeError, ValueError):
-        raise ValueError("expected POINTS, and a TYPE, a SIZE and COUNT of each field, found otherwise") from None
-    if count < 1:
-        raise ValueError(f"expected points, found {count}")
-    row = sum(kind.itemsize * width for kind, width in zip(kinds, widths))
-    match header["DATA"]:
-        case ["ascii"]:
-            _refuse_cut_text(path, start, count, sum(widths))
-            return _text(path, start, 0, count, fields, kinds, widths)
-        case ["binary"]:
-            _refuse_cut(path, start + count * row)
-            return _mapped(path, start, count, fields, kinds, widths)
-        case ["binary_compressed"]:
-            return _by_open3d(path, start, count, row)
-    raise ValueError(f"expected DATA ascii, binary or binary_compressed, found {' '.join(header['DATA'])}")
+    raise ValueError("expected a PCD header with a line DATA, found none: truncated, or not a PCD file")
 
 
 def _by_open3d(path: Path, start: int, count: int, row: int) -> Sequence[np.ndarray]:
@@ -160,7 +178,7 @@ def _by_open3d(path: Path, start: int, count: int, row: int) -> Sequence[np.ndar
         packed, unpacked = np.frombuffer(file.read(8).ljust(8, b"\0"), "<u4").tolist()
     if unpacked != count * row:
         raise ValueError(f"expected {count * row} bytes of {count} points, found {unpacked}")
-    _refuse_cut(path, start + 8 + packed)
+    _refuse_truncated(path, start + 8 + packed)
     import open3d  # a second
 
     library: Any = open3d
@@ -172,20 +190,26 @@ def _by_open3d(path: Path, start: int, count: int, row: int) -> Sequence[np.ndar
     return list(points.T)
 
 
-def _mapped(
-    path: Path, start: int, rows: int, names: list[str], kinds: list[np.dtype], widths: list[int]
+def _table(
+    path: Path, start: int, rows: int, fields: list[Field], text: bool = False, skipped: int = 0
 ) -> Sequence[np.ndarray]:
-    """x, y and z of a binary table at byte `start`, whose columns are `widths` numbers of `kinds` each; mapped."""
-    sizes = [kind.itemsize * width for kind, width in zip(kinds, widths)]
+    """x, y and z of a table from byte `start` on: binary rows are mapped, text is read after `skipped` lines."""
+    names, kinds, widths = zip(*fields)
     places = [names.index(axis) for axis in "xyz"]
-    offsets = [sum(sizes[:place]) for place in places]
-    fields = {"names": list("xyz"), "formats": [kinds[place] for place in places], "offsets": offsets}
-    table = np.memmap(path, np.dtype({**fields, "itemsize": sum(sizes)}), "r", start, (rows,))  # type: ignore[call-overload]
+    if text:
+        kind = np.float32 if all(kinds[place] == np.float32 for place in places) else np.float64
+        with one_line("expected numbers as x, y and z"):
+            words = [sum(widths[:place]) for place in places]
+            return parsed(islice(lines(path, start), skipped, skipped + rows), words, kind)
+    sizes = [kind.itemsize * width for kind, width in zip(kinds, widths)]
+    form = {"names": list("xyz"), "formats": [kinds[place] for place in places], "itemsize": sum(sizes)}
+    form["offsets"] = [sum(sizes[:place]) for place in places]
+    table = np.memmap(path, np.dtype(form), "r", start, (rows,))  # type: ignore[call-overload]
     return [table[axis] for axis in "xyz"]
 
 
 def lines(path: Path, start: int = 0) -> Iterator[str]:
-    """The lines of a text file from byte `start` on that are not blank, one at a time."""
+    """The lines of a text file from byte `start` on that are not blank, one at a time; a ValueError at a huge one."""
     with path.open(encoding="latin-1") as file:
         file.seek(start)
         for line in iter(lambda: file.readline(LONG), ""):
@@ -200,32 +224,23 @@ def parsed(rows: Iterable[str], columns: Sequence[int], kind: type) -> Sequence[
     return list(np.loadtxt(rows, kind, comments=None, usecols=columns, ndmin=2).T)
 
 
-def _text(
-    path: Path, start: int, skipped: int, count: int, names: list[str], kinds: list[np.dtype], widths: list[int]
-) -> Sequence[np.ndarray]:
-    """x, y and z of `count` rows after `skipped` ones; as float32 if all are declared so, else as float64."""
-    places = [names.index(axis) for axis in "xyz"]
-    kind = np.float32 if all(kinds[place] == np.float32 for place in places) else np.float64
-    rows = (line for at, line in zip(range(skipped + count), lines(path, start)) if at >= skipped)
-    try:
-        return parsed(rows, [sum(widths[:place]) for place in places], kind)
-    except ValueError as error:
-        raise ValueError(f"expected numbers as x, y and z, found {short(error)}") from None
-
-
-def _refuse_cut(path: Path, size: int, exact: bool = False) -> None:
+def _refuse_truncated(path: Path, size: int, exact: bool = False) -> None:
     found = path.stat().st_size
     if found < size or (exact and found > size):
-        fault = "the file is cut" if found < size else "the header is of another file"
+        fault = "the file is truncated" if found < size else "the header is of another file"
         raise ValueError(f"expected {size} bytes, found {found}: {fault}")
 
 
-def _refuse_cut_text(path: Path, start: int, rows: int, columns: int) -> None:
-    """Count the lines from byte `start` on, and the words of the last one; 0 columns: whatever it has."""
+def _refuse_missing_lines(path: Path, start: int, rows: int) -> str:
+    """Count `rows` lines from byte `start` on; the last of them."""
     found, last = 0, ""
-    for found, last in zip(range(1, rows + 1), lines(path, start)):  # noqa: B007
+    for found, last in enumerate(islice(lines(path, start), rows), 1):  # noqa: B007
         pass
     if found < rows:
-        raise ValueError(f"expected {rows} lines of data, found {found}: the file is cut")
-    if columns and len(last.split()) < columns:
-        raise ValueError(f"expected {columns} columns in the last line, found fewer: the file is cut")
+        raise ValueError(f"expected {rows} lines of data, found {found}: the file is truncated")
+    return last
+
+
+def _refuse_missing_words(words: Sequence[str], expected: int) -> None:
+    if len(words) < expected:
+        raise ValueError(f"expected {expected} columns in the last line, found {len(words)}: the file is truncated")

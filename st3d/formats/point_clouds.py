@@ -4,7 +4,6 @@ n points in a file, p points of it that are read. Binary files are mapped and te
 only a block of rows and the points are in memory. TIFF images and what `ply_pcd` names are read whole.
 """
 
-import logging
 import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -14,17 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from st3d.formats.errors import by, short
+from st3d.formats.errors import one_line, sides_text, silenced
 from st3d.formats.ply_pcd import lines, parsed, ply_header, read_pcd, read_ply
-
-# what it would say of a damaged file is said below, in one line
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 SUFFIXES = (".bin", ".npy", ".pcd", ".ply", ".xyz")
 IMAGES = "_x.tif"  # ends the first of an ITODD scan's three images
 POINT = 16  # bytes of a BIN file's point
 TITLES = 2  # lines of an XYZ file that may come before its numbers
-BLOCK = 2**14  # rows looked at at once: what is made of them takes 0.6 MB at most
+BLOCK = 2**14  # rows looked at at once: what is computed of them takes 0.6 MB at most
 FAR = 100  # longest sides from the origin: farther clouds lose digits as float32
 
 
@@ -33,22 +29,28 @@ def read_cloud(path: Path, most: int, rng: np.random.Generator) -> np.ndarray:
 
     Parameters
     ----------
-    path : .bin (float32 x, y, z, reflectance, as KITTI's velodyne), .npy (n, 3 or more columns), .pcd or .ply (x, y, z
+    path
+        .bin (float32 x, y, z, reflectance, as KITTI's velodyne), .npy (n, 3 or more columns), .pcd or .ply (x, y, z
         among other fields, as text or binary), .xyz (text, the first three columns), or the x image of an ITODD scan
-        (<name>_x.tif, with <name>_y.tif and <name>_z.tif beside it)
-    most : points to read at most, each as likely as any other
-    rng : the random stream; nothing is drawn from it for a cloud of `most` points or fewer
+        (<name>_x.tif, with <name>_y.tif and <name>_z.tif beside it).
+    most
+        Points to read at most, each as likely as any other.
+    rng
+        The random stream; nothing is drawn from it for a cloud of `most` points or fewer.
 
     Returns
     -------
     (p, 3) float32, 1 <= p <= most, in the file's order and length unit; points that are NaN or infinite are left out.
-    A cloud of doubles that lies more than 100 times its longest side from the origin is moved there before it
-    is rounded to float32: UTM coordinates would lose their decimals. XYZ and PLY count as doubles in any case.
 
     Raises
     ------
     ValueError
-        One line with the file and its fault: unknown ending, cut or foreign content, no points, none finite.
+        One line with the file and its fault: unknown ending, truncated or other content, no points, none finite.
+
+    Notes
+    -----
+    A cloud of doubles that lies more than 100 times its longest side from the origin is moved there before it is
+    rounded to float32: UTM coordinates would lose their decimals. XYZ and PLY count as doubles in any case.
     """
     with _faults(path):
         columns = _columns(path)
@@ -56,14 +58,31 @@ def read_cloud(path: Path, most: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def drawn(table: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
-    """Coordinates (p, 3) float32 of at most `most` random finite rows of `table` (n, 3 or more); see `read_cloud`."""
+    """Draw a random sample of the finite rows of a table, as `read_cloud` does.
+
+    Parameters
+    ----------
+    table
+        (n, 3 or more) numbers, of which the first three columns are coordinates.
+    most, rng
+        As for `read_cloud`.
+
+    Returns
+    -------
+    (p, 3) float32, 1 <= p <= most, in the table's order.
+
+    Raises
+    ------
+    ValueError
+        If there is no finite row, or the table has another shape.
+    """
     return _sample(_checked(table), most, rng, doubles=False)
 
 
 def _checked(table: np.ndarray) -> Sequence[np.ndarray]:
     """The first three columns of a table of numbers."""
     if table.ndim != 2 or table.shape[1] < 3 or table.dtype.kind not in "fiu":
-        found = f"{table.dtype} of shape {by(table.shape)}"
+        found = f"{table.dtype} of shape {sides_text(table.shape)}"
         raise ValueError(f"expected numbers of shape (n, 3) or with more columns, found {found}")
     return list(table.T[:3])
 
@@ -111,9 +130,9 @@ def _finite(columns: Sequence[np.ndarray], at: int) -> np.ndarray:
 
 
 def has_faces(path: Path) -> bool:
-    """Whether a PLY file is a mesh, by its header."""
+    """Whether a PLY file is a mesh, by its header; a ValueError of one line if it has none."""
     with _faults(path):
-        return ply_header(path).elements.get("face", 0) > 0
+        return ply_header(path).element("face").rows > 0
 
 
 @contextmanager
@@ -152,13 +171,8 @@ def _read_bin(path: Path) -> np.ndarray:
 
 
 def _read_npy(path: Path) -> np.ndarray:
-    try:
-        with warnings.catch_warnings(action="ignore"):  # of headers that an old Python wrote
-            return np.lib.format.open_memmap(path, mode="r")
-    except OSError:
-        raise
-    except Exception as error:  # a foreign header is read as a Python expression
-        raise ValueError(f"expected a whole NPY file of numbers, found {short(error)}") from None
+    with one_line("expected a whole NPY file of numbers"), warnings.catch_warnings(action="ignore"):  # of old headers
+        return np.lib.format.open_memmap(path, mode="r")
 
 
 def _read_xyz(path: Path) -> Sequence[np.ndarray]:
@@ -170,11 +184,9 @@ def _read_xyz(path: Path) -> Sequence[np.ndarray]:
     (end,) = deque(_rows(path), 1)
     columns, last = len(titles[first].split()), len(end.split())
     if last < columns:
-        raise ValueError(f"expected {columns} columns in the last line, found {last}: the file is cut")
-    try:
+        raise ValueError(f"expected {columns} columns in the last line, found {last}: the file is truncated")
+    with one_line("expected numbers in the first three columns"):
         return parsed(islice(_rows(path), first, None), (0, 1, 2), np.float64)
-    except ValueError as error:
-        raise ValueError(f"expected numbers in the first three columns, found {short(error)}") from None
 
 
 def _rows(path: Path) -> Iterator[str]:
@@ -195,16 +207,11 @@ def _read_images(path: Path) -> np.ndarray:
 
     images = []
     for name in (path.name[: -len(IMAGES)] + IMAGES.replace("x", axis) for axis in "xyz"):
-        try:
-            image = tifffile.imread(path.with_name(name))
-        except FileNotFoundError:
-            raise ValueError(f"expected {name} beside it, found none") from None
-        except Exception as error:  # whatever the reader raises at foreign bytes
-            raise ValueError(f"expected TIFF files, found a cut or foreign {name} ({short(error)})") from None
-        images.append(image)
+        with silenced("tifffile"), one_line(f"expected {name} as a TIFF file"):
+            images.append(tifffile.imread(path.with_name(name)))
     shapes = {image.shape for image in images}
     if len(shapes) > 1 or images[0].ndim != 2 or any(image.dtype.kind != "f" for image in images):
-        found = ", ".join(f"{image.dtype} {by(image.shape)}" for image in images)
+        found = ", ".join(f"{image.dtype} {sides_text(image.shape)}" for image in images)
         raise ValueError(f"expected images of floats with 1 channel and equal sides for x, y and z, found {found}")
     points = np.stack([image.ravel() for image in images], axis=1)
     points[points[:, 2] == 0] = np.nan  # a depth of 0 is what the sensor did not see

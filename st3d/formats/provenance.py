@@ -12,6 +12,7 @@ FORMAT = 1  # raised whenever an artefact's layout changes
 
 
 def sha256(path: Path) -> str:
+    """A file's checksum in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

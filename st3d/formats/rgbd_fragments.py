@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from st3d.formats.errors import by, short
+from st3d.formats.errors import one_line, sides_text
 
 log = logging.getLogger("st3d")
 
@@ -50,16 +50,17 @@ def pose_of(image: Path) -> Path:
 
 
 def read_fragment(images: Frames) -> np.ndarray:
-    """The surface that some depth images see.
+    """Fuse depth images into the surface that they see.
 
     Parameters
     ----------
-    images : 16-bit PNG, depth in millimetres, 0 or 65535 where there is none; beside each its pose, a 4 x 4 matrix from
-        the camera's to the world's coordinates; beside them, or one folder above, the 3 x 3 camera-intrinsics.txt
+    images
+        16-bit PNG, depth in millimetres, 0 or 65535 where there is none; beside each its pose, a 4 x 4 matrix from the
+        camera's to the world's coordinates; beside them, or one folder above, the 3 x 3 camera-intrinsics.txt.
 
     Returns
     -------
-    (p, 3) float32, metres, in the coordinates of the first camera, sorted by x, y and z
+    (p, 3) float32, metres, in the coordinates of the first camera, sorted by x, y and z.
 
     Raises
     ------
@@ -88,14 +89,11 @@ def read_fragment(images: Frames) -> np.ndarray:
 
 
 def read_depth(path: Path) -> np.ndarray:
-    """A depth image (h, w) uint16 in millimetres; 0 where there is none."""
-    try:
-        with Image.open(path) as image:
-            depth = np.asarray(image)
-    except Exception as error:  # a cut PNG raises SyntaxError, and others more
-        raise ValueError(f"{path}: expected a depth image, found {short(error)}") from None
+    """A depth image: (h, w) uint16, millimetres, 0 where there is none; a ValueError of one line if it is damaged."""
+    with one_line(f"{path}: expected a depth image"), Image.open(path) as image:
+        depth = np.asarray(image)
     if depth.ndim != 2 or depth.dtype.kind not in "iu" or depth.dtype == np.uint8:
-        found = f"{depth.dtype} of shape {by(depth.shape)}"
+        found = f"{depth.dtype} of shape {sides_text(depth.shape)}"
         raise ValueError(f"{path}: expected a depth image of 16 bits and 1 channel, found {found}")
     return np.where(depth == UNSEEN, 0, depth).astype(np.uint16)
 
@@ -147,20 +145,17 @@ def _intrinsics_of(image: Path) -> Path:
 
 
 def _matrix(path: Path, side: int) -> np.ndarray:
-    try:
-        with warnings.catch_warnings(action="ignore"):  # of an empty file, which the shape tells
-            matrix = np.loadtxt(path, ndmin=2)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: expected a matrix of numbers, found {short(error)}") from None
+    with one_line(f"{path}: expected a matrix of numbers"), warnings.catch_warnings(action="ignore"):
+        matrix = np.loadtxt(path, ndmin=2)  # its warning of an empty file says what the shape does
     if matrix.shape != (side, side):
-        raise ValueError(f"{path}: expected a matrix of {side} x {side}, found {by(matrix.shape)}")
+        raise ValueError(f"{path}: expected a matrix of {side} x {side}, found {sides_text(matrix.shape)}")
     return matrix
 
 
 def _rigid(pose: np.ndarray) -> bool:
-    """Whether a pose (4, 4) turns and moves, and does nothing else."""
+    """Whether a pose (4, 4) is a rotation and a translation."""
     if not np.isfinite(pose).all():
         return False
-    turn = pose[:3, :3]
-    straight = np.allclose(turn @ turn.T, np.eye(3), atol=RIGID) and np.linalg.det(turn) > 0
-    return bool(straight and np.allclose(pose[3], [0, 0, 0, 1]))
+    rotation = pose[:3, :3]
+    orthonormal = np.allclose(rotation @ rotation.T, np.eye(3), atol=RIGID) and np.linalg.det(rotation) > 0
+    return bool(orthonormal and np.allclose(pose[3], [0, 0, 0, 1]))

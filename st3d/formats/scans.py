@@ -1,11 +1,10 @@
-"""Scans and maps: MVTec 3D-AD's folders and files, and farthest point sampling of a scan.
+"""Scans and maps: MVTec 3D-AD's folders and files.
 
-h, w rows and columns of the image, n points. A scan is an organised point cloud, an xyz image in metres whose invalid
-pixels are exactly (0, 0, 0).
+h, w rows and columns of the image. A scan is an organised point cloud, an xyz image in metres whose invalid pixels are
+exactly (0, 0, 0).
 """
 
 import io
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,23 +14,20 @@ import tifffile
 from PIL import Image
 
 from st3d.formats.atomic import atomic
-from st3d.formats.errors import by, short
+from st3d.formats.errors import one_line, sides_text, silenced
 
 Split = Literal["train", "validation", "test"]
 Invalid = Literal["refuse", "drop"]
-
-# what it would say of a damaged file is said below, in one line
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
 class Sample:
     """The files of one scan."""
 
-    name: str  # defect and number, such as "crack/003"; sound ones are "good/..."
+    name: str  # defect and number, such as "crack/003"; anomaly-free ones are "good/..."
     scan: Path
     mask: Path | None  # of test samples only
-    rgb: Path | None  # None where there is no picture
+    rgb: Path | None  # None where there is no RGB image
 
     @property
     def defect(self) -> str:
@@ -53,10 +49,13 @@ def list_samples(dataset: Path, category: str, split: Split) -> list[Sample]:
 
     Parameters
     ----------
-    dataset : folder in MVTec 3D-AD's layout: <category>/{train,validation}/good/{xyz,rgb}, <category>/test/<defect>/
-        {xyz,rgb,gt}
-    category : name of a folder in it
-    split : train and validation have sound samples only; test has a mask for every sample
+    dataset
+        Folder in MVTec 3D-AD's layout: <category>/{train,validation}/good/{xyz,rgb} and
+        <category>/test/<defect>/{xyz,rgb,gt}.
+    category
+        Name of a folder in it.
+    split
+        train and validation have anomaly-free samples only; test has a mask for every sample.
 
     Raises
     ------
@@ -82,13 +81,15 @@ def read_scan(path: Path, invalid: Invalid = "refuse") -> np.ndarray:
 
     Parameters
     ----------
-    path : TIFF of floats, (h, w, 3)
-    invalid : what to do with coordinates that are NaN or infinite: refuse the scan, or drop the pixel, that is,
-        set it to (0, 0, 0)
+    path
+        TIFF of floats, (h, w, 3).
+    invalid
+        What to do with coordinates that are NaN or infinite: refuse the scan, or drop the pixel, that is, set it to
+        (0, 0, 0).
 
     Returns
     -------
-    (h, w, 3) float32, metres; invalid pixels are (0, 0, 0)
+    (h, w, 3) float32, metres; invalid pixels are (0, 0, 0).
 
     Raises
     ------
@@ -97,7 +98,7 @@ def read_scan(path: Path, invalid: Invalid = "refuse") -> np.ndarray:
     """
     scan = _read_tiff(path)
     if scan.ndim != 3 or scan.shape[2] != 3:
-        raise ValueError(f"{path}: expected an image of 3 channels (x, y, z), found shape {by(scan.shape)}")
+        raise ValueError(f"{path}: expected an image of 3 channels (x, y, z), found shape {sides_text(scan.shape)}")
     if not np.issubdtype(scan.dtype, np.floating):
         raise ValueError(f"{path}: expected float32 coordinates in metres, found {scan.dtype}")
     scan = scan.astype(np.float32)
@@ -117,53 +118,93 @@ def read_mask(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
 
     Parameters
     ----------
-    path : 8-bit image, 0 where the sample is sound
-    size : (h, w) of the sample's scan, checked if given
+    path
+        8-bit image, 0 where the sample is normal.
+    size
+        (h, w) of the sample's scan, checked if given.
 
     Returns
     -------
-    (h, w) bool, True where the sample is anomalous
+    (h, w) bool, True where the sample is anomalous.
+
+    Raises
+    ------
+    ValueError
+        One line with the file and its fault.
     """
-    try:
-        with Image.open(path) as image:
-            mask = np.asarray(image)
-    except Exception as error:  # a cut PNG raises SyntaxError, and others more
-        raise ValueError(f"{path}: expected a mask image, found {short(error)}") from None
+    mask = _read_image(path, "a mask image")
     if mask.ndim != 2:
-        raise ValueError(f"{path}: expected a mask of 1 channel, found shape {by(mask.shape)}")
+        raise ValueError(f"{path}: expected a mask of 1 channel, found shape {sides_text(mask.shape)}")
     if size is not None and mask.shape != tuple(size):
-        raise ValueError(f"{path}: expected a mask of {by(size)} pixels like its scan, found {by(mask.shape)}")
+        found = sides_text(mask.shape)
+        raise ValueError(f"{path}: expected a mask of {sides_text(size)} pixels like its scan, found {found}")
     return mask > 0
 
 
 def read_colours(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """Read a scan's picture: (h, w, 3) float32 in [0, 1]; `size` (h, w) of the scan is checked."""
-    try:
-        with Image.open(path) as image:
-            colours = np.asarray(image)
-    except Exception as error:  # as for masks
-        raise ValueError(f"{path}: expected a picture, found {short(error)}") from None
+    """Read a scan's RGB image.
+
+    Parameters
+    ----------
+    path
+        Image of 8 bits and 3 channels.
+    size
+        (h, w) of the scan, checked.
+
+    Returns
+    -------
+    (h, w, 3) float32 in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        One line with the file and its fault.
+    """
+    colours = _read_image(path, "an RGB image")
     if colours.dtype != np.uint8 or colours.shape != (*size, 3):
-        found = f"{colours.dtype} of shape {by(colours.shape)}"
-        raise ValueError(f"{path}: expected 8 bits of 3 channels and {by(size)} pixels like its scan, found {found}")
+        wanted = f"8 bits of 3 channels and {sides_text(size)} pixels like its scan"
+        raise ValueError(f"{path}: expected {wanted}, found {colours.dtype} of shape {sides_text(colours.shape)}")
     return colours.astype(np.float32) / 255
 
 
 def write_map(path: Path, scores: np.ndarray) -> None:
-    """Write an anomaly map (h, w) as float32 TIFF, uncompressed, in the layout that MVTec's evaluation reads."""
+    """Write an anomaly map atomically, in the layout that MVTec's evaluation reads; equal maps give equal bytes.
+
+    Parameters
+    ----------
+    path
+        The TIFF to write, float32 and uncompressed.
+    scores
+        (h, w) numbers.
+    """
     assert scores.ndim == 2, scores.shape
     image = io.BytesIO()  # numpy's own writing to a full disk would not say so
-    # no date, no description: equal maps give equal bytes
+    # no date, no description: they would change the bytes
     tifffile.imwrite(image, np.ascontiguousarray(scores, np.float32), metadata=None, software="st3d")
-    with atomic(path) as temporary:
-        temporary.write_bytes(image.getvalue())
+    with atomic(path) as partial:
+        partial.write_bytes(image.getvalue())
 
 
 def read_map(path: Path) -> np.ndarray:
-    """Read an anomaly map: (h, w) float32, finite."""
+    """Read an anomaly map.
+
+    Parameters
+    ----------
+    path
+        TIFF of floats, (h, w).
+
+    Returns
+    -------
+    (h, w) float32, finite.
+
+    Raises
+    ------
+    ValueError
+        One line with the file and its fault.
+    """
     scores = _read_tiff(path)
     if scores.ndim != 2 or not np.issubdtype(scores.dtype, np.floating):
-        found = f"{scores.dtype} of shape {by(scores.shape)}"
+        found = f"{scores.dtype} of shape {sides_text(scores.shape)}"
         raise ValueError(f"{path}: expected a map of floats with 1 channel, found {found}")
     if not np.isfinite(scores).all():
         raise ValueError(f"{path}: expected finite scores, found NaN or infinity")
@@ -189,12 +230,13 @@ def _samples_in(folder: Path, with_masks: bool) -> list[Sample]:
 
 
 def _read_tiff(path: Path) -> np.ndarray:
-    try:
+    with silenced("tifffile"), one_line(f"{path}: expected a TIFF file"):
         image = tifffile.imread(path)
-    except FileNotFoundError:
-        raise ValueError(f"{path}: expected a TIFF file, found no such file") from None
-    except Exception as error:  # whatever the reader raises at foreign bytes
-        raise ValueError(f"{path}: expected a TIFF file, found a cut or foreign one ({short(error)})") from None
-    if image.size == 0:
-        raise ValueError(f"{path}: expected a TIFF file, found a cut one")
-    return image
+        if image.size == 0:
+            raise ValueError("a truncated one")
+        return image
+
+
+def _read_image(path: Path, what: str) -> np.ndarray:
+    with one_line(f"{path}: expected {what}"), Image.open(path) as image:
+        return np.asarray(image)

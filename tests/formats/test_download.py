@@ -260,7 +260,7 @@ def test_a_closed_network_is_one_line_that_says_what_to_fetch_and_where_to_put_i
     assert (tmp_path / "data" / "modelnet10" / "complete.json").exists()
 
 
-def test_a_copy_at_hand_is_used_first_and_kept(tmp_path, server, meshes):
+def test_a_local_copy_is_used_first_and_kept(tmp_path, server, meshes):
     copy = tmp_path / "copy.zip"
     copy.write_bytes(meshes)
     modelnet(tmp_path, server.url("a.zip"), archive=str(copy), md5=md5(meshes))
@@ -282,7 +282,7 @@ def test_a_copy_that_is_wrong_is_refused_and_kept(tmp_path, server, meshes):
     assert copy.exists() and not (tmp_path / "data" / "modelnet10").exists()
 
 
-def test_a_cut_tar_is_refused(tmp_path):
+def test_a_truncated_tar_is_refused(tmp_path):
     path = tarred(tmp_path / "a.tar.xz", {"a": os.urandom(20_000)})
     path.write_bytes(path.read_bytes()[:-5000])
     flags = {"url": "http://127.0.0.1/a.tar.xz", "archive": str(path), "md5": "", "retries": 1}

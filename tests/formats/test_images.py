@@ -70,7 +70,7 @@ def test_damage_is_one_line_that_names_the_file(tmp_path, rng):
 
 
 @pytest.mark.parametrize("content", [b"", b"not HDF5"])
-def test_a_cut_or_foreign_file_is_one_line(tmp_path, content):
+def test_a_truncated_file_or_another_one_is_one_line(tmp_path, content):
     (tmp_path / "a.h5").write_bytes(content)
     with pytest.raises(ValueError, match=r"a.h5: expected a whole HDF5 file"):
         Images(tmp_path / "a.h5")

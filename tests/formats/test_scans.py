@@ -90,22 +90,22 @@ def test_a_scan_of_other_shape_or_type_is_refused(tmp_path, shape, dtype, found)
     assert message.startswith(f"{path}: expected") and message.endswith(found)
 
 
-def test_a_cut_or_foreign_scan_is_refused(tmp_path, rng):
+def test_a_truncated_scan_or_another_file_is_refused(tmp_path, rng):
     path = tmp_path / "a.tiff"
     assert "no such file" in fault(read_scan, path)
     tifffile.imwrite(path, xyz(rng), photometric="rgb")
     whole = path.read_bytes()
     for content in (b"", b"hello", whole[:8], whole[:200], whole[: len(whole) // 2]):
         path.write_bytes(content)
-        assert fault(read_scan, path).startswith(f"{path}: expected a TIFF file, found a cut")
+        assert fault(read_scan, path).startswith(f"{path}: expected a TIFF file, found ")
 
 
-def test_a_real_scan_cut_anywhere_is_refused(shared_data, tmp_path):
+def test_a_real_scan_truncated_anywhere_is_refused(shared_data, tmp_path):
     path = shared_data / "mvtec_3d_ad_sample/cable_gland/train/good/xyz/003.tiff"
     whole, refused = path.read_bytes(), 0
     for length in [*range(0, len(whole), 200_000), *range(1_920_000, len(whole), 2_000)]:
         (tmp_path / "a.tiff").write_bytes(whole[:length])
-        try:  # behind the image lie pictures' names and the like, which nobody misses
+        try:  # behind the image lie pictures' names and the like, which are not read
             assert np.array_equal(read_scan(tmp_path / "a.tiff"), read_scan(path)), length
         except ValueError as error:
             assert "a.tiff: expected" in str(error) and "\n" not in str(error)
@@ -178,7 +178,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_earlier_map(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.tiff"] and (read_map(path) == 0).all()
 
 
-def test_thinning_takes_valid_pixels_and_says_which(rng):
+def test_downsampling_takes_valid_pixels_and_says_which(rng):
     scan = xyz(rng, 40, 30)
     points, pixel = downsample_scan(scan, 200, seed=4)
     assert points.shape == (200, 3) and points.dtype == np.float32 and pixel.dtype == np.uint32
@@ -189,7 +189,7 @@ def test_thinning_takes_valid_pixels_and_says_which(rng):
     assert np.array_equal(points, valid[farthest_points(valid, 200, first)])
 
 
-def test_a_thinning_is_a_prefix_of_a_larger_one_and_depends_on_the_seed(rng):
+def test_a_downsampled_scan_is_a_prefix_of_a_larger_one_and_depends_on_the_seed(rng):
     scan = xyz(rng, 40, 30)
     assert np.array_equal(downsample_scan(scan, 50, seed=4)[1], downsample_scan(scan, 200, seed=4)[1][:50])
     assert downsample_scan(scan, 1, seed=4)[1] != downsample_scan(scan, 1, seed=5)[1]
@@ -212,7 +212,7 @@ def test_the_real_sample_is_listed_and_read(shared_data):
     assert sample.rgb is not None
 
 
-def test_a_picture_is_colours_between_0_and_1(tmp_path, rng):
+def test_an_rgb_image_is_colours_between_0_and_1(tmp_path, rng):
     colours = rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
     Image.fromarray(colours).save(tmp_path / "a.png")
     found = read_colours(tmp_path / "a.png", (5, 7))
@@ -221,10 +221,10 @@ def test_a_picture_is_colours_between_0_and_1(tmp_path, rng):
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 4), (7, 5, 3)])
-def test_a_picture_unlike_its_scan_is_refused_by_name(tmp_path, shape):
+def test_an_rgb_image_unlike_its_scan_is_refused_by_name(tmp_path, shape):
     Image.fromarray(np.zeros(shape, np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(ValueError, match=r"a.png: expected 8 bits of 3 channels and 5 x 7 pixels like its scan, found"):
         read_colours(tmp_path / "a.png", (5, 7))
     (tmp_path / "b.png").write_bytes(b"no picture")
-    with pytest.raises(ValueError, match=r"b.png: expected a picture, found"):
+    with pytest.raises(ValueError, match=r"b.png: expected an RGB image, found"):
         read_colours(tmp_path / "b.png", (5, 7))

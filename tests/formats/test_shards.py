@@ -122,7 +122,7 @@ def test_a_cut_or_foreign_file_is_refused_in_one_line_that_says_how_to_remake_it
     for content in (b"", b"hello", whole[:100], whole[: len(whole) // 2], whole[:-1]):
         path.write_bytes(content)
         message = faults(path)
-        assert "cut or foreign" in message and "run the same command again" in message
+        assert "truncated or other" in message and "run the same command again" in message
     with h5py.File(path, "w") as file:
         file["points"] = np.zeros((1, 2, 3))
     assert "without code, count, format, settings" in faults(path)
