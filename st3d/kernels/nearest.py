@@ -36,7 +36,7 @@ def chamfer_of_sets(first: Tensor, second: Tensor, offsets: Sequence[int]) -> Te
     q, m, _ = first.shape
     sizes = torch.tensor([stop - start for start, stop in pairwise(offsets)])
     with torch.no_grad():
-        nearest = _nearest_on_cpu if first.device.type == "cpu" and first.shape[2] == 3 else _nearest_on_gpu
+        nearest = _nearest_on_cpu if first.device.type == "cpu" and first.shape[2] == 3 else _nearest_by_torch
         to_second, to_first = nearest(first.float(), second.float(), offsets)
         # each point weighs 1 / (size of its set)
         own = torch.repeat_interleave(torch.arange(q), sizes).to(first.device)
@@ -58,7 +58,7 @@ def _nearest_on_cpu(first: Tensor, second: Tensor, offsets: Sequence[int]) -> tu
     return torch.from_numpy(to_second), torch.from_numpy(to_first)
 
 
-def _nearest_on_gpu(first: Tensor, second: Tensor, offsets: Sequence[int]) -> tuple[Tensor, Tensor]:
+def _nearest_by_torch(first: Tensor, second: Tensor, offsets: Sequence[int]) -> tuple[Tensor, Tensor]:
     """The same by torch's operations, from exact differences: the matrix-product form would mistake near neighbours."""
     m = first.shape[1]
     to_second, to_first = [], []

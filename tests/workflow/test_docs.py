@@ -51,5 +51,5 @@ def test_every_setting_that_a_document_names_is_in_the_config():
     sections = "|".join(key for key in config if isinstance(config[key], dict))
     for document, name in named(rf"`((?:{sections})\.\w+)`"):
         section, key = name.split(".")
-        if key not in ("smk", "csv", "json", "pt", "h5", "yaml", "lock"):
+        if key not in ("smk", "csv", "json", "pt", "h5", "yaml", "lock", "py"):
             assert key in config[section], f"{document} names {name}"
