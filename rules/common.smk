@@ -274,9 +274,7 @@ def sources_listing(wildcards):
     return digest_of_own([Path(path) for path in own])
 
 
-@functools.cache
-def listed(path):
-    return listing(path)
+listed = functools.cache(listing)
 
 
 def digest_of_own(paths):
