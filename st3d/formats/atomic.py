@@ -20,23 +20,10 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)  # some network file syst
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A partial file beside `path` that takes its name on success and vanishes on an error.
+    """Yield an empty file beside `path`, to be written, that takes its name on success and vanishes on an error.
 
-    Its name is fixed and it is locked: what a killed process left is overwritten, and a second writer waits.
-
-    Parameters
-    ----------
-    path
-        The file to write; missing folders are made.
-
-    Returns
-    -------
-    The empty partial file, to be opened for writing and closed inside the context.
-
-    Raises
-    ------
-    OSError
-        One line with `path` where the disk is full.
+    Its name is fixed and it is locked: what a killed process left is overwritten, and a second writer waits. Missing
+    folders are made. A full disk is an OSError of one line with `path`.
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.partial")
@@ -55,12 +42,9 @@ def atomic(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock: an orphaned job and its successor must not train the same model together.
+    """Hold an exclusive lock, whose file `path` is there as long as it is held.
 
-    Parameters
-    ----------
-    path
-        The lock's file, which is there as long as the lock is held.
+    An orphaned job and its successor must not train the same model together.
     """
     with _exclusive(path):
         try:

@@ -58,7 +58,7 @@ def read_tensors(path: Path, what: str, origin: str = "", harmless: Sequence[Any
     what, origin
         For errors: "a teacher", " of st3d".
     harmless
-        Classes to read beside tensors, numbers, texts and containers of them.
+        Classes to read beside tensors, numbers, texts and their containers.
 
     Raises
     ------

@@ -32,13 +32,7 @@ def silenced(library: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def one_line(expected: str) -> Iterator[None]:
-    """Whatever a library raises at a damaged file becomes a ValueError `<expected>, found <its reason>`.
-
-    Parameters
-    ----------
-    expected
-        Such as "a.png: expected a mask image".
-    """
+    """Turn what a library raises at a damaged file into a ValueError `<expected>, found <its reason>`."""
     try:
         yield
     except FileNotFoundError:

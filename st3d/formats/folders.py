@@ -34,21 +34,10 @@ def refuse_foreign(target: Path) -> None:
 
 @contextlib.contextmanager
 def replaced(target: Path) -> Iterator[Path]:
-    """An empty folder beside `target` that takes its name on success; stopped at any moment, no mixture is left.
+    """Yield an empty folder beside `target`, to be filled, that takes its name on success.
 
-    Parameters
-    ----------
-    target
-        The folder to make; an earlier one that was made in this way is replaced as a whole.
-
-    Returns
-    -------
-    The folder to fill inside the context.
-
-    Raises
-    ------
-    ValueError
-        One line if `target` holds a user's own files.
+    An earlier one that was made in this way is replaced as a whole; stopped at any moment, no mixture is left. A user's
+    own files in `target` are a ValueError of one line.
     """
     refuse_foreign(target)
     partial, old = (target.with_name(f".{target.name}.{kind}") for kind in ("partial", "old"))

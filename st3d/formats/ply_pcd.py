@@ -40,10 +40,6 @@ class Element(NamedTuple):
     rows: int
     properties: list[Property]
 
-    def has_lists(self) -> bool:
-        """Whether its rows differ in length."""
-        return self.rows > 0 and any(one.is_list for one in self.properties)
-
 
 class Ply(NamedTuple):
     """What the header of a PLY file says."""
@@ -95,14 +91,14 @@ def read_ply(path: Path) -> Sequence[np.ndarray]:
         raise ValueError(f"expected vertices with x, y and z, found {', '.join(names) or 'nothing'}")
     place = header.elements.index(vertex)
     refuse_truncated_ply_text(path, header)
-    if vertex.has_lists() or (header.order and any(one.has_lists() for one in header.elements[:place])):
+    ragged = [one.rows > 0 and any(each.is_list for each in one.properties) for one in header.elements]
+    if ragged[place] or (header.order and any(ragged[:place])):
         return _by_trimesh(path, vertex.rows)
     if not header.order:
         skipped = sum(one.rows for one in header.elements[:place])
         return _table(path, header.start, vertex.rows, fields, text=True, skipped=skipped)
     sizes = [one.rows * sum(np.dtype(each.kind).itemsize for each in one.properties) for one in header.elements]
-    exact = not any(one.has_lists() for one in header.elements)
-    _refuse_truncated(path, header.start + sum(sizes), exact)
+    _refuse_truncated(path, header.start + sum(sizes), exact=not any(ragged))
     return _table(path, header.start + sum(sizes[:place]), vertex.rows, fields)
 
 
