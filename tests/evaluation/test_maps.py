@@ -38,7 +38,7 @@ def pair(scenes, tmp_path):
 
 @pytest.fixture
 def dataset(tmp_path, rng):
-    """Two test scans with drop-outs and their masks."""
+    """Two test scans with missing pixels and their masks."""
     for name in ("good/000", "hole/001"):
         defect, number = name.split("/")
         y, x = np.mgrid[: SIZE[0], : SIZE[1]].astype(np.float32)

@@ -106,7 +106,7 @@ class Scanner:
         self.plane = far, np.array([[0, 1, 2], [0, 2, 3]])
 
     def look(self, body: Body, turn: Rotation, place: np.ndarray) -> View:
-        """See `body`, turned and moved in the plane's frame; `place` (3,) metres."""
+        """What is seen of `body`, rotated by `turn` and moved to `place` (3,), metres, in the plane's frame."""
         import open3d
 
         vertices = (turn * body.rest).apply(body.vertices) + place
