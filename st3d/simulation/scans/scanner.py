@@ -60,9 +60,8 @@ class View:
 
     def where_changed(self, reference: "View") -> "View":
         """This view, unchanged pixels as in `reference`: splitting triangles alters their mean normals."""
-        same = (
-            (np.abs(self.depth - reference.depth) < 2e-6) & (self.body == reference.body) & (self.lit == reference.lit)
-        )
+        same = (np.abs(self.depth - reference.depth) < 2e-6) & (self.body == reference.body)
+        same &= self.lit == reference.lit
         same &= np.abs(self.albedo - reference.albedo).max(axis=-1) < 1e-4
         pairs = ((getattr(self, name), getattr(reference, name)) for name in self.__dataclass_fields__)
         return View(*(np.where(same[..., None] if new.ndim == 3 else same, old, new) for new, old in pairs))
