@@ -1,4 +1,4 @@
-"""Draws docs/simulated.png, sound and defective scans of all simulated categories: `python docs/draw_simulated.py`."""
+"""Draws docs/simulated.png, normal and defective scans of all simulated categories: `python docs/draw_simulated.py`."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ SHOWN = {  # a defect for each category, so that all kinds can be seen
     "rope": ("open", 0),
     "tire": ("cut", 0),
 }
-ROWS = ("sound\nRGB", "sound\nheight", "defective\nRGB", "close-up", "defective\nheight", "mask")
+ROWS = ("normal\nRGB", "normal\nheight", "defective\nRGB", "close-up", "defective\nheight", "mask")
 
 
 def height(sample: Sample, generator: SampleGenerator) -> np.ndarray:
@@ -55,7 +55,7 @@ def overlay(sample: Sample) -> np.ndarray:
 
 
 def close_up(sample: Sample) -> np.ndarray:
-    """The surroundings of the first marked region, a quarter of the image's shorter side wide: (s, s, 3) uint8."""
+    """The neighbourhood of the first marked region, a quarter of the image's shorter side wide: (s, s, 3) uint8."""
     side = min(sample.mask.shape) // 4
     regions, _ = ndimage.label(sample.mask, np.ones((3, 3)))
     largest = regions == np.argmax(np.bincount(regions.ravel())[1:]) + 1
@@ -74,14 +74,14 @@ def main() -> None:
         generator = SampleGenerator(category, RESOLUTION, seed=2)
         defect, index = SHOWN[category]
         split = 3 + generator.category.defect_names().index(defect)
-        sound, broken = generator.sample(2, 0), generator.sample(split, index, defect)
+        normal, defective = generator.sample(2, 0), generator.sample(split, index, defect)
         pictures = (
-            sound.rgb,
-            height(sound, generator),
-            broken.rgb,
-            close_up(broken),
-            height(broken, generator),
-            overlay(broken),
+            normal.rgb,
+            height(normal, generator),
+            defective.rgb,
+            close_up(defective),
+            height(defective, generator),
+            overlay(defective),
         )
         left, top = ROW_LABEL + (number % COLUMNS) * (CELL + GAP), number // COLUMNS * band
         draw.text((left, top + 8), f"{category}: {defect}", "black", font)

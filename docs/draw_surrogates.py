@@ -17,18 +17,20 @@ SHOWN = 34.0  # metres around the LiDAR
 
 def main() -> None:
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 4.1), layout="constrained")
-    (_, turn), *_ = lidar_scans(1, 1.0, SEED)
-    turn = turn[(np.abs(turn[:, :2]) < [SHOWN, SHOWN * 0.8]).all(axis=1)]
-    turn = turn[np.argsort(turn[:, 2])]
-    left.scatter(turn[:, 0], turn[:, 1], c=turn[:, 2], s=0.15, cmap="viridis", vmin=-2, vmax=3, linewidths=0)
+    (_, revolution), *_ = lidar_scans(1, 1.0, SEED)
+    revolution = revolution[(np.abs(revolution[:, :2]) < [SHOWN, SHOWN * 0.8]).all(axis=1)]
+    revolution = revolution[np.argsort(revolution[:, 2])]
+    left.scatter(
+        revolution[:, 0], revolution[:, 1], c=revolution[:, 2], s=0.15, cmap="viridis", vmin=-2, vmax=3, linewidths=0
+    )
     left.set_title("simulated_kitti: from above, colour is height")
     _, (_, fragment) = fragments(2, 0.5, SEED)
     far = fragment[np.argsort(-fragment[:, 2])]
     place = far[:, :2] / far[:, 2:]
     middle.scatter(place[:, 0], -place[:, 1], c=far[:, 2], s=0.4, cmap="viridis_r", linewidths=0)
     middle.set_title("simulated_3dmatch: from the camera, colour is depth")
-    *_, (_, heap) = bin_picking_scenes(3, 0.5, SEED)
-    right.scatter(heap[:, 0], -heap[:, 1], c=heap[:, 2], s=0.1, cmap="viridis_r", linewidths=0)
+    *_, (_, pile) = bin_picking_scenes(3, 0.5, SEED)
+    right.scatter(pile[:, 0], -pile[:, 1], c=pile[:, 2], s=0.1, cmap="viridis_r", linewidths=0)
     right.set_title("simulated_itodd: from the camera, colour is depth")
     for axes in (left, middle, right):
         axes.title.set_fontsize(9)

@@ -1,4 +1,4 @@
-"""Evaluation: maps, scores, costs, and the tables and pictures made of them.
+"""Evaluation: maps, scores, costs, and the tables and figures made of them.
 
 What must not enter: training. Methods are reached by name, so that one's change reruns nothing of another.
 """

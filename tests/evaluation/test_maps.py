@@ -38,7 +38,7 @@ def pair(scenes, tmp_path):
 
 @pytest.fixture
 def dataset(tmp_path, rng):
-    """Two test scans with drop-outs and their masks."""
+    """Two test scans with missing pixels and their masks."""
     for name in ("good/000", "hole/001"):
         defect, number = name.split("/")
         y, x = np.mgrid[: SIZE[0], : SIZE[1]].astype(np.float32)
@@ -167,7 +167,9 @@ def test_a_voxels_score_is_at_every_pixel_that_sees_it_the_largest_wins(small, t
     name, scores = scores_of(model, test, 0, modality)
     with Images(test) as images:
         grid = Grid.from_parameters(images.frame["grid"])
-    assert np.array_equal(found[name], to_pixels(scores.numpy(), grid, CAMERA))  # which tests/kernels/test_voxel_grid.py judges
+    assert np.array_equal(
+        found[name], to_pixels(scores.numpy(), grid, CAMERA)
+    )  # which tests/kernels/test_voxel_grid.py judges
 
 
 def test_a_depth_image_at_the_scans_size_is_its_own_map(small, tmp_path):

@@ -1,4 +1,4 @@
-"""Procedural furniture: ModelNet10's layout, sound OFF files, varied shapes."""
+"""Procedural furniture: ModelNet10's layout, valid OFF files, varied shapes."""
 
 import hashlib
 

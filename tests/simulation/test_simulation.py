@@ -99,3 +99,10 @@ def test_layout_and_formats_are_the_real_ones(tmp_path, shared_data):
     mask = np.asarray(Image.open(ours / "test" / "cut" / "gt" / "000.png"))
     assert set(np.unique(mask)) == {0, 254}
     assert not np.asarray(Image.open(ours / "test" / "good" / "gt" / "000.png")).any()
+
+
+def test_an_unknown_category_is_one_line_and_leaves_nothing(tmp_path):
+    with pytest.raises(ValueError, match=r"^--category: expected one of bagel, .*, found pear$"):
+        simulation(category="pear", output=tmp_path / "data", resolution=0.1, training=1, validation=1, test_good=1,
+                   test_per_defect=1, seed=1, code="")  # fmt: skip
+    assert not (tmp_path / "data").exists()

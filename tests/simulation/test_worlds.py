@@ -1,4 +1,4 @@
-"""Made-up worlds: sound triangles within bounds, and solids that are what they say."""
+"""Synthetic worlds: valid triangles within bounds, and solids that are what they say."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def areas(vertices, triangles):
 
 @few
 @given(seeds)
-def test_a_streets_triangles_are_sound_and_within_200_metres_of_the_sensor(seed):
+def test_a_streets_triangles_are_valid_and_within_200_metres_of_the_sensor(seed):
     check(street(rng_of(seed)), [-200, -200, -20], [200, 200, 40])
 
 
@@ -71,7 +71,7 @@ def test_nothing_of_a_street_is_where_the_sensors_car_is(seed):
 
 @few
 @given(seeds)
-def test_a_rooms_triangles_are_sound_and_within_its_walls(seed):
+def test_a_rooms_triangles_are_valid_and_within_its_walls(seed):
     made = room(rng_of(seed))
     check(made.world, [-1e-9] * 3, made.size + 1e-9)
 
@@ -146,7 +146,7 @@ def test_a_thing_of_the_street_has_its_usual_size(make, low, high):
 
 
 def volume(part):
-    """By the divergence theorem; positive or negative, as the triangles are turned."""
+    """By the divergence theorem; positive or negative, by the triangles' orientation."""
     a, b, c = np.moveaxis(part[0][part[1]], 1, 0)
     return np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6
 

@@ -126,8 +126,8 @@ def table(rng: np.random.Generator) -> Mesh:
     top = lathe(edge, [0, 0, height - thick], count=48)
     stretched = top[0] * [rng.uniform(1, 1.7), 1, 1], top[1]
     if rng.random() < 0.5:
-        turned = rng.uniform(2.5, 9, 8)
+        radii = rng.uniform(2.5, 9, 8)
         rise = np.linspace(6, height - thick, 8)
-        profile = [(0, 0), (0.6 * radius, 0), (0.6 * radius, 2), *zip(turned, rise, strict=True)]
+        profile = [(0, 0), (0.6 * radius, 0), (0.6 * radius, 2), *zip(radii, rise, strict=True)]
         return merged([stretched, lathe(profile, [0, 0, 0])])
     return merged([stretched, *legs(0.6 * radius, 0.6 * radius, height - thick, rng)])

@@ -49,7 +49,7 @@ def build_world(objects: Iterable[tuple[Mesh, float]]) -> World:
 
 
 def placed(item: WorldObject, place: ArrayLike, angle: float = 0.0) -> WorldObject:
-    """An object turned about the vertical by `angle`, radians, then moved."""
+    """An object rotated about the vertical by `angle`, radians, then moved."""
     turn = euler_rotation("z", angle).T
     return [((vertices @ turn + np.asarray(place, float), triangles), albedo) for (vertices, triangles), albedo in item]
 

@@ -60,9 +60,8 @@ class View:
 
     def where_changed(self, reference: "View") -> "View":
         """This view, unchanged pixels as in `reference`: splitting triangles alters their mean normals."""
-        same = (
-            (np.abs(self.depth - reference.depth) < 2e-6) & (self.body == reference.body) & (self.lit == reference.lit)
-        )
+        same = (np.abs(self.depth - reference.depth) < 2e-6) & (self.body == reference.body)
+        same &= self.lit == reference.lit
         same &= np.abs(self.albedo - reference.albedo).max(axis=-1) < 1e-4
         pairs = ((getattr(self, name), getattr(reference, name)) for name in self.__dataclass_fields__)
         return View(*(np.where(same[..., None] if new.ndim == 3 else same, old, new) for new, old in pairs))
@@ -106,7 +105,7 @@ class Scanner:
         self.plane = far, np.array([[0, 1, 2], [0, 2, 3]])
 
     def look(self, body: Body, turn: Rotation, place: np.ndarray) -> View:
-        """See `body`, turned and moved in the plane's frame; `place` (3,) metres."""
+        """What is seen of `body`, rotated by `turn` and moved to `place` (3,), metres, in the plane's frame."""
         import open3d
 
         vertices = (turn * body.rest).apply(body.vertices) + place

@@ -102,9 +102,10 @@ def cookie(rng: np.random.Generator, step: float) -> Body:
     bumps = [(0.5 * MM, 20 * MM), (0.4 * MM, 7 * MM), (0.18 * MM, 3 * MM)]
     vertices = relief(vertices, triangles, noise, bumps)
     spread = radius * np.sqrt(rng.uniform(0, 0.8, rng.integers(9, 16)))
-    turned = rng.uniform(0, 2 * np.pi, len(spread))
+    direction = rng.uniform(0, 2 * np.pi, len(spread))
     chips = np.zeros(len(vertices))
-    for x, y, size in zip(spread * np.cos(turned), spread * np.sin(turned), rng.uniform(2.5, 4.5, len(spread)) * MM):
+    sizes = rng.uniform(2.5, 4.5, len(spread)) * MM
+    for x, y, size in zip(spread * np.cos(direction), spread * np.sin(direction), sizes):
         wobble = 1 + 0.25 * noise(vertices, 5 * MM)
         inside = 1 - np.hypot(vertices[:, 0] - x, vertices[:, 1] - y) / (size * wobble)
         chips = np.maximum(chips, np.where(vertices[:, 2] > 0, inside, 0))

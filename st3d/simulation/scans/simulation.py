@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import tifffile
 from PIL import Image
@@ -14,14 +14,10 @@ from st3d.simulation.scans.samples import CATEGORIES, Sample, SampleGenerator
 
 log = logging.getLogger("st3d")
 
-Name = Literal[
-    "bagel", "cable_gland", "carrot", "cookie", "dowel", "foam", "peach", "potato", "rope", "tire"
-]  # fmt: skip
-
 
 def simulation(
     *,
-    category: Name,
+    category: str,
     output: Path,
     resolution: float,
     training: int,
@@ -36,7 +32,7 @@ def simulation(
     Parameters
     ----------
     category
-        One of MVTec 3D-AD's ten.
+        One of MVTec 3D-AD's ten: bagel, cable_gland, carrot, cookie, dowel, foam, peach, potato, rope or tire.
     output
         Folder that gets a folder of the category's name; an earlier simulation there is replaced.
     resolution
@@ -95,6 +91,8 @@ def write_sample(folder: Path, name: str, sample: Sample, *, with_mask: bool) ->
 
 
 def _check(settings: dict, target: Path) -> None:
+    if settings["category"] not in CATEGORIES:
+        raise ValueError(f"--category: expected one of {', '.join(CATEGORIES)}, found {settings['category']}")
     if not 0 < settings["resolution"] <= 1:
         raise ValueError(f"{target}: expected a resolution above 0 and up to 1, found {settings['resolution']}")
     for name in ("training", "validation", "test_good", "test_per_defect", "seed"):
