@@ -169,7 +169,7 @@ def test_a_voxels_score_is_at_every_pixel_that_sees_it_the_largest_wins(small, t
         grid = Grid.from_parameters(images.frame["grid"])
     assert np.array_equal(
         found[name], to_pixels(scores.numpy(), grid, CAMERA)
-    )  # which tests/kernels/test_voxel_grid.py judges
+    )  # see test_voxel_grid.py
 
 
 def test_a_depth_image_at_the_scans_size_is_its_own_map(small, tmp_path):
