@@ -49,6 +49,7 @@ class Study:
         self.variants = {name: self._resolve(name) for name in config["variants"]}
         self._check_choices()
         self.running: list[str] = list(config["run_variants"]) or list(self.variants)
+        self._check_points()
         self._owners = {stage: self._owners_of(stage) for stage in STAGES}
 
     def owner(self, stage: str, variant: str) -> str:
@@ -136,7 +137,6 @@ class Study:
                 raise ValueError(
                     f"config: run_variants: {name} is not declared in variants: {', '.join(self.variants)}"
                 )
-        self._check_points()
         if "scenes" in config["categories"]:
             raise ValueError(
                 "config: categories: scenes: expected another name, for results/graph/<variant>/scenes are those of the"
@@ -148,9 +148,10 @@ class Study:
                     raise ValueError(f"config: categories: {name} is unknown; known: {', '.join(MVTEC_CATEGORIES)}")
 
     def _check_points(self) -> None:
-        """A variant takes the first points of a farthest point sample whose size is fixed, whichever variants run."""
+        """A variant takes the first points of a farthest point sample whose size is fixed, not that of the largest."""
         for section in ("scenes", "downsampling"):
-            sizes = {name: (each["graph"]["points"], each[section]["points"]) for name, each in self.variants.items()}
+            running = {name: self.variants[name] for name in self.running}
+            sizes = {name: (each["graph"]["points"], each[section]["points"]) for name, each in running.items()}
             name = max(sizes, key=lambda each: sizes[each][0] - sizes[each][1])
             points, sampled = sizes[name]
             if points > sampled:

@@ -112,6 +112,7 @@ def test_the_scenes_source_is_the_meshes_or_others_by_name_or_folder():
 def test_an_owner_does_not_depend_on_which_variants_run():
     few = study(run_variants=["near_half"])
     assert few.running == ["near_half"]
+    study(run_variants=["near_half"], scenes={"points": 4000})  # points_double, which needs more, does not run
     assert few.owner("scenes", "near_half") == "base"
 
 
