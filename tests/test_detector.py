@@ -79,7 +79,6 @@ def test_the_detector_leaves_torch_the_environment_and_random_numbers_as_they_we
     run(pair, "state")
 
 
-@pytest.mark.xfail(strict=True, reason="formats/ still sets the levels of tifffile's and trimesh's loggers")
 def test_the_detector_leaves_the_loggers_of_other_libraries_as_they_were(pair):
     run(pair, "loggers")
 

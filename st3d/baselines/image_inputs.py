@@ -12,7 +12,7 @@ from torch import Tensor
 
 from st3d.baselines.image_networks import core
 from st3d.formats.images import Images, Modality
-from st3d.training.memory import Memory, ahead
+from st3d.training.memory import Memory, read_ahead
 from st3d.training.progress_bar import progress_bar
 from st3d.training.settings import TrainingSettings
 
@@ -49,7 +49,7 @@ class ImageInputs:
         self.described = self.images.guarded(lambda: self.images.described(modality))
         self.channels: int = self.described["channels"]
         self._kept: dict[int, Tensor] = {}
-        self._keep = memory.take(len(self.images) * self.channels * int(np.prod(self.images.sides)) * 4)
+        self._keep = memory.reserve(len(self.images) * self.channels * int(np.prod(self.images.sides)) * 4)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -72,7 +72,7 @@ class ImageInputs:
         order = np.random.default_rng(stream).permutation(len(self))
         batches = [order[start : start + size] for start in range(0, len(order), size)]
         return progress_bar(
-            ahead((partial(self.batch, indices) for indices in batches), self._device), what, len(batches)
+            read_ahead((partial(self.batch, indices) for indices in batches), self._device), what, len(batches)
         )
 
     def _check_sides(self) -> None:

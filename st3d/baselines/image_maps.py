@@ -13,7 +13,7 @@ from st3d.baselines.scoring import load_baseline
 from st3d.formats.images import Image, Images
 from st3d.formats.scans import Map
 from st3d.kernels.geometry.voxel_grid import Grid, to_pixels
-from st3d.training.memory import ahead
+from st3d.training.memory import read_ahead
 from st3d.training.progress_bar import progress_bar
 
 
@@ -48,8 +48,8 @@ def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) 
             image = images.image(index, baseline.images["modality"])
             return image, torch.from_numpy(image.values)[None].to(device)
 
-        read_ahead = ahead((partial(read, index) for index in range(len(images))), device)
-        for image, values in progress_bar(read_ahead, "scans", len(images)):
+        loaded = read_ahead((partial(read, index) for index in range(len(images))), device)
+        for image, values in progress_bar(loaded, "scans", len(images)):
             scores = baseline.scores(values)[0].cpu().numpy()
             if images.kind == "voxels":
                 pixels = to_pixels(scores, grid, camera)

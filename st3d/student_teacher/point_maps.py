@@ -14,7 +14,7 @@ from st3d.kernels import harmonic
 from st3d.kernels.graph import Graph
 from st3d.student_teacher.pair import Pair, load_pair
 from st3d.training.inputs import Inputs
-from st3d.training.memory import ahead
+from st3d.training.memory import read_ahead
 from st3d.training.progress_bar import progress_bar
 
 
@@ -47,7 +47,7 @@ def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) 
             cloud = scans.cloud(index)
             return cloud, scans.scaled(cloud)
 
-        clouds = ahead((partial(read, index) for index in range(len(scans))), device)
+        clouds = read_ahead((partial(read, index) for index in range(len(scans))), device)
         for cloud, graph in progress_bar(clouds, "scans", len(scans)):
             if cloud.sample is None or cloud.size is None or cloud.pixel is None:
                 raise ValueError(f"{test[0]}: expected scans, found clouds without pixels")

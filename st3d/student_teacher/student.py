@@ -20,7 +20,7 @@ from st3d.student_teacher.network import DescriptorNetwork, NetworkSettings
 from st3d.student_teacher.pair import load_teacher, standardised
 from st3d.student_teacher.statistics import feature_statistics
 from st3d.training.inputs import Inputs
-from st3d.training.memory import ahead
+from st3d.training.memory import read_ahead
 from st3d.training.optimizer import Adam
 from st3d.training.run import Progress, training_run
 from st3d.training.settings import DecayedTrainingSettings, GraphSettings, Machine, flat
@@ -112,9 +112,9 @@ def student(
 
         clouds = len(scans) + len(validation_scans)
         size = clouds * (extractor.described_points or graph.points) * extractor.outputs * 4
-        keep = training.rotation == "none" and run.memory.take(size)
+        keep = training.rotation == "none" and run.memory.reserve(size)
         train_targets, validation_targets = (descriptors(extractor, keep) for _ in range(2))
-        first = ahead((partial(scan, scans, index, TRAINING, 0) for index in range(len(scans))), run.device)
+        first = read_ahead((partial(scan, scans, index, TRAINING, 0) for index in range(len(scans))), run.device)
         mean, std = feature_statistics(train_targets(index, cloud) for index, cloud in first)
 
         def loss_of(index: int, cloud: Graph, features: Features) -> Tensor:
@@ -126,7 +126,7 @@ def student(
         )
         for epoch in progress:
             order = np.random.default_rng([training.seed, TRAINING, epoch.number]).permutation(len(scans))
-            shown = ahead((partial(scan, scans, index, TRAINING, epoch.number) for index in order), run.device)
+            shown = read_ahead((partial(scan, scans, index, TRAINING, epoch.number) for index in order), run.device)
             for index, cloud in epoch.shown(shown, len(order)):
                 optimizer.zero_grad()
                 loss = loss_of(index, cloud, train_targets)
@@ -135,7 +135,9 @@ def student(
                 epoch.train.append(loss.detach())
             with torch.no_grad():
                 indices = range(len(validation_scans))
-                shown = ahead((partial(scan, validation_scans, index, VALIDATION, 0) for index in indices), run.device)
+                shown = read_ahead(
+                    (partial(scan, validation_scans, index, VALIDATION, 0) for index in indices), run.device
+                )
                 epoch.validation += [loss_of(index, cloud, validation_targets) for index, cloud in shown]
         run.save(
             **{"model": model, "weights": progress.best_weights, "mean": mean.cpu(), "std": std.cpu(), "scale": unit},

@@ -16,7 +16,7 @@ from st3d.kernels.graph import Graph
 from st3d.kernels.nearest import chamfer_of_sets
 from st3d.student_teacher.network import Decoder, DescriptorNetwork, NetworkSettings
 from st3d.training.inputs import Inputs
-from st3d.training.memory import ahead
+from st3d.training.memory import read_ahead
 from st3d.training.optimizer import Adam
 from st3d.training.run import Progress, training_run
 from st3d.training.settings import DecayedTrainingSettings, GraphSettings, Machine, flat
@@ -103,7 +103,7 @@ def teacher(
         progress = Progress(run, curve, learner, both, [optimizer], epochs)
         for epoch in progress:
             order = np.random.default_rng([training.seed, TRAINING, epoch.number]).permutation(len(scenes))
-            tasks = ahead((partial(draw, scenes, index, TRAINING, epoch.number) for index in order), run.device)
+            tasks = read_ahead((partial(draw, scenes, index, TRAINING, epoch.number) for index in order), run.device)
             for task in epoch.shown(tasks, len(order)):
                 optimizer.zero_grad()
                 loss = reconstruction_loss(learner, decoder, task)

@@ -44,7 +44,7 @@ class Inputs:
         self._kept: dict[int, Graph] = {}
         # float32 coordinates, int32 neighbours and the reversed graph
         size = len(self._clouds) * points * (12 + 8 * neighbours + 8)
-        self._keep = memory is not None and memory.take(size)
+        self._keep = memory is not None and memory.reserve(size)
         if not len(self._clouds):
             self._clouds.__exit__()
             raise ValueError(f"{paths[0]}: expected at least one cloud, found none")

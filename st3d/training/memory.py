@@ -25,14 +25,14 @@ class Memory:
         if device.type == "cuda":
             self._left = min(self._left, 0.8 * torch.cuda.mem_get_info(device)[0])
 
-    def take(self, size: int) -> bool:
+    def reserve(self, size: int) -> bool:
         """Whether `size` more bytes fit; if so, they are taken."""
         fits = size <= self._left
         self._left -= size if fits else 0
         return fits
 
 
-def ahead(calls: Iterable[Callable[[], T]], device: torch.device) -> Iterator[T]:
+def read_ahead(calls: Iterable[Callable[[], T]], device: torch.device) -> Iterator[T]:
     """The results of `calls` in their order.
 
     For a GPU, each is computed in a thread of its own while the one before it is used.

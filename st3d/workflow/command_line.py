@@ -5,7 +5,6 @@ import importlib
 import inspect
 import logging
 import os
-import re
 import select
 import sys
 import threading
@@ -30,7 +29,6 @@ def command_line(stage: str) -> cyclopts.App:
         for name, (module, line) in commands.items():
             if name == stage:
                 function = getattr(importlib.import_module(f"st3d.{module}"), name)
-                function.__doc__ = described(function.__doc__)
                 for parameter in inspect.signature(function).parameters.values():
                     if dataclasses.is_dataclass(parameter.annotation):  # a group of settings: its fields are the flags
                         cyclopts.Parameter(name="*")(parameter.annotation)
@@ -38,12 +36,6 @@ def command_line(stage: str) -> cyclopts.App:
             else:
                 app.command(f"st3d.{module}:{name}", name=name, help=line, group=group)
     return app
-
-
-def described(docstring: str) -> str:
-    """A numpydoc docstring whose `name : what it is` lines become a name and a description, which --help shows."""
-    head, line, parameters = docstring.partition("----------\n")
-    return head + line + re.sub(r"^( +)(\w+) : (.+)$", r"\1\2\n\1    \3", parameters, flags=re.MULTILINE)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -32,8 +32,10 @@ class Study:
 
     Parameters
     ----------
-    config : mapping, as in config.yaml
-    schema : path of config.schema.yaml
+    config
+        Mapping, as in config.yaml.
+    schema
+        Path of config.schema.yaml.
 
     Raises
     ------

@@ -3,6 +3,8 @@
 import csv
 import json
 
+from stage_call import call
+
 from st3d.evaluation.maps import maps
 from st3d.evaluation.score import score
 from st3d.formats.scans import list_samples, read_map, read_mask
@@ -41,7 +43,7 @@ def make_graphs(folder):
         scenes(source=[folder / "meshes"], split=split, clouds=clouds, output=output, **settings)
         graph(input=output, output=folder / f"scenes_{split}.h5", **GRAPH, **CODE)
     for split in ("train", "validation", "test"):
-        settings = {"part": 0, "parts": 1, "points": 600, "least": 9, "invalid": "refuse", "seed": 4} | CODE
+        settings = {"part": 0, "parts": 1, "points": 600, "invalid": "refuse", "seed": 4} | CODE
         output = folder / f"raw_{split}.h5"
         downsampling(dataset=folder / "data", category=CATEGORY, split=split, output=output, **settings)
         graph(input=output, output=folder / f"{split}.h5", **GRAPH, **CODE)
@@ -55,11 +57,11 @@ def train(folder):
     settings |= {"receptive_fields": 16, "decoded_points": 64} | MODEL | MACHINE
     files = {"train": [folder / "scenes_train.h5"], "validation": [folder / "scenes_validation.h5"]}
     files |= {"scale": folder / "scenes_scale.json", "teacher": folder / "teacher.pt"}
-    teacher(**files, curve=folder / "teacher.csv", **settings)
+    call(teacher, **files, curve=folder / "teacher.csv", **settings)
     settings = {"epochs": 100, "learning_rate": 3e-3, "weight_decay": 1e-5, "rotation": "none", "seed": 6}
     settings |= {"downsampling_seed": 4} | MODEL | MACHINE
     files |= {"train": [folder / "train.h5"], "validation": [folder / "validation.h5"], "scale": folder / "scale.json"}
-    student(**files, student=folder / "student.pt", curve=folder / "student.csv", **settings)
+    call(student, **files, student=folder / "student.pt", curve=folder / "student.csv", **settings)
     with (folder / "student.csv").open(newline="") as file:
         return [float(row["validation"]) for row in csv.DictReader(file)]
 

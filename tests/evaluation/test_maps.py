@@ -167,9 +167,7 @@ def test_a_voxels_score_is_at_every_pixel_that_sees_it_the_largest_wins(small, t
     name, scores = scores_of(model, test, 0, modality)
     with Images(test) as images:
         grid = Grid.from_parameters(images.frame["grid"])
-    assert np.array_equal(
-        found[name], to_pixels(scores.numpy(), grid, CAMERA)
-    )  # see test_voxel_grid.py
+    assert np.array_equal(found[name], to_pixels(scores.numpy(), grid, CAMERA))  # see test_voxel_grid.py
 
 
 def test_a_depth_image_at_the_scans_size_is_its_own_map(small, tmp_path):

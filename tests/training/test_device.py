@@ -19,6 +19,30 @@ def take_gpu(names, folder, queue):
     time.sleep(60)
 
 
+def test_each_process_gets_a_gpu_of_its_own_and_the_next_one_waits(tmp_path):
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    arguments = ["GPU-a", "GPU-b"], tmp_path, queue
+    processes = [context.Process(target=take_gpu, args=arguments) for _ in range(3)]
+    for process in processes:
+        process.start()
+    try:
+        assert {queue.get(timeout=20), queue.get(timeout=20)} == {"GPU-a", "GPU-b"}
+        time.sleep(1.5)
+        assert queue.empty()
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def test_a_gpu_that_is_not_there_is_refused_and_auto_does_without():
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    assert choose_device("auto").type == "cpu"
+    with pytest.raises(ValueError, match="expected a CUDA device, found none"):
+        choose_device("cuda")
+
+
 def test_two_jobs_that_each_see_one_gpu_do_not_wait_for_each_other(tmp_path):
     context = multiprocessing.get_context("fork")
     queue = context.Queue()

@@ -11,7 +11,7 @@ from st3d.formats.shards import Cloud, write_shard
 from st3d.kernels.points import neighbours
 from st3d.student_teacher.network import DescriptorNetwork
 from st3d.training.inputs import Inputs, scaled
-from st3d.training.memory import Memory, ahead
+from st3d.training.memory import Memory, read_ahead
 
 CPU = torch.device("cpu")
 
@@ -45,12 +45,12 @@ def test_graphs_are_kept_only_if_all_of_them_fit(cloud, tmp_path):
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_what_is_made_ahead_comes_complete_and_in_order(device, count):
     calls = (partial(int, number) for number in range(count))
-    assert list(ahead(calls, torch.device(device))) == list(range(count))
+    assert list(read_ahead(calls, torch.device(device))) == list(range(count))
 
 
 def test_before_a_gpu_the_next_is_made_while_one_is_used():
     made = [threading.Event() for _ in range(3)]
-    results = ahead((event.set for event in made), torch.device("cuda"))
+    results = read_ahead((event.set for event in made), torch.device("cuda"))
     next(results)
     assert made[1].wait(timeout=60) and not made[2].is_set()
     list(results)
@@ -59,12 +59,12 @@ def test_before_a_gpu_the_next_is_made_while_one_is_used():
 
 def test_a_fault_in_what_is_made_ahead_reaches_the_user_of_the_results():
     with pytest.raises(ZeroDivisionError):
-        list(ahead(iter([partial(int, 1), lambda: 1 // 0]), torch.device("cuda")))
+        list(read_ahead(iter([partial(int, 1), lambda: 1 // 0]), torch.device("cuda")))
 
 
 def test_memory_is_granted_once():
     memory = Memory(1e-6, CPU)
-    assert memory.take(600) and not memory.take(600) and memory.take(400) and not memory.take(1)
+    assert memory.reserve(600) and not memory.reserve(600) and memory.reserve(400) and not memory.reserve(1)
 
 
 def test_an_index_beyond_the_cloud_is_refused(cloud):

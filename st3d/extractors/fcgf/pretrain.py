@@ -16,7 +16,7 @@ from st3d.extractors.fcgf.network import FCGF, official_weights
 from st3d.formats.checkpoints import read_tensors
 from st3d.formats.provenance import sha256
 from st3d.formats.shards import Clouds, clouds
-from st3d.training.memory import ahead
+from st3d.training.memory import read_ahead
 from st3d.training.optimizer import Adam
 from st3d.training.run import Progress, training_run
 from st3d.training.settings import DecayedTrainingSettings, Machine, flat
@@ -141,7 +141,7 @@ def _draw(
         sizes = training.scene_voxel, training.overlap, training.pairs, training.candidates
         return draw_views(scenes[index].points, *sizes, rng, device)
 
-    return ahead((partial(views, index) for index in order), device)
+    return read_ahead((partial(views, index) for index in order), device)
 
 
 def contrastive_loss(network: FCGF, views: Views, training: FCGFSettings) -> Tensor:

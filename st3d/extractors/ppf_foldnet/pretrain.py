@@ -13,7 +13,7 @@ from st3d.formats.atomic import read_json
 from st3d.formats.checkpoints import load_weights, read_tensors
 from st3d.formats.provenance import sha256
 from st3d.training.inputs import Inputs
-from st3d.training.memory import ahead
+from st3d.training.memory import read_ahead
 from st3d.training.optimizer import Adam
 from st3d.training.run import Progress, training_run
 from st3d.training.settings import DecayedTrainingSettings, GraphSettings, Machine, flat
@@ -106,7 +106,9 @@ def pretrain_ppf_foldnet(
             validation_features = [draw(validation_scenes, index, VALIDATION) for index in indices]
             for epoch in progress:
                 order = np.random.default_rng([training.seed, TRAINING, epoch.number]).permutation(len(scenes))
-                drawn = ahead((partial(draw, scenes, index, TRAINING, epoch.number) for index in order), run.device)
+                drawn = read_ahead(
+                    (partial(draw, scenes, index, TRAINING, epoch.number) for index in order), run.device
+                )
                 network.train()  # batch normalisation by a step's own statistics
                 for features in epoch.shown(drawn, len(order)):
                     optimizer.zero_grad()
