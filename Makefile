@@ -16,7 +16,7 @@ run: $(STAMP)
 	snakemake --cores all --resources gpu=$(GPUS) --prioritize table1
 
 test: $(STAMP) lint
-	python -m pytest --numprocesses auto --dist loadfile
+	python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 bench: $(STAMP)
 	python -m benchmarks

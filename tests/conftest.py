@@ -20,3 +20,8 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder} (set ST3D_SHARED_DATA)")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The workflow's tests first: they take longest, and with several processes a file is one process's."""
+    items.sort(key=lambda item: item.path.name != "test_workflow.py")

@@ -122,7 +122,7 @@ def test_a_split_without_files_is_one_line(tmp_path):
     two = filled(tmp_path / "two", "a.bin", "b.bin")
     for share in (0.0, 1.0, np.nan):
         assert (
-            fault(two, validation_share=share) == f"validation_share: expected a share between 0 and 1, found {share}"
+            fault(two, validation_share=share) == f"validation_share: expected a fraction between 0 and 1, found {share}"
         )
 
 
