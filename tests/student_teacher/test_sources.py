@@ -121,9 +121,8 @@ def test_a_split_without_files_is_one_line(tmp_path):
     assert fault(only, split="validation").endswith("files in folders named test for the validation scenes, found none")
     two = filled(tmp_path / "two", "a.bin", "b.bin")
     for share in (0.0, 1.0, np.nan):
-        assert (
-            fault(two, validation_share=share) == f"validation_share: expected a fraction between 0 and 1, found {share}"
-        )
+        expected = f"validation_share: expected a fraction between 0 and 1, found {share}"
+        assert fault(two, validation_share=share) == expected
 
 
 def test_the_real_folders_are_clouds_and_meshes(shared_data):
