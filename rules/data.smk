@@ -83,6 +83,7 @@ use rule download_modelnet10 as download_mvtec_3d_ad with:
     log:
         "<data>/logs/download_mvtec_3d_ad.log",
     resources:
+        mem_mb=1000,
         runtime=1440,
     params:
         settings=settings("download.mvtec_3d_ad", "download.retries"),

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,22 @@ def test_settings_are_restored_after_an_error(pair):
     with pytest.raises(ValueError, match="expected valid pixels in the scan, found none"):
         detector.map(np.zeros((4, 4, 3), np.float32))
     assert (torch.get_num_threads(), torch.get_deterministic_debug_mode()) == before
+
+
+def test_several_threads_may_map_at_once(pair, rng):
+    scans = [rng.normal(size=(20, 30, 3)).astype(np.float32) for _ in range(12)]
+    detector = Detector.load(**pair, device="cpu", threads=2)
+    expected = [detector.map(scan) for scan in scans]
+    before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(detector.map, scans))
+    assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
+    assert (torch.get_num_threads(), torch.get_deterministic_debug_mode()) == before
+
+
+def test_a_teacher_that_is_not_there_is_one_line(pair, tmp_path):
+    with pytest.raises(ValueError, match=r"missing\.pt: expected a teacher, found no such file"):
+        Detector.load(teacher=tmp_path / "missing.pt", student=pair["student"], device="cpu")
 
 
 def test_a_map_has_the_same_bits_in_any_precision_and_memory_layout(pair, rng):

@@ -3,6 +3,7 @@
 import logging
 import platform
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -11,11 +12,12 @@ from st3d.evaluation.peak_memory import PeakMemory
 from st3d.formats.atomic import read_json, write_json
 from st3d.formats.provenance import provenance
 from st3d.student_teacher.losses import regression
-from st3d.student_teacher.network import Coordinates, DescriptorNetwork
+from st3d.student_teacher.network import DescriptorNetwork, NetworkSettings
 from st3d.student_teacher.pair import Pair, standardised
-from st3d.training.device import Device, choose_device, set_threads
+from st3d.training.device import choose_device, set_threads
 from st3d.training.inputs import Inputs
 from st3d.training.optimizer import Adam
+from st3d.training.settings import GraphSettings, Machine, flat
 
 log = logging.getLogger("st3d")
 
@@ -25,14 +27,10 @@ def cost(
     train: list[Path],
     scale: Path,
     output: Path,
-    points: int,
-    neighbours: int,
-    width: int,
-    blocks: int,
-    coordinates: Coordinates,
+    graph: GraphSettings,
+    network: NetworkSettings,
     repeats: int,
-    device: Device,
-    threads: int,
+    machine: Machine,
     code: str,
 ) -> None:
     """Measure inference time and the memory of inference and of a training step on one training scan.
@@ -45,52 +43,36 @@ def cost(
         JSON with the scans' mean neighbour distance, metres.
     output
         JSON to write: inference_seconds, training_memory_gb, inference_memory_gb, device.
-    points
-        n, points of a scan.
-    neighbours
-        k, neighbours of a point.
-    width
-        d, descriptor dimension.
-    blocks
-        Residual blocks.
-    coordinates
-        relative or absolute.
     repeats
         Timed passes, whose median is written.
-    device
-        auto, cpu or cuda.
-    threads
-        CPU threads.
     code
         Fingerprint of the code, kept with the result.
     """
-    settings = {key: value for key, value in locals().items() if not isinstance(value, list | Path)}
-    settings.pop("code")
-    set_threads(threads)
-    where = choose_device(device)
+    set_threads(machine.threads)
+    device = choose_device(machine.device)
     # any weights cost the same
-    teacher, student = (DescriptorNetwork(width, blocks, coordinates).to(where) for _ in range(2))
-    mean, std = torch.zeros(width, device=where), torch.ones(width, device=where)
-    pair = Pair(teacher, student, mean, std, read_json(scale)["scale"], points, neighbours, 0)
-    with Inputs(train, points, neighbours, pair.scale, where) as scans:
-        graph = scans.graph(0)
+    teacher, student = (DescriptorNetwork(**asdict(network)).to(device) for _ in range(2))
+    mean, std = torch.zeros(network.width, device=device), torch.ones(network.width, device=device)
+    pair = Pair(teacher, student, mean, std, read_json(scale)["scale"], graph.points, graph.neighbours, 0)
+    with Inputs(train, graph.points, graph.neighbours, pair.scale, device) as scans:
+        scan = scans.graph(0)
 
-    memory = PeakMemory(where)
+    memory = PeakMemory(device)
     seconds = []
     for _ in range(repeats + 1):  # the first is the warm-up
-        _synchronise(where)
+        _synchronise(device)
         started = time.perf_counter()
-        pair.scores(graph)
-        _synchronise(where)
+        pair.scores(scan)
+        _synchronise(device)
         seconds.append(time.perf_counter() - started)
     inference_memory = memory.grown_gb()
 
     optimizer = Adam(student.parameters(), learning_rate=0.001, weight_decay=0.00001)
     for _ in range(2):  # the second step holds the optimizer's state too
         with torch.no_grad():
-            target = standardised(teacher.describe(graph), mean, std)
+            target = standardised(teacher.describe(scan), mean, std)
         optimizer.zero_grad()
-        regression(student.describe(graph), target).backward()
+        regression(student.describe(scan), target).backward()
         optimizer.step()
     training_memory = memory.grown_gb()
 
@@ -98,10 +80,11 @@ def cost(
         "inference_seconds": sorted(seconds[1:])[repeats // 2],
         "inference_memory_gb": inference_memory,
         "training_memory_gb": training_memory,
-        "device": _name(where, threads),
-        "points": len(graph.points),
+        "device": _name(device, machine.threads),
+        "points": len(scan.points),
     }
     log.info("%s", result)
+    settings = flat(graph, network, machine) | {"repeats": repeats}
     write_json(output, provenance(settings, code) | result)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from st3d import __version__
 
-FORMAT = 1  # raised whenever an artefact's layout changes
+FORMAT = 2  # raised whenever an artefact's layout changes
 
 
 def sha256(path: Path) -> str:

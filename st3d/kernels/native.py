@@ -34,6 +34,8 @@ def set_threads(count: int) -> None:
     global _threads, _pool
     if count < 1:
         raise ValueError(f"threads: expected 1 or more, found {count}")
+    if count == _threads:
+        return
     if _pool is not None:
         _pool.shutdown()
     _threads, _pool = count, ThreadPoolExecutor(count) if count > 1 else None

@@ -28,6 +28,9 @@ def graph(*, input: Path, points: int, neighbours: int, output: Path, code: str)
         Fingerprint of this stage's source, kept in the shard.
     """
     with read_shard(input) as shard:
+        stored = shard.attributes["settings"].get("points", points)
+        if points > stored:
+            raise ValueError(f"{input}: expected clouds of {points} points, found a sample of {stored}")
 
         def clouds() -> Iterator[Cloud]:
             for index in range(len(shard)):

@@ -120,11 +120,12 @@ def load_pair(teacher: Path, student: Path, device: torch.device) -> Pair:
     ValueError
         If a file is not what it should be, or the student learned from another one; one line with both files.
     """
-    content, found = load(student, "student"), sha256(teacher)
+    content = load(student, "student")
+    network = load_teacher(teacher, device, content["scale"])
+    found = sha256(teacher)
     if content.get("teacher") != found:
         learned = str(content.get("teacher"))[:12]
         raise ValueError(f"{student}: expected a student of {teacher} (sha256 {found[:12]}), found one of {learned}")
-    network = load_teacher(teacher, device, content["scale"])
     learner = DescriptorNetwork(**content["model"])
     load_weights(learner, content["weights"], student)
     return Pair(

@@ -5,6 +5,7 @@ import logging
 import os
 import stat
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -110,9 +111,24 @@ def set_threads(count: int) -> None:
     _fix_arithmetic(count)
 
 
+_one_at_a_time = threading.RLock()  # of `reproducible`: these settings belong to the process
+
+
 @contextmanager
 def reproducible(threads: int) -> Iterator[None]:
-    """The arithmetic of `set_threads` inside a `with` block; afterwards all is as it was, random numbers included."""
+    """The arithmetic of `set_threads` inside a `with` block; afterwards all is as it was, random numbers included.
+
+    Threads of one process enter one after the other.
+    """
+    import torch
+
+    with _one_at_a_time, _fixed_arithmetic(threads), torch.random.fork_rng(devices=[]):
+        yield
+
+
+@contextmanager
+def _fixed_arithmetic(threads: int) -> Iterator[None]:
+    """`_fix_arithmetic` inside a `with` block."""
     import torch
 
     workspace, mode = os.environ.get(WORKSPACE), torch.get_deterministic_debug_mode()
@@ -120,8 +136,7 @@ def reproducible(threads: int) -> Iterator[None]:
     tf32, fills = torch.backends.cudnn.allow_tf32, torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     try:
         _fix_arithmetic(threads)
-        with torch.random.fork_rng(devices=[]):
-            yield
+        yield
     finally:
         if workspace is None:
             os.environ.pop(WORKSPACE, None)

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from stage_call import call
 from test_training import GRAPH, MODEL, scenes
 
 from st3d.evaluation.cost import cost
@@ -12,7 +13,7 @@ __all__ = ["scenes"]  # the fixture
 
 def test_cost_measures_time_and_memory_and_names_the_device(scenes, tmp_path):
     settings = MODEL | GRAPH | {"device": "cpu", "threads": 1, "repeats": 3, "code": "c"}
-    cost(train=scenes["train"], scale=scenes["scale"], output=tmp_path / "cost.json", **settings)
+    call(cost, train=scenes["train"], scale=scenes["scale"], output=tmp_path / "cost.json", **settings)
     found = json.loads((tmp_path / "cost.json").read_text())
     assert 0 < found["inference_seconds"] < 10
     assert 0 <= found["inference_memory_gb"] <= found["training_memory_gb"] < 1

@@ -32,3 +32,10 @@ def test_a_missing_or_damaged_input_is_one_line(tmp_path):
             (tmp_path / "a.h5").write_bytes(content)
         with pytest.raises(ValueError, match=r"^.*a\.h5: expected [^\n]*$"):
             graph(input=tmp_path / "a.h5", points=30, neighbours=6, output=tmp_path / "b.h5", code="")
+
+
+def test_more_points_than_were_sampled_are_refused(tmp_path, rng):
+    write_shard(tmp_path / "a.h5", [Cloud(rng.random((30, 3), np.float32))], settings={"points": 30}, code="")
+    with pytest.raises(ValueError, match=r"a\.h5: expected clouds of 40 points, found a sample of 30"):
+        graph(input=tmp_path / "a.h5", output=tmp_path / "b.h5", points=40, neighbours=3, code="")
+    assert not (tmp_path / "b.h5").exists()

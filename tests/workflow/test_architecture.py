@@ -175,11 +175,11 @@ def pieces(text, start):
 
 
 def replaced(inherited, own):
-    """The parts of a rule with its own in the place of the inherited ones; of params and resources, key by key."""
+    """The parts of a rule with its own in the place of the inherited ones; of params, key by key, as Snakemake does."""
     parts = {part.partition(":")[0]: part for part in inherited}
     for part in own:
         name = part.partition(":")[0]
-        if name.strip() in ("params", "resources"):
+        if name.strip() == "params":
             (head, *before), (_, *after) = (pieces(each, r" {8}\w+=") for each in (parts[name], part))
             part = head + "".join({key.partition("=")[0]: key for key in (*before, *after)}.values())
         parts[name] = part
