@@ -1,6 +1,6 @@
 # make run    set up, then compute everything that is missing, Table 1 first
 # make test   set up, then linters and tests
-# make bench  every kernel beside its plain twin: results/benchmarks.csv, docs/performance.md (ten minutes or so)
+# make bench  every kernel beside its reference implementation: results/benchmarks.csv, docs/performance.md (10 min)
 # make triton the GPU kernels in Triton's interpreter, which needs no GPU
 # make .venv  set up alone
 

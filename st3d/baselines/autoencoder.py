@@ -51,7 +51,7 @@ def autoencoder(
     ):
         if run.finished:
             return
-        validation_images.images.check_alike(images.described)
+        validation_images.images.check_alike(images.properties)
         torch.manual_seed(training.seed)
         dimensions = training.dimensions(images)
         network = Autoencoder(**dimensions).to(run.device)
@@ -68,7 +68,7 @@ def autoencoder(
             with torch.no_grad():
                 batches = (validation_images.batch([index]) for index in range(len(validation_images)))
                 epoch.validation += [reconstruction_loss(batch, network(batch), empty) for batch in batches]
-        run.save(method="autoencoder", **images.described, network=dimensions, weights=progress.best_weights)
+        run.save(method="autoencoder", **images.properties, network=dimensions, weights=progress.best_weights)
 
 
 def empty_share(images: ImageInputs) -> float:

@@ -80,7 +80,7 @@ def gan(
     ):
         if run.finished:
             return
-        validation_images.images.check_alike(images.described)
+        validation_images.images.check_alike(images.properties)
         dimensions = training.dimensions(images)
         torch.manual_seed(training.seed)
         generator = Generator(images.channels, dimensions["sides"], training.channels, training.latent).to(run.device)
@@ -101,7 +101,7 @@ def gan(
 
         encoder.load_state_dict(progress.best_weights)
         both = nn.ModuleDict({"encoder": encoder, "generator": generator}).cpu()
-        run.save(method="gan", **images.described, network=dimensions, weights=both.state_dict())
+        run.save(method="gan", **images.properties, network=dimensions, weights=both.state_dict())
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def gradient_penalty(critic: Network, images: Tensor, generated: Tensor, mix: Te
     -----
     Gulrajani et al., "Improved Training of Wasserstein GANs", 2017.
     """
-    share = mix.view(-1, *([1] * (images.ndim - 1)))
-    between = (share * images + (1 - share) * generated).requires_grad_()
+    weight = mix.view(-1, *([1] * (images.ndim - 1)))
+    between = (weight * images + (1 - weight) * generated).requires_grad_()
     (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     return (slope.flatten(1).norm(dim=1) - 1).square().mean()

@@ -19,7 +19,7 @@ class Baseline:
     Attributes
     ----------
     images
-        Which images it takes, as `Images.described` says it.
+        Which images it takes, see `Images.properties`.
     scores
         Images (b, c, *sides) to the anomaly score of each voxel or pixel (b, *sides).
     """

@@ -67,30 +67,30 @@ def cost(
     settings = {key: value for key, value in locals().items() if not isinstance(value, list | Path)}
     settings.pop("code")
     set_threads(threads)
-    where = choose_device(device)
+    chosen_device = choose_device(device)
     # any weights cost the same
-    teacher, student = (DescriptorNetwork(width, blocks, coordinates).to(where) for _ in range(2))
-    mean, std = torch.zeros(width, device=where), torch.ones(width, device=where)
+    teacher, student = (DescriptorNetwork(width, blocks, coordinates).to(chosen_device) for _ in range(2))
+    mean, std = torch.zeros(width, device=chosen_device), torch.ones(width, device=chosen_device)
     pair = Pair(teacher, student, mean, std, read_json(scale)["scale"], points, neighbours, 0)
-    with Inputs(train, points, neighbours, pair.scale, where) as scans:
+    with Inputs(train, points, neighbours, pair.scale, chosen_device) as scans:
         graph = scans.graph(0)
 
-    memory = PeakMemory(where)
+    memory = PeakMemory(chosen_device)
     seconds = []
     for _ in range(repeats + 1):  # the first is the warm-up
-        _synchronise(where)
+        _synchronise(chosen_device)
         started = time.perf_counter()
         pair.scores(graph)
-        _synchronise(where)
+        _synchronise(chosen_device)
         seconds.append(time.perf_counter() - started)
     inference_memory = memory.grown_gb()
 
     optimizer = Adam(student.parameters(), learning_rate=0.001, weight_decay=0.00001)
     for _ in range(2):  # the second step holds the optimizer's state too
         with torch.no_grad():
-            target = standardised(teacher.describe(graph), mean, std)
+            target = standardised(teacher.extract(graph), mean, std)
         optimizer.zero_grad()
-        regression(student.describe(graph), target).backward()
+        regression(student.extract(graph), target).backward()
         optimizer.step()
     training_memory = memory.grown_gb()
 
@@ -98,7 +98,7 @@ def cost(
         "inference_seconds": sorted(seconds[1:])[repeats // 2],
         "inference_memory_gb": inference_memory,
         "training_memory_gb": training_memory,
-        "device": _name(where, threads),
+        "device": _name(chosen_device, threads),
         "points": len(graph.points),
     }
     log.info("%s", result)

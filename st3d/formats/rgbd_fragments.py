@@ -29,7 +29,7 @@ MILLIMETRES = 1000.0  # in the depth images' unit, per metre
 UNSEEN = 65535  # depth that stands for none, beside 0
 RIGID = 1e-2  # a rotation times its transpose may differ by this from the unit matrix
 SHIFT = np.array([0, 0, 0.0005])  # m; half a millimetre, or whole ones would fall on voxels: 0 has no change of sign
-BLOCKS = 10_000  # of 8^3 voxels that there is room for at first
+BLOCKS = 10_000  # of 8^3 voxels allocated at first
 
 Frames = tuple[Path, ...]  # the depth images of one fragment
 
@@ -104,7 +104,7 @@ def _fused(images: Sequence[Path], poses: Sequence[np.ndarray], camera: np.ndarr
 
     library: Any = open3d  # its stubs know no arrays
     core = library.core
-    # it would say of a small volume that it has no room for points; that is for the caller to judge
+    # it warns that a small volume has no memory for points; the caller checks that
     with library.utility.VerbosityContextManager(library.utility.VerbosityLevel.Error):
         grid = library.t.geometry.VoxelBlockGrid(
             ("tsdf", "weight"), (core.float32, core.float32), (1, 1), VOXEL, 8, BLOCKS

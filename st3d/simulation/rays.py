@@ -1,4 +1,4 @@
-"""Arrays as Open3D's ray ray_caster takes them."""
+"""Arrays as Open3D's ray caster takes them."""
 
 from typing import Any
 

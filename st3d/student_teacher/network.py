@@ -103,7 +103,7 @@ class DescriptorNetwork(nn.Module):
         If a number is out of its range.
     """
 
-    described_points = None  # all points of a cloud
+    descriptor_points = None  # all points of a cloud
 
     def __init__(
         self, width: int, blocks: int = 4, coordinates: Coordinates = "relative", outputs: int | None = None
@@ -134,9 +134,9 @@ class DescriptorNetwork(nn.Module):
 
     def forward(self, points: Tensor, neighbours: Tensor) -> Tensor:
         """Descriptors (n, c) of `points` (n, 3), scaled, with `neighbours` (n, k), integers."""
-        return self.describe(Graph(points, neighbours))
+        return self.extract(Graph(points, neighbours))
 
-    def describe(self, graph: Graph) -> Tensor:
+    def extract(self, graph: Graph) -> Tensor:
         """Descriptors (n, c) of the rows of `graph`, or (q, c) of the q points of a subgraph."""
         if self.coordinates == "absolute":  # the camera's frame is hundreds of scale units away
             graph = graph.centred()

@@ -75,8 +75,8 @@ def _found(folder: Path, origin: str) -> dict[Kind, list[Item]]:
     clouds += runs([path for path in paths if _suffix(path) == DEPTH])
     clouds.sort(key=lambda item: str(first_file(item)))
     if not meshes and not clouds:
-        where = f"; get them from {origin} and put them there" if origin else ""
-        raise ValueError(f"{folder}: expected point clouds or meshes ({EXPECTED}), found none{where}")
+        advice = f"; get them from {origin} and put them there" if origin else ""
+        raise ValueError(f"{folder}: expected point clouds or meshes ({EXPECTED}), found none{advice}")
     found: dict[Kind, list[Item]] = {"meshes": meshes, "clouds": clouds}
     return {kind: some for kind, some in found.items() if some}
 

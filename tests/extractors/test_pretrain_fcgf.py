@@ -232,7 +232,7 @@ def test_official_weights_of_another_architecture_are_one_line(scenes, tmp_path)
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", None])
 def test_official_weights_that_are_truncated_or_of_another_kind_are_one_line(scenes, tmp_path, content):
-    path = tmp_path / "cut.pth"
+    path = tmp_path / "truncated.pth"
     write_official(path, {}, legacy=False)
     path.write_bytes(path.read_bytes()[:-200] if content is None else content)
     assert "expected a checkpoint of FCGF's authors, found a truncated or other file (" in one_line(

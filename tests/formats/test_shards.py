@@ -114,7 +114,7 @@ def faults(path) -> str:
     return message
 
 
-def test_a_cut_or_foreign_file_is_refused_in_one_line_that_says_how_to_remake_it(tmp_path, rng):
+def test_a_truncated_or_other_file_is_refused_in_one_line_that_says_how_to_remake_it(tmp_path, rng):
     path = tmp_path / "a.h5"
     assert "no such file" in faults(path)
     write_shard(path, scans(rng), settings={}, code="")

@@ -75,7 +75,7 @@ def test_kittis_other_bin_files_are_left_out(tmp_path):
 
 
 @pytest.mark.parametrize("validation_share, every", [(0.05, 20), (0.1, 10), (0.5, 2), (0.9, 2)])
-def test_every_so_many_th_file_is_held_out_and_no_file_is_lost(tmp_path, validation_share, every):
+def test_every_so_many_th_file_is_validation_and_no_file_is_lost(tmp_path, validation_share, every):
     names = [f"{number:03d}.bin" for number in range(45)]
     filled(tmp_path, *names)
     validation = listed(tmp_path, split="validation", validation_share=validation_share)[1]
@@ -120,9 +120,10 @@ def test_a_split_without_files_is_one_line(tmp_path):
     only = filled(tmp_path / "only", "sofa/train/a.off")
     assert fault(only, split="validation").endswith("files in folders named test for the validation scenes, found none")
     two = filled(tmp_path / "two", "a.bin", "b.bin")
-    for share in (0.0, 1.0, np.nan):
+    for fraction in (0.0, 1.0, np.nan):
         assert (
-            fault(two, validation_share=share) == f"validation_share: expected a share between 0 and 1, found {share}"
+            fault(two, validation_share=fraction)
+            == f"validation_share: expected a fraction between 0 and 1, found {fraction}"
         )
 
 

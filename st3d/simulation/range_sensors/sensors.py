@@ -14,7 +14,7 @@ from st3d.simulation.rays import tensor
 
 # HDL-64E: an upper block of 32 lasers every third of a degree, a lower one every half (Velodyne's manual)
 ELEVATIONS = np.concatenate([np.linspace(2, -8.33, 32), np.linspace(-8.83, -24.33, 32)])  # degrees, from the top down
-AZIMUTHS = 2083  # a turn's steps at 10 Hz, 0.1728 degrees each
+AZIMUTHS = 2083  # azimuth steps of one rotation at 10 Hz, 0.1728 degrees each
 LIDAR_RANGE = (0.9, 120.0)
 LIDAR_NOISE = 0.02
 
@@ -83,9 +83,9 @@ class RayCaster:
 
 
 def lidar_scan(ray_caster: RayCaster, resolution: float, rng: np.random.Generator) -> np.ndarray:
-    """One turn of a 64-beam LiDAR in the world's origin: x forward, y left, z up.
+    """One rotation of a 64-beam LiDAR in the world's origin: x forward, y left, z up.
 
-    All lasers shine from one point at one moment: no offsets between them, and no motion within the turn.
+    All lasers shine from one point at one moment: no offsets between them, and no motion within the rotation.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def lidar_scan(ray_caster: RayCaster, resolution: float, rng: np.random.Generato
     Returns
     -------
     (n, 4) float32: x, y, z in metres to the millimetre, reflectance from 0 to 0.99 in steps of 0.01. As in KITTI's
-    files, beams come from the top down, and each turns counter-clockwise from x.
+    files, beams come from the top down, and each goes counter-clockwise from x.
     """
     steps = round(AZIMUTHS * resolution)
     start = rng.uniform(0, 1, (len(ELEVATIONS), 1))

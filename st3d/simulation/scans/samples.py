@@ -109,15 +109,17 @@ class SampleGenerator:
 
     def pose(self, body: Body, rng: np.random.Generator) -> tuple[Rotation, np.ndarray]:
         """A rotation in the plane and a place that puts the object on it, near the image's centre."""
-        turn = Rotation.from_euler("z", rng.uniform(-1, 1) * self.category.free + 180 * rng.integers(2), degrees=True)
-        points = (turn * body.rest).apply(body.vertices)
+        rotation = Rotation.from_euler(
+            "z", rng.uniform(-1, 1) * self.category.free + 180 * rng.integers(2), degrees=True
+        )
+        points = (rotation * body.rest).apply(body.vertices)
         low, high = points.min(axis=0), points.max(axis=0)
         slack = 0.03 * self.pitch * min(self.camera.width, self.camera.height)
         lean = 0.38 * (high[2] - low[2]) / 2  # the camera looks from the side: a tall object's image lies higher
         middle = (low + high) / 2
         place = np.array([-middle[0], -middle[1], -low[2] - 0.2 * MM])
         place[:2] += rng.uniform(-slack, slack, 2)
-        return turn, place - self._toward_image_centre(lean)
+        return rotation, place - self._toward_image_centre(lean)
 
     def _toward_image_centre(self, lean: float) -> np.ndarray:
         ahead = self.scanner.axes.T @ self.scanner.origin  # the viewing direction in the plane's frame
@@ -127,12 +129,12 @@ class SampleGenerator:
         """Sample `index` of `split`; its random stream is default_rng([seed, category, split, index])."""
         shape, pose, damage, sensor = np.random.default_rng([*self.key, split, index]).spawn(4)
         body = self.category.shape(shape, self.step)
-        turn, place = self.pose(body, pose)
-        reference = self.scanner.look(body, turn, place)
+        rotation, place = self.pose(body, pose)
+        reference = self.scanner.look(body, rotation, place)
         exposure = Exposure(self.scanner, reference, sensor)
         if defect is None:
             return Sample(exposure.xyz(reference), exposure.rgb(reference), np.zeros(reference.depth.shape, np.uint8))
-        view, marked = self._damaged(body, turn, place, reference, exposure, damage, defect)
+        view, marked = self._damaged(body, rotation, place, reference, exposure, damage, defect)
         mask = np.where(marked, self.category.class_ids()[defect], 0).astype(np.uint8)
         return Sample(exposure.xyz(view), exposure.rgb(view), mask)
 
@@ -140,7 +142,7 @@ class SampleGenerator:
         """The anomaly-free counterpart of a defective sample: the same object, pose and noise."""
         return self.sample(split, index)
 
-    def _damaged(self, body: Body, turn: Rotation, place: np.ndarray, reference: View, exposure: Exposure,
+    def _damaged(self, body: Body, rotation: Rotation, place: np.ndarray, reference: View, exposure: Exposure,
                  rng: np.random.Generator, defect: str) -> tuple[View, np.ndarray]:  # fmt: skip
         """A view of the damaged object and where it differs (h, w); drawn again until it is small, yet visible."""
         size = 1.25 * np.sqrt(self.category.width * self.category.height) / 600
@@ -152,12 +154,12 @@ class SampleGenerator:
                 make, regions = self.category.kinds[kind]
                 site = self._site(body, reference, rng, regions)
                 broken = make(broken, site, rng, size, np.array(self.category.inside))
-            view = self.scanner.look(broken, turn, place).where_changed(reference)
+            view = self.scanner.look(broken, rotation, place).where_changed(reference)
             marked = differs(reference, view, exposure)
-            share = marked.mean()
-            if MASK_SHARE[0] <= share <= MASK_SHARE[1]:
+            fraction = marked.mean()
+            if MASK_SHARE[0] <= fraction <= MASK_SHARE[1]:
                 return view, marked
-            size *= 1.2 if share < MASK_SHARE[0] else 0.85
+            size *= 1.2 if fraction < MASK_SHARE[0] else 0.85
         raise RuntimeError(f"{defect}: no defect of the wanted size in {_ATTEMPTS} attempts")
 
     def _site(self, body: Body, reference: View, rng: np.random.Generator, regions: tuple[int, ...]) -> defects.Site:
