@@ -27,7 +27,7 @@ from st3d.workflow.config import Study, in_order, listing
 from st3d.workflow.fingerprint import fingerprint
 from st3d.workflow.stages import EXTRACTORS, STAGES, modules
 
-if isinstance(config.get("variants"), dict):  # else Study says what is wrong
+if isinstance(config.get("variants"), dict):  # else Study refuses it
     config["variants"] = in_order(config["variants"], Path(workflow.basedir, "config.yaml"))
 try:
     study = Study(config, Path(workflow.basedir, "config.schema.yaml"))
@@ -112,8 +112,8 @@ onstart:
         one_run_at_a_time()
         refuse_absent_sources()
         if workflow.local_exec:
-            # 9.27.1 looks at all waiting jobs again one timespan after each look: a chain of timers for every job that
-            # has ended, in the end a sixth of a core. Submissions to a cluster stay limited.
+            # Snakemake 9.27.1 starts a repeating timer for every job that has ended, in the end a sixth of a core.
+            # Submissions to a cluster stay limited.
             workflow.scheduler.job_rate_limiter = None
 
 

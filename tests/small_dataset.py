@@ -15,7 +15,7 @@ OFFSET = -0.61  # metres
 
 
 def small_scan(rng, bump=0.02, shift=(0.0, 0.0, 0.0)):
-    """xyz (h, w, 3) float32 in metres with drop-outs, and colours (h, w, 3) uint8; the camera sees xyz + shift."""
+    """xyz (h, w, 3) float32 in metres with missing pixels, and colours (h, w, 3) uint8; the camera sees xyz + shift."""
     rays = CAMERA.rays()
     depth = OFFSET / (rays @ NORMAL)
     row, column = np.mgrid[:SIDE, :SIDE]

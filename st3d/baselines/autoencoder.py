@@ -56,7 +56,7 @@ def autoencoder(
         dimensions = training.dimensions(images)
         network = Autoencoder(**dimensions).to(run.device)
         optimizer = Adam(network.parameters(), training.learning_rate, weight_decay=0.0)
-        empty = empty_share(images) if images.images.kind == "voxels" else None
+        empty = empty_fraction(images) if images.images.kind == "voxels" else None
         progress = Progress(run, curve, network, network, [optimizer], training.epochs)
         for epoch in progress:
             for batch in images.shuffled([training.seed, epoch.number], training.batch, f"epoch {epoch.number}"):
@@ -71,7 +71,7 @@ def autoencoder(
         run.save(method="autoencoder", **images.properties, network=dimensions, weights=progress.best_weights)
 
 
-def empty_share(images: ImageInputs) -> float:
+def empty_fraction(images: ImageInputs) -> float:
     """The fraction in [0, 1] of voxels, of all training grids, in which no point lies."""
     total = sum(int((~occupied(images.batch([index]))).sum()) for index in range(len(images)))
     return total / (len(images) * int(np.prod(images.images.sides)))

@@ -17,7 +17,7 @@ from st3d.kernels.geometry.plane import border_points, fit_plane
 log = logging.getLogger("st3d")
 POINTS = 2000  # of each scan, at most, that plane and camera are fitted to
 WITHIN, GROSS = 0.5, 1.0  # pixels off: more than that for one point in a hundred is a warning, for half an error
-FAR = 0.05  # of the distance: a camera that has to be moved so much is another one
+FAR = 0.05  # of the mean distance: a camera with a larger shift is refused
 
 
 def frame(

@@ -106,7 +106,7 @@ def gan(
 
 @dataclass(frozen=True)
 class Data:
-    """What both trainings draw from: the images, and noise."""
+    """The inputs of both trainings: images, and noise from random streams."""
 
     images: ImageInputs
     validation: ImageInputs
@@ -206,7 +206,7 @@ def encoder_loss(encoder: Network, generator: Network, images: Tensor, latent: T
 
 
 def gradient_penalty(critic: Network, images: Tensor, generated: Tensor, mix: Tensor) -> Tensor:
-    """How far the critic's slope is from 1 between real and generated images: mean of (norm - 1)^2, ().
+    """Mean of (norm of the critic's gradient - 1)^2, (), between real and generated images.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The baselines as they are used: a trained model, read from its file, scores voxels or pixels."""
+"""A trained baseline, read from its file, scores voxels or pixels."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -46,6 +46,7 @@ class FPFHExtractor:
         self._neighbours = neighbours
 
     def extract(self, graph: Graph) -> Tensor:
+        """Descriptors (n, 33) float32 of all points of a scaled graph, computed on the CPU, on the graph's device."""
         points, near = graph.points.cpu().numpy(), graph.neighbours.cpu().numpy()
         histograms = point_features.fpfh(points, self._neighbours, point_features.normals(points, near))
         return torch.from_numpy(histograms).to(graph.points.device)

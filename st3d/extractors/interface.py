@@ -1,4 +1,4 @@
-"""What a student can learn from beside the teacher, behind the teacher's interface: a graph in, descriptors out.
+"""The interface of feature extractors, the teacher's own: a graph in, descriptors out.
 
 Letters: n points of a cloud, q points with a descriptor, c the descriptor dimension.
 """

@@ -214,5 +214,5 @@ def _read_images(path: Path) -> np.ndarray:
         found = ", ".join(f"{image.dtype} {sides_text(image.shape)}" for image in images)
         raise ValueError(f"expected images of floats with 1 channel and equal sides for x, y and z, found {found}")
     points = np.stack([image.ravel() for image in images], axis=1)
-    points[points[:, 2] == 0] = np.nan  # a depth of 0 is what the sensor did not see
+    points[points[:, 2] == 0] = np.nan  # a depth of 0 is an invalid pixel
     return points

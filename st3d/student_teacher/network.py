@@ -48,6 +48,7 @@ class LocalFeatureAggregation(nn.Module):
         self.geometry = nn.Linear(geometry, channels)
 
     def forward(self, graph: Graph, hops: int, features: Tensor) -> Tensor:
+        """(graph.num_needed(hops), 2 c) float32 of features (graph.num_needed(hops + 1), c), or (1, c) for all."""
         return aggregate(graph, hops, self.geometry.weight.t(), self.geometry.bias, features, SLOPE)
 
 
@@ -75,9 +76,10 @@ class Block(nn.Module):
         self.shortcut = nn.Linear(width, width)
 
     def forward(self, graph: Graph, hops: int, features: Tensor) -> Tensor:
+        """Features (graph.num_needed(hops), d) float32 of those (graph.num_needed(hops + 2), d), or (1, d) for all."""
         inner = self.second(graph, hops, self.first(graph, hops + 1, _mlp(self.reduce, features)))
         out = _mlp(self.expand, inner)  # (graph.num_needed(hops), d)
-        del inner  # only its gradient, if one is asked for, keeps it alive
+        del inner  # freed here, unless autograd needs it
         if len(features) > len(out):
             features = features[: len(out)]
         return out + _mlp(self.shortcut, features)
@@ -129,7 +131,7 @@ class DescriptorNetwork(nn.Module):
 
     @property
     def hops(self) -> int:
-        """L, how many neighbourhoods deep a descriptor sees."""
+        """L, aggregations, the depth of a descriptor's receptive field in edges."""
         return AGGREGATIONS_PER_BLOCK * len(self.blocks)
 
     def forward(self, points: Tensor, neighbours: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Teacher, or another extractor, and student as they are used: a trained pair, read from its two files."""
+"""A trained pair, read from its two files: teacher, or another feature extractor, and student."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

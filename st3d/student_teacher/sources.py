@@ -1,4 +1,4 @@
-"""Sources: what a folder holds for the teacher to learn from, meshes or point clouds, and its two splits."""
+"""Sources: the meshes or point clouds in a folder to pretrain on, and its two splits."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,7 +86,7 @@ def _hidden(name: Path) -> bool:
 
 
 def _suffix(path: Path) -> str:
-    """The ending that says what a file is; empty: neither mesh nor cloud."""
+    """The ending that tells meshes and clouds; empty: neither."""
     name = path.name.lower()
     endings = (IMAGES, DEPTH, *MESHES, *CLOUDS)
     return next((ending for ending in endings if name.endswith(ending)), "")

@@ -215,7 +215,7 @@ class Progress:
             log.warning("%s; starting from the first epoch", error)
             return None
         if state["run"] != self._run:
-            log.info("%s: another run left it (other settings, inputs or code); starting afresh", self.path)
+            log.info("%s: from another run (other settings, inputs or code); starting from the first epoch", self.path)
             return None
         log.info("%s: resuming after epoch %d", self.path, len(state["history"]))
         return state

@@ -24,7 +24,7 @@ MESHES = "meshes"  # as a source: what config's `meshes` names
 SOURCES = (SIMULATED, MODELNET10, *SURROGATES, THREE_D_MATCH, *REGISTERED)  # of scenes, beside folders
 MVTEC_CATEGORIES = ("bagel", "cable_gland", "carrot", "cookie", "dowel", "foam", "peach", "potato", "rope", "tire")
 
-LEAST_SIZE = 64  # pixels; the networks for depth images halve theirs five times, and one pixel left has no deviation
+LEAST_SIZE = 64  # pixels; the networks for depth images halve the sides five times; one pixel has no deviation
 
 
 class Study:

@@ -97,7 +97,7 @@ COMMANDS = {  # package: {command: (module with the function of that name, a lin
         "score": ("evaluation.score", "Compute a category's AU-PRO and image AUROC."),
         "cost": ("evaluation.cost", "Measure seconds and memory of training and of inference."),
         "variant": ("evaluation.variant", "Collect one variant's scores of all categories."),
-        "tables": ("evaluation.tables", "Write one of the tables, measured and published."),
+        "tables": ("evaluation.tables", "Write one of the tables, measured rows beside published ones."),
         "gallery": ("evaluation.gallery", "Draw test scans and maps side by side."),
         "summary": ("evaluation.summary", "Write the readable page of all tables and figures."),
     },

@@ -10,7 +10,7 @@ from test_depth import make_depth
 from test_frame import make_frame
 from test_voxels import make_voxels
 
-from st3d.baselines.autoencoder import autoencoder, empty_share, reconstruction_loss
+from st3d.baselines.autoencoder import autoencoder, empty_fraction, reconstruction_loss
 from st3d.baselines.image_inputs import ImageInputs
 from st3d.baselines.scoring import load_baseline
 from st3d.formats.checkpoints import load
@@ -57,7 +57,7 @@ def test_training_lowers_the_validation_loss_and_scores_are_what_it_reconstructs
     assert len(losses) == 8 and min(losses[4:]) < losses[0]
     baseline = load_baseline(model, CPU)
     with ImageInputs(images[kind]["train"], modality, CPU, Memory(1, CPU)) as scans:
-        empty = empty_share(scans) if kind == "voxels" else 0.0
+        empty = empty_fraction(scans) if kind == "voxels" else 0.0
     # the loss is a mean of squares, of voxels a weighted one: it follows from the scores of the validation images
     expected = []
     with Images(images[kind]["validation"]) as validation:
@@ -85,7 +85,7 @@ def test_the_share_of_empty_voxels_is_that_of_the_training_grids(images):
         values = np.stack([grids.image(index, "3d").values for index in range(len(grids))])
     for modality in ("3d", "3d_rgb"):
         with ImageInputs(images["voxels"]["train"], modality, CPU, Memory(0, CPU)) as scans:
-            assert empty_share(scans) == pytest.approx((values == -1).mean())
+            assert empty_fraction(scans) == pytest.approx((values == -1).mean())
 
 
 def test_keeping_the_images_changes_no_bit(images, tmp_path):

@@ -27,7 +27,7 @@ def test_farthest_points_agree_with_the_greedy_loop_on_a_surface(rng, spread):
     assert np.array_equal(farthest_points(points, 700, 5), expected)
 
 
-def test_a_prefix_of_a_thinning_is_a_thinning(rng):
+def test_a_prefix_of_a_farthest_point_sample_is_one(rng):
     points = rng.random((500, 3))
     assert np.array_equal(farthest_points(points, 400, 7)[:100], farthest_points(points, 100, 7))
 

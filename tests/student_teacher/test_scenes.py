@@ -129,7 +129,7 @@ def test_points_are_shared_by_area(tmp_path, rng):
     points = scene(files, MeshCache(10**6), 2, 0.0, 11_000, rng)
     near_centre = np.linalg.norm(points, axis=1)
     assert points.dtype == np.float32 and near_centre.max() <= 0.5**0.5 + 1e-6
-    # both are centred at 0: within radius 0.05 lie the shares pi 0.05^2 of 1 and all of a strip's middle
+    # both are centred at 0: within radius 0.05 lie the fractions pi 0.05^2 of 1 and all of a strip's middle
     expected = 11_000 / 1.1 * (2 * np.pi * 0.05**2)
     assert abs((near_centre < 0.05).sum() - expected) < 5 * expected**0.5
 

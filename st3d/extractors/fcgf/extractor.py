@@ -23,6 +23,7 @@ class FCGFExtractor:
 
     @torch.no_grad()
     def extract(self, graph: Graph) -> Tensor:
+        """Descriptors (n, width) float32 of all points of a scaled graph; each point has its voxel's."""
         return self._network(graph.points * self._scale)
 
 

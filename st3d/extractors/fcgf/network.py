@@ -41,7 +41,7 @@ class Convolution(nn.Module):
 
 
 class Norm(nn.Module):
-    """Batch normalisation over voxels; a module of its own for the sake of the official names."""
+    """Batch normalisation over voxels; a module of its own, so that its weights have the official names."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -95,7 +95,7 @@ def pretrain_fcgf(
     """
     path = training.checkpoint
     official = read_official(Path(path)) if path else None
-    # the file, not its place, makes the run
+    # the run depends on the file's content, not on its path
     settings = {"points": points} | flat(replace(training, checkpoint=sha256(Path(path)) if path else ""), machine)
     files = [] if official else [*train, *validation]
     with training_run(

@@ -22,6 +22,7 @@ class PPFFoldNetExtractor:
 
     @torch.no_grad()
     def extract(self, graph: Graph) -> Tensor:
+        """Descriptors (q, 512) float32 of the first q points of a scaled graph's cloud."""
         return self._network.extract(graph, first_rows(graph, self._network.descriptors))
 
 

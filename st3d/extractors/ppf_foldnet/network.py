@@ -36,6 +36,7 @@ class Encoder(nn.Module):
         self.fc1, self.fc2 = nn.Linear(LOCAL + GLOBAL, 1024), nn.Linear(1024, CODEWORD)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Codewords (p, 512) float32 of point pair features (p, m, 4) float32."""
         p, m, _ = features.shape
         first = self.bn1(self.conv1(features.reshape(p * m, PAIR))).relu_()
         second = self.bn2(self.conv2(first)).relu_()
@@ -61,6 +62,7 @@ class Decoder(nn.Module):
         self.register_buffer("grid", torch.cartesian_prod(steps, steps).view(-1, 2)[:m], persistent=False)
 
     def forward(self, codewords: Tensor) -> Tensor:
+        """Point pair features (p, m, 4) float32 of codewords (p, 512) float32."""
         return _fold(self.mlp2, codewords, _fold(self.mlp1, codewords, self.grid))
 
 

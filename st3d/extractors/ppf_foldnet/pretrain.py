@@ -77,7 +77,7 @@ def pretrain_ppf_foldnet(
     network = PPFFoldNet(training.neighbourhood, training.descriptors)
     if path:
         load_published(network, Path(path))
-    # the file, not its place, makes the run
+    # the run depends on the file's content, not on its path
     settings = flat(graph, replace(training, checkpoint=sha256(Path(path)) if path else ""), machine)
     files = [] if path else [*train, *validation, *scale]
     model = {"neighbourhood": training.neighbourhood, "descriptors": training.descriptors}

@@ -26,6 +26,7 @@ def merged(parts: Sequence[Mesh]) -> Mesh:
 
 
 def moved(part: Mesh, place: ArrayLike, rotation: Rotation | None = None) -> Mesh:
+    """The part rotated about its origin, then moved by `place` (3,), in the part's unit."""
     vertices = part[0] if rotation is None else rotation.apply(part[0])
     return vertices + np.asarray(place, float), part[1]
 

@@ -29,12 +29,12 @@ STRIPE_FOCUS = 2400.0  # pixels, 30 degrees across
 STRIPE_RANGE = (0.4, 1.2)
 STRIPE_NOISE = 1e-4
 BASELINE = 0.14  # the projector is so far to the camera's right
-_NOTHING = 1e3  # stands for the depth of what no ray meets
+_NOTHING = 1e3  # depth where a ray hits nothing
 
 
 @dataclass(frozen=True)
 class Hits:
-    """Where rays meet the world first; the arrays have the rays' shape.
+    """Where rays hit the world first; the arrays have the rays' shape.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Hits:
 
 
 class RayCaster:
-    """A world made ready for rays."""
+    """A world that rays can be cast into."""
 
     def __init__(self, world: World) -> None:
         import open3d
@@ -193,7 +193,7 @@ def outlines(depth: np.ndarray, step: float, pixels: int) -> np.ndarray:
 
 
 def _camera_hits(ray_caster: RayCaster, pose: Pose, rays: np.ndarray) -> tuple[np.ndarray, Hits, np.ndarray]:
-    """Directions in the world's frame, what they meet, and its depth along the optical axis."""
+    """Directions in the world's frame, what they hit, and its depth along the optical axis."""
     directions = rays @ pose[0].T
     hits = ray_caster.hits(pose[1], directions)
     return directions, hits, hits.distance * rays[..., 2]

@@ -25,9 +25,11 @@ class Ground:
         self.length, self.phase = rng.uniform(25, 45), rng.uniform(0, 2 * np.pi)
 
     def profile(self, x: np.ndarray) -> np.ndarray:
+        """Heights (...) of the road, metres, at places `x` (...) along the street, metres."""
         return self.slope * x + self.wave * np.sin(x / self.length + self.phase)
 
     def height(self, x: float) -> float:
+        """Height of the road at one place, metres."""
         return float(self.profile(np.array(x)))
 
     def strip(self, left: tuple[float, float], right: tuple[float, float]) -> Mesh:

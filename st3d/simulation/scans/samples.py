@@ -13,7 +13,7 @@ from st3d.simulation.scans.scanner import Exposure, Scanner, View, cut_out, pixe
 from st3d.simulation.scans.shapes_natural import MM
 from st3d.simulation.surfaces import Body, normals
 
-MASK_SHARE = (0.0005, 0.02)  # of the image; a defect outside is drawn again
+MASK_FRACTION = (0.0005, 0.02)  # of the image; a defect outside is generated again
 _ATTEMPTS = 40
 _DEPTH_DIFFERS = 0.12 * MM  # well above rounding, about the noise's size
 _COLOUR_DIFFERS = 0.04
@@ -51,6 +51,7 @@ class Category:
     free: float = 180.0
 
     def defect_names(self) -> list[str]:
+        """The kinds of defect in alphabetical order, "combined" included where the category has it."""
         return sorted([*self.kinds, *(["combined"] if self.combined else [])])
 
     def class_ids(self) -> dict[str, int]:
@@ -144,7 +145,7 @@ class SampleGenerator:
 
     def _damaged(self, body: Body, rotation: Rotation, place: np.ndarray, reference: View, exposure: Exposure,
                  rng: np.random.Generator, defect: str) -> tuple[View, np.ndarray]:  # fmt: skip
-        """A view of the damaged object and where it differs (h, w); drawn again until it is small, yet visible."""
+        """A view of the damaged object and where it differs (h, w); generated again until it is small, yet visible."""
         size = 1.25 * np.sqrt(self.category.width * self.category.height) / 600
         names = sorted(self.category.kinds)
         for _ in range(_ATTEMPTS):
@@ -157,9 +158,9 @@ class SampleGenerator:
             view = self.scanner.look(broken, rotation, place).where_changed(reference)
             marked = differs(reference, view, exposure)
             fraction = marked.mean()
-            if MASK_SHARE[0] <= fraction <= MASK_SHARE[1]:
+            if MASK_FRACTION[0] <= fraction <= MASK_FRACTION[1]:
                 return view, marked
-            size *= 1.2 if fraction < MASK_SHARE[0] else 0.85
+            size *= 1.2 if fraction < MASK_FRACTION[0] else 0.85
         raise RuntimeError(f"{defect}: no defect of the wanted size in {_ATTEMPTS} attempts")
 
     def _site(self, body: Body, reference: View, rng: np.random.Generator, regions: tuple[int, ...]) -> defects.Site:

@@ -21,7 +21,7 @@ _PLANE_NORMAL = np.array([0.120, -0.378, -1.0])
 _PLANE_DISTANCE = 0.6597  # of the point of the plane on the optical axis
 _PROJECTOR = np.array([0.115, 0.0, 0.0])
 _PLANE_ALBEDO = np.array([0.014, 0.016, 0.018])
-_INVALID_SHARE = (0.345, 0.445)  # of an anomaly-free scan's pixels; drawn anew for each scan
+_INVALID_FRACTION = (0.345, 0.445)  # of an anomaly-free scan's pixels; random for each scan
 _AMBIENT = 0.06
 
 
@@ -154,7 +154,7 @@ class Exposure:
         self.long = _blurred(long, 20 * scanner.resolution)
         self.noise = white + 2.3 * _blurred(short, 2 * scanner.resolution) + 3.2 * self.long
         self.grain = rng.standard_normal((*shape, 3))
-        target = rng.uniform(*_INVALID_SHARE)
+        target = rng.uniform(*_INVALID_FRACTION)
         missed = self._chances(reference, 0.0)
         plane = ~reference.body
         # missing pixels on the dark plane make up the rest of the fraction

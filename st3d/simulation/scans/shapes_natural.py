@@ -26,6 +26,7 @@ def tinted(colour: tuple[float, float, float], *changes: tuple[np.ndarray, tuple
 
 
 def plain(vertices: np.ndarray, triangles: np.ndarray, colour: np.ndarray, rest: Rotation | None = None) -> Body:
+    """A body of one region from vertices (v, 3), metres, triangles (t, 3) and albedo (v, 3)."""
     regions = np.zeros(len(vertices), np.int64)
     return Body(vertices, triangles, colour, regions, rest or Rotation.identity())
 
