@@ -53,6 +53,6 @@ def aggregate_features(offsets: Tensor, sources: Tensor, gradient: Tensor, k: in
 
 
 def _edges(points: Tensor, neighbours: Tensor, weight: Tensor, bias: Tensor) -> tuple[Any, ...]:
-    """The C kernels' arguments that describe the edges' MLP."""
+    """The C kernels' arguments for the edges and their MLP."""
     k, g = neighbours.shape[1], len(weight)
     return points.numpy(), neighbours.numpy(), k, g, weight.detach().numpy(), bias.detach().numpy()

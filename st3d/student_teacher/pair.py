@@ -84,7 +84,7 @@ class Pair:
 
         Returns
         -------
-        (n,) float32 in the order of the cloud; of an extractor that describes the first points only, of these.
+        (n,) float32 in the order of the cloud; of an extractor of the first points only, of these.
         """
         target = standardised(self.teacher.extract(graph), self.mean, self.std)
         error = squared_error(at_descriptor_points(self.teacher, graph, self.student.extract(graph)), target).sqrt()

@@ -68,7 +68,7 @@ def test_two_parts_share_the_points_that_were_asked_for(rng, overlap):
     first, second = overlapping(points, overlap, rng)
     assert len(first) == len(second) and len(np.union1d(first, second)) == 997
     assert len(np.intersect1d(first, second)) / len(first) == pytest.approx(overlap, abs=0.003)
-    # the parts are cut by planes: what only one has lies on one side of what both have
+    # the parts are divided by planes: what only one has lies on one side of what both have
     only = np.setdiff1d(first, second), np.intersect1d(first, second), np.setdiff1d(second, first)
     if overlap < 1:
         towards = points[only[2]].mean(axis=0) - points[only[0]].mean(axis=0)

@@ -437,9 +437,9 @@ def test_the_libraries_say_nothing_on_the_terminal(tmp_path):
     for at, form in enumerate(FORMATS):
         (tmp_path / str(at)).mkdir()
         path = written(tmp_path / str(at), form, CLOUD)
-        cut = path.with_stem("cut")
-        cut.write_bytes(path.read_bytes()[:-7])
-        paths += [path, cut]
+        truncated = path.with_stem("truncated")
+        truncated.write_bytes(path.read_bytes()[:-7])
+        paths += [path, truncated]
     broken = tmp_path / "broken.pcd"
     content = pcd(CLOUD, "binary_compressed")
     broken.write_bytes(content[:-20] + b"\xff" * 20)

@@ -225,6 +225,6 @@ def test_an_rgb_image_unlike_its_scan_is_refused_by_name(tmp_path, shape):
     Image.fromarray(np.zeros(shape, np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(ValueError, match=r"a.png: expected 8 bits of 3 channels and 5 x 7 pixels like its scan, found"):
         read_colours(tmp_path / "a.png", (5, 7))
-    (tmp_path / "b.png").write_bytes(b"no picture")
+    (tmp_path / "b.png").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"b.png: expected an RGB image, found"):
         read_colours(tmp_path / "b.png", (5, 7))

@@ -151,8 +151,8 @@ def test_a_stage_takes_annotated_keywords_without_defaults():
 def test_the_help_tells_every_parameter():
     for stage in MODULE:
         for name, _, _, docstring in flags_of(stage):
-            described = docstring.partition("----------\n")[2]
-            told = re.findall(r"^(\w+(?:, \w+)*)\n    \S.*$", described, re.MULTILINE)
+            section = docstring.partition("----------\n")[2]
+            told = re.findall(r"^(\w+(?:, \w+)*)\n    \S.*$", section, re.MULTILINE)
             assert name in {each for group in told for each in group.split(", ")}, f"{stage} {name}"
 
 
@@ -191,7 +191,7 @@ DEMO = Study(yaml.safe_load((ROOT / "config.yaml").read_text()), ROOT / "config.
 
 
 def read_by(rule):
-    """The settings that a rule turns into flags: sections, or section.key."""
+    """The settings that a rule passes as flags: sections, or section.key."""
     calls = re.findall(r"settings\(([^)]*)\)", RULES[rule])
     return [name for call in calls for name in re.findall(r'"([\w.]+)"', call)]
 
