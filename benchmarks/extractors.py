@@ -56,7 +56,7 @@ def features(n: int = N) -> Call:
 
 def foldnet(n: int = N) -> Call:
     whole, network = cloud(n), PPFFoldNet(M, PATCHES).eval()
-    return lambda: network.describe(whole, np.arange(min(PATCHES, n // 30)))
+    return lambda: network.extract(whole, np.arange(min(PATCHES, n // 30)))
 
 
 def one_each(n: int = N) -> Call:
@@ -64,18 +64,18 @@ def one_each(n: int = N) -> Call:
     side = int(n**0.5) + 1
     row, column = np.divmod(np.arange(n), side)
     height = np.floor(side / 20 * np.sin(9 * row / side) * np.cos(7 * column / side))
-    return described(np.column_stack([row, column, height]) + 0.5, 1.0)
+    return fcgf_call(np.column_stack([row, column, height]) + 0.5, 1.0)
 
 
 def eight_each(n: int = N) -> Call:
     """Eight points or so to a voxel."""
-    return described(cloud(n).points.numpy(), 8**0.5)
+    return fcgf_call(cloud(n).points.numpy(), 8**0.5)
 
 
-def described(points: np.ndarray, voxel: float) -> Call:
+def fcgf_call(points: np.ndarray, voxel: float) -> Call:
     network = FCGF(voxel, 32, 7).eval()
-    given = torch.from_numpy(points.astype(np.float32))
-    return torch.no_grad()(lambda: network(given))
+    tensor = torch.from_numpy(points.astype(np.float32))
+    return torch.no_grad()(lambda: network(tensor))
 
 
 def histograms(n: int = N) -> Call:

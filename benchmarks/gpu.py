@@ -36,7 +36,7 @@ def rows() -> Iterator[Row]:
 
     def step() -> None:
         optimizer.zero_grad()
-        regression(student.describe(graph), target).backward()
+        regression(student.extract(graph), target).backward()
         optimizer.step()
 
     seconds, memory = measured(step)

@@ -9,7 +9,7 @@ import scipy.sparse as sparse
 from benchmarks.measure import Row, alternating
 from st3d.kernels.harmonic import fill
 
-SIDE, KNOWN, SHARE, REPEATS = 800, 64_000, 0.4, 5
+SIDE, KNOWN, FRACTION, REPEATS = 800, 64_000, 0.4, 5
 TOLERANCE = 1e-8  # of the reference's residual: its error is then close to the kernel's
 
 
@@ -31,7 +31,7 @@ def reference(values, known, tolerance=TOLERANCE):
 def cases():
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:SIDE, :SIDE]
-    disc = (y - SIDE / 2) ** 2 + (x - SIDE / 2) ** 2 < SHARE * SIDE**2 / np.pi
+    disc = (y - SIDE / 2) ** 2 + (x - SIDE / 2) ** 2 < FRACTION * SIDE**2 / np.pi
     for name, places in (("on 40 % of the image", np.flatnonzero(disc)), ("spread over the image", np.arange(SIDE**2))):
         known = np.zeros(SIDE**2, bool)
         known[rng.choice(places, KNOWN, replace=False)] = True

@@ -50,8 +50,8 @@ class Row:
             self.memory_ratio = self.memory_mb / self.reference_memory_mb
         if self.floor_bytes is not None:
             bandwidth, rate = machine_rates()
-            share = self.threads / THREADS
-            self.floor_seconds = max(self.floor_bytes / bandwidth, (self.floor_operations or 0) / (rate * share))
+            used_cores = self.threads / THREADS
+            self.floor_seconds = max(self.floor_bytes / bandwidth, (self.floor_operations or 0) / (rate * used_cores))
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)

@@ -15,7 +15,7 @@ from st3d.training.inputs import scaled
 from st3d.training.optimizer import Adam
 
 N, K, D, BLOCKS = 64_000, 32, 64, 4
-TWIN = "plain PyTorch with (n, k, c) tensors"
+REFERENCE = "plain PyTorch with (n, k, c) tensors"
 
 
 def graph(n: int, k: int) -> Graph:
@@ -37,7 +37,7 @@ def plain_graph(n: int, k: int) -> tuple[torch.Tensor, torch.Tensor]:
 def forward(n: int = N, k: int = K, d: int = D) -> Call:
     """Descriptors of all points."""
     cloud, network = graph(n, k), DescriptorNetwork(d, BLOCKS)
-    return torch.no_grad()(lambda: network.describe(cloud))
+    return torch.no_grad()(lambda: network.extract(cloud))
 
 
 def step(n: int = N, k: int = K, d: int = D) -> Call:
@@ -47,7 +47,7 @@ def step(n: int = N, k: int = K, d: int = D) -> Call:
 
     def call() -> float:
         optimizer.zero_grad()
-        loss = regression(network.describe(cloud), target)
+        loss = regression(network.extract(cloud), target)
         loss.backward()
         optimizer.step()
         return loss.item()
@@ -104,7 +104,7 @@ def rows() -> Iterator[Row]:
             f"n {N:,} k {K} d {D}",
             seconds["ours"],
             target,
-            TWIN,
+            REFERENCE,
             seconds["reference"],
             memory,
             reference_memory,

@@ -1,4 +1,4 @@
-"""Farthest points beside Open3D; neighbours beside scipy."""
+"""Farthest point sampling beside Open3D; neighbours beside scipy."""
 
 import time
 from collections.abc import Iterator

@@ -34,13 +34,13 @@ def height(sample: Sample, generator: SampleGenerator) -> np.ndarray:
     valid = sample.xyz.any(axis=2)
     above = (sample.xyz - generator.scanner.origin) @ generator.scanner.axes[:, 2]
     top = np.quantile(above[valid], 0.995)
-    picture = colormaps["viridis"](np.clip(above / top, 0, 1))[..., :3] * 255
-    return np.where(valid[..., None], picture, 255).astype(np.uint8)
+    pixels = colormaps["viridis"](np.clip(above / top, 0, 1))[..., :3] * 255
+    return np.where(valid[..., None], pixels, 255).astype(np.uint8)
 
 
-def panel(picture: np.ndarray) -> Image.Image:
-    """A picture in the middle of a square cell."""
-    image = Image.fromarray(picture)
+def panel(pixels: np.ndarray) -> Image.Image:
+    """An RGB image in the middle of a square cell."""
+    image = Image.fromarray(pixels)
     scale = CELL / max(image.size)
     image = image.resize([round(side * scale) for side in image.size], Image.Resampling.LANCZOS)
     cell = Image.new("RGB", (CELL, CELL), (245, 245, 245))
@@ -61,8 +61,8 @@ def close_up(sample: Sample) -> np.ndarray:
     largest = regions == np.argmax(np.bincount(regions.ravel())[1:]) + 1
     middle = np.argwhere(largest).mean(axis=0)
     top, left = (int(np.clip(at - side / 2, 0, end - side)) for at, end in zip(middle, sample.mask.shape, strict=True))
-    picture = np.minimum(sample.rgb[top : top + side, left : left + side] * 1.3, 255)
-    return picture.astype(np.uint8)
+    pixels = np.minimum(sample.rgb[top : top + side, left : left + side] * 1.3, 255)
+    return pixels.astype(np.uint8)
 
 
 def main() -> None:
@@ -75,7 +75,7 @@ def main() -> None:
         defect, index = SHOWN[category]
         split = 3 + generator.category.defect_names().index(defect)
         normal, defective = generator.sample(2, 0), generator.sample(split, index, defect)
-        pictures = (
+        images = (
             normal.rgb,
             height(normal, generator),
             defective.rgb,
@@ -85,8 +85,8 @@ def main() -> None:
         )
         left, top = ROW_LABEL + (number % COLUMNS) * (CELL + GAP), number // COLUMNS * band
         draw.text((left, top + 8), f"{category}: {defect}", "black", font)
-        for row, picture in enumerate(pictures):
-            page.paste(panel(picture), (left, top + 36 + row * (CELL + GAP)))
+        for row, pixels in enumerate(images):
+            page.paste(panel(pixels), (left, top + 36 + row * (CELL + GAP)))
             if number % COLUMNS == 0:
                 draw.text(
                     (4, top + 14 + row * (CELL + GAP) + CELL // 2), ROWS[row], "black", ImageFont.load_default(17)

@@ -36,10 +36,10 @@ def main() -> None:
         axes.title.set_fontsize(9)
         axes.set_aspect("equal")
         axes.set_axis_off()
-    picture = Path(__file__).with_name("surrogates.png")
-    figure.savefig(picture, dpi=100, metadata={"Software": None})
-    palette = Image.open(picture).convert("RGB").quantize(96)  # a third of the bytes
-    palette.save(picture, optimize=True)
+    path = Path(__file__).with_name("surrogates.png")
+    figure.savefig(path, dpi=100, metadata={"Software": None})
+    palette = Image.open(path).convert("RGB").quantize(96)  # a third of the bytes
+    palette.save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from st3d.workflow.config import Study, in_order, listing
 from st3d.workflow.fingerprint import fingerprint
 from st3d.workflow.stages import EXTRACTORS, STAGES, modules
 
-if isinstance(config.get("variants"), dict):  # else Study says what is wrong
+if isinstance(config.get("variants"), dict):  # else Study refuses it
     config["variants"] = in_order(config["variants"], Path(workflow.basedir, "config.yaml"))
 try:
     study = Study(config, Path(workflow.basedir, "config.schema.yaml"))
@@ -112,8 +112,8 @@ onstart:
         one_run_at_a_time()
         refuse_absent_sources()
         if workflow.local_exec:
-            # 9.27.1 looks at all waiting jobs again one timespan after each look: a chain of timers for every job that
-            # has ended, in the end a sixth of a core. Submissions to a cluster stay limited.
+            # Snakemake 9.27.1 starts a repeating timer for every job that has ended, in the end a sixth of a core.
+            # Submissions to a cluster stay limited.
             workflow.scheduler.job_rate_limiter = None
 
 
@@ -182,14 +182,14 @@ def images_of(source):
     return {split: made_by(source, f"{pattern}/{split}.h5") for split in SPLITS}
 
 
-def given_checkpoint(stage):
+def own_checkpoint(stage):
     """An input function: the user's own checkpoint of an extractor; none if it is trained here."""
     return lambda wildcards: study.variants[wildcards.variant][stage]["checkpoint"] or []
 
 
-def unless_given(stage, paths):
+def unless_checkpoint(stage, paths):
     """An input function: `paths`, which the training of an extractor needs; none if it has a checkpoint."""
-    return lambda wildcards: [] if given_checkpoint(stage)(wildcards) else paths(wildcards)
+    return lambda wildcards: [] if own_checkpoint(stage)(wildcards) else paths(wildcards)
 
 
 def extractor_of(wildcards):
@@ -297,10 +297,10 @@ def check_own(name):
     """End at once if a folder or file of the user's own, which a variant of 3D-ST needs, is not there."""
     chosen = study.variants[name]
     stage = EXTRACTORS[chosen["extractor"]["method"]]
-    given = "" if stage == "teacher" else chosen[stage].get("checkpoint")
-    if given and not Path(given).is_file():
-        sys.exit(f"config: {stage}.checkpoint: {given}: expected a file, found none")
-    if given or stage == "fpfh":
+    own_path = "" if stage == "teacher" else chosen[stage].get("checkpoint")
+    if own_path and not Path(own_path).is_file():
+        sys.exit(f"config: {stage}.checkpoint: {own_path}: expected a file, found none")
+    if own_path or stage == "fpfh":
         return  # neither needs scenes
     named = (config["variants"][name].get("scenes") or {}).get("source", config["scenes"]["source"])
     for source in chosen["scenes"]["source"]:

@@ -4,9 +4,9 @@
 rule pretrain_fcgf:
     """FCGF from a checkpoint, or pretrained to match corresponding points of two views of a scene."""
     input:
-        train=unless_given("pretrain_fcgf", scenes_of("train")),
-        validation=unless_given("pretrain_fcgf", scenes_of("validation")),
-        checkpoint=given_checkpoint("pretrain_fcgf"),
+        train=unless_checkpoint("pretrain_fcgf", scenes_of("train")),
+        validation=unless_checkpoint("pretrain_fcgf", scenes_of("validation")),
+        checkpoint=own_checkpoint("pretrain_fcgf"),
     output:
         extractor="<results>/pretrain_fcgf/{variant}/fcgf.pt",
         curve="<results>/pretrain_fcgf/{variant}/loss.csv",
@@ -32,10 +32,12 @@ rule pretrain_fcgf:
 rule pretrain_ppf_foldnet:
     """PPF-FoldNet from a checkpoint, or pretrained to reconstruct the point pair features of neighbourhoods."""
     input:
-        train=unless_given("pretrain_ppf_foldnet", scenes_of("train")),
-        validation=unless_given("pretrain_ppf_foldnet", scenes_of("validation")),
-        scale=unless_given("pretrain_ppf_foldnet", made_by("scale_scenes", "<results>/scale/{variant}/scenes.json")),
-        checkpoint=given_checkpoint("pretrain_ppf_foldnet"),
+        train=unless_checkpoint("pretrain_ppf_foldnet", scenes_of("train")),
+        validation=unless_checkpoint("pretrain_ppf_foldnet", scenes_of("validation")),
+        scale=unless_checkpoint(
+            "pretrain_ppf_foldnet", made_by("scale_scenes", "<results>/scale/{variant}/scenes.json")
+        ),
+        checkpoint=own_checkpoint("pretrain_ppf_foldnet"),
     output:
         extractor="<results>/pretrain_ppf_foldnet/{variant}/ppf_foldnet.pt",
         curve="<results>/pretrain_ppf_foldnet/{variant}/loss.csv",

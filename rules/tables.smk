@@ -1,4 +1,4 @@
-"""Tables: the paper's, measured beside published; figures; a readable summary."""
+"""Tables: the paper's, measured rows beside published ones; figures; a readable summary."""
 
 TABLES = ("table1", "table2", "table3", "table4", "auroc", "sampled_au_pro")
 MVTEC_TABLES = ("mvtec_table2", "mvtec_table4", "mvtec_table5")  # the dataset paper's; not part of `all`
@@ -39,7 +39,7 @@ rule variant:
 
 
 rule tables:
-    """One table, measured beside published."""
+    """One table, measured rows beside published ones."""
     input:
         variants=lambda wildcards: expand(
             "<results>/variant/{name}.json", name=membership.shown_in(study, wildcards.table)

@@ -51,7 +51,7 @@ def descriptors(parameters, points, neighbours, width, blocks, absolute=False):
 
 
 def descriptors_by_torch(network, points, neighbours):
-    """The same with plain torch operations and (n, k, c) tensors, differentiable: the judge of gradients."""
+    """The same with plain torch operations and (n, k, c) tensors, differentiable: the reference of gradients."""
     import torch
     from torch.nn.functional import leaky_relu, linear
 

@@ -40,8 +40,8 @@ def fpfh(points, normals, k):
     simple, result = np.zeros((n, 33)), np.zeros((n, 33))
     for i in range(n):
         for j in near[i]:
-            for number, share in enumerate(_darboux(points[i], normals[i], points[j], normals[j])):
-                simple[i, 11 * number + min(10, max(0, math.floor(11 * share)))] += 100 / len(near[i])
+            for number, fraction in enumerate(_darboux(points[i], normals[i], points[j], normals[j])):
+                simple[i, 11 * number + min(10, max(0, math.floor(11 * fraction)))] += 100 / len(near[i])
     for i in range(n):
         weighted = sum(simple[j] / squared_distance[i, j] for j in near[i])
         for part in (slice(0, 11), slice(11, 22), slice(22, 33)):
@@ -50,7 +50,7 @@ def fpfh(points, normals, k):
 
 
 def _darboux(first, first_normal, second, second_normal):
-    """Three angles of a pair in Rusu's frame, each as its share of its range."""
+    """Three angles of a pair in Rusu's frame, each as a fraction of its range."""
     line = (second - first) / np.linalg.norm(second - first)
     if abs(first_normal @ line) < abs(second_normal @ line):  # the frame stands on the normal nearer to the line
         first_normal, second_normal, line = second_normal, first_normal, -line

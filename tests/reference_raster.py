@@ -37,8 +37,8 @@ def in_hull(p, places):
 
 
 def in_triangle(p, a, b, c):
-    turns = [(q[0] - o[0]) * (p[1] - o[1]) - (q[1] - o[1]) * (p[0] - o[0]) for o, q in ((a, b), (b, c), (c, a))]
-    if min(turns) < 0 < max(turns):
+    areas = [(q[0] - o[0]) * (p[1] - o[1]) - (q[1] - o[1]) * (p[0] - o[0]) for o, q in ((a, b), (b, c), (c, a))]
+    if min(areas) < 0 < max(areas):
         return False
-    # on the line of a triangle without area all turns are 0: the box tells what lies between its ends
+    # on the line of a triangle without area all areas are 0: the box tells what lies between its ends
     return all(min(a[x], b[x], c[x]) <= p[x] <= max(a[x], b[x], c[x]) for x in (0, 1))

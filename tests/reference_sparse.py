@@ -1,10 +1,10 @@
-"""Sparse convolution written out: dictionaries of voxels, loops over offsets. The judge of st3d.sparse."""
+"""Sparse convolution written out: dictionaries of voxels, loops over offsets. The reference of st3d.kernels.sparse."""
 
 import numpy as np
 
 
 def cube(kernel):
-    """Offsets of a centred cube in MinkowskiEngine's order: an odometer whose first axis, x, turns fastest."""
+    """Offsets of a centred cube in MinkowskiEngine's order: an odometer whose first axis, x, varies fastest."""
     low, high = -(kernel // 2), kernel // 2
     offset, found = [low, low, low], []
     while True:

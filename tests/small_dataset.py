@@ -15,7 +15,7 @@ OFFSET = -0.61  # metres
 
 
 def small_scan(rng, bump=0.02, shift=(0.0, 0.0, 0.0)):
-    """xyz (h, w, 3) float32 in metres with drop-outs, and colours (h, w, 3) uint8; the camera sees xyz + shift."""
+    """xyz (h, w, 3) float32 in metres with missing pixels, and colours (h, w, 3) uint8; the camera sees xyz + shift."""
     rays = CAMERA.rays()
     depth = OFFSET / (rays @ NORMAL)
     row, column = np.mgrid[:SIDE, :SIDE]
@@ -27,7 +27,7 @@ def small_scan(rng, bump=0.02, shift=(0.0, 0.0, 0.0)):
 
 
 def write_small_dataset(folder, rng, counts=(3, 1, 2), colours=True, shift=(0.0, 0.0, 0.0)):
-    """`counts` training, validation and sound test scans of category `part`, and one with a defect `dent`."""
+    """`counts` training, validation and anomaly-free test scans of category `part`, and one with a defect `dent`."""
     category = folder / "part"
     (category / "calibration").mkdir(parents=True)
     (category / "calibration" / "camera_parameters.json").write_text(json.dumps(CAMERA.parameters()))

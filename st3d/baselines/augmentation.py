@@ -1,4 +1,4 @@
-"""What a scan would look like with the scene rotated on its background plane.
+"""Augmentation: a scan of the scene rotated on its background plane.
 
 h, w rows and columns of the image, m, n points.
 """
@@ -15,7 +15,7 @@ from st3d.kernels.raster import splat
 def rotate_scan(
     scan: NDArray, colours: NDArray | None, camera: Camera, plane: Plane, pivot: NDArray, angle: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """What the camera would see had the scanned scene been rotated about the plane's normal.
+    """The scan and its colours after a rotation of the scene about the background plane's normal.
 
     Parameters
     ----------

@@ -51,12 +51,12 @@ def autoencoder(
     ):
         if run.finished:
             return
-        validation_images.images.check_alike(images.described)
+        validation_images.images.check_alike(images.properties)
         torch.manual_seed(training.seed)
         dimensions = training.dimensions(images)
         network = Autoencoder(**dimensions).to(run.device)
         optimizer = Adam(network.parameters(), training.learning_rate, weight_decay=0.0)
-        empty = empty_share(images) if images.images.kind == "voxels" else None
+        empty = empty_fraction(images) if images.images.kind == "voxels" else None
         progress = Progress(run, curve, network, network, [optimizer], training.epochs)
         for epoch in progress:
             for batch in images.shuffled([training.seed, epoch.number], training.batch, f"epoch {epoch.number}"):
@@ -68,10 +68,10 @@ def autoencoder(
             with torch.no_grad():
                 batches = (validation_images.batch([index]) for index in range(len(validation_images)))
                 epoch.validation += [reconstruction_loss(batch, network(batch), empty) for batch in batches]
-        run.save(method="autoencoder", **images.described, network=dimensions, weights=progress.best_weights)
+        run.save(method="autoencoder", **images.properties, network=dimensions, weights=progress.best_weights)
 
 
-def empty_share(images: ImageInputs) -> float:
+def empty_fraction(images: ImageInputs) -> float:
     """The fraction in [0, 1] of voxels, of all training grids, in which no point lies."""
     total = sum(int((~occupied(images.batch([index]))).sum()) for index in range(len(images)))
     return total / (len(images) * int(np.prod(images.images.sides)))

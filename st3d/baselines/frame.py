@@ -16,8 +16,8 @@ from st3d.kernels.geometry.plane import border_points, fit_plane
 
 log = logging.getLogger("st3d")
 POINTS = 2000  # of each scan, at most, that plane and camera are fitted to
-WITHIN, GROSS = 0.5, 1.0  # pixels off: more than that for one point in a hundred is worth a word, for half an error
-FAR = 0.05  # of the distance: a camera that has to be moved so much is another one
+WITHIN, GROSS = 0.5, 1.0  # pixels off: more than that for one point in a hundred is a warning, for half an error
+FAR = 0.05  # of the mean distance: a camera with a larger shift is refused
 
 
 def frame(
@@ -102,6 +102,6 @@ def _camera(path: Path) -> Camera:
 
 
 def _some(rows: np.ndarray, stream: list[int]) -> np.ndarray:
-    """POINTS of the rows, or all if there are fewer, drawn by default_rng(stream), in their order."""
-    drawn = np.random.default_rng(stream).permutation(len(rows))[:POINTS]
-    return rows[np.sort(drawn)]
+    """POINTS of the rows, or all if there are fewer, chosen by default_rng(stream), in their order."""
+    chosen = np.random.default_rng(stream).permutation(len(rows))[:POINTS]
+    return rows[np.sort(chosen)]

@@ -80,7 +80,7 @@ def gan(
     ):
         if run.finished:
             return
-        validation_images.images.check_alike(images.described)
+        validation_images.images.check_alike(images.properties)
         dimensions = training.dimensions(images)
         torch.manual_seed(training.seed)
         generator = Generator(images.channels, dimensions["sides"], training.channels, training.latent).to(run.device)
@@ -101,12 +101,12 @@ def gan(
 
         encoder.load_state_dict(progress.best_weights)
         both = nn.ModuleDict({"encoder": encoder, "generator": generator}).cpu()
-        run.save(method="gan", **images.described, network=dimensions, weights=both.state_dict())
+        run.save(method="gan", **images.properties, network=dimensions, weights=both.state_dict())
 
 
 @dataclass(frozen=True)
 class Data:
-    """What both trainings draw from: the images, and noise."""
+    """The inputs of both trainings: images, and noise from random streams."""
 
     images: ImageInputs
     validation: ImageInputs
@@ -206,7 +206,7 @@ def encoder_loss(encoder: Network, generator: Network, images: Tensor, latent: T
 
 
 def gradient_penalty(critic: Network, images: Tensor, generated: Tensor, mix: Tensor) -> Tensor:
-    """How far the critic's slope is from 1 between real and generated images: mean of (norm - 1)^2, ().
+    """Mean of (norm of the critic's gradient - 1)^2, (), between real and generated images.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def gradient_penalty(critic: Network, images: Tensor, generated: Tensor, mix: Te
     -----
     Gulrajani et al., "Improved Training of Wasserstein GANs", 2017.
     """
-    share = mix.view(-1, *([1] * (images.ndim - 1)))
-    between = (share * images + (1 - share) * generated).requires_grad_()
+    weight = mix.view(-1, *([1] * (images.ndim - 1)))
+    between = (weight * images + (1 - weight) * generated).requires_grad_()
     (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     return (slope.flatten(1).norm(dim=1) - 1).square().mean()

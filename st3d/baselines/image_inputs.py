@@ -33,8 +33,8 @@ class ImageInputs:
 
     Attributes
     ----------
-    described
-        What a model of these images must say of them.
+    properties
+        Kind, channels, sides and frame, which a model of these images keeps.
 
     Raises
     ------
@@ -46,8 +46,8 @@ class ImageInputs:
         self.images = Images(path)
         self.images.guarded(self._check_sides)
         self._modality, self._device = modality, device
-        self.described = self.images.guarded(lambda: self.images.described(modality))
-        self.channels: int = self.described["channels"]
+        self.properties = self.images.guarded(lambda: self.images.properties(modality))
+        self.channels: int = self.properties["channels"]
         self._kept: dict[int, Tensor] = {}
         self._keep = memory.reserve(len(self.images) * self.channels * int(np.prod(self.images.sides)) * 4)
 

@@ -40,13 +40,14 @@ class Encoder(nn.Module):
         voxels = len(sides) == 3
         for number, (kernel, stride, padding, width) in enumerate(layers):
             parts.append(convolution(inputs, width, kernel, stride, padding))
-            if number or not voxels:  # a grid's first layer sees mostly -1: a mean taken off would blur the rest
+            if number or not voxels:  # a grid's first layer sees mostly -1: subtracting a mean would blur the rest
                 parts.append(norm(width, affine=True))
             parts.append(nn.LeakyReLU(_slope(sides)))
             inputs = width
         self.layers = nn.Sequential(*parts, convolution(inputs, latent, core(sides)))
 
     def forward(self, images: Tensor) -> Tensor:
+        """Latent vectors (b, z) float32 of images (b, c, *sides) float32."""
         return self.layers(images).flatten(1)
 
 
@@ -69,6 +70,7 @@ class Generator(nn.Module):
         self._core = (1,) * len(sides)
 
     def forward(self, latent: Tensor) -> Tensor:
+        """Images (b, c, *sides) float32 of latent vectors (b, z) float32."""
         return self.layers(latent.view(*latent.shape, *self._core))
 
 
@@ -81,6 +83,7 @@ class Autoencoder(nn.Module):
         self.generator = Generator(inputs, sides, channels, latent)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Reconstructions (b, c, *sides) float32 of images of the same shape."""
         return self.generator(self.encoder(images))
 
 
@@ -106,7 +109,7 @@ def core(sides: Sequence[int]) -> tuple[int, ...]:
         if any(side != cells for side in sides) or cells < 8 or cells & (cells - 1):
             raise ValueError(f"voxels: expected a cube of a power of two cells a side, 8 or more, found {tuple(sides)}")
         return (VOXEL_CORE,) * len(sides)
-    if any(side < 64 or side % 32 for side in sides):  # one pixel left could not be normalised
+    if any(side < 64 or side % 32 for side in sides):  # instance normalisation of one pixel has no deviation
         raise ValueError(f"depth: expected sides that are multiples of 32, 64 or more, found {tuple(sides)}")
     return tuple(side // 32 for side in sides)
 

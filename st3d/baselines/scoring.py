@@ -1,4 +1,4 @@
-"""The baselines as they are used: a trained model, read from its file, scores voxels or pixels."""
+"""A trained baseline, read from its file, scores voxels or pixels."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Baseline:
     Attributes
     ----------
     images
-        Which images it takes, as `Images.described` says it.
+        Which images it takes, see `Images.properties`.
     scores
         Images (b, c, *sides) to the anomaly score of each voxel or pixel (b, *sides).
     """

@@ -37,11 +37,11 @@ def variation(*, train: Path, model: Path, modality: Modality, least_std: float,
         names = images.read("sample", slice(None))
         order = sorted(np.flatnonzero(images.copies == 0).tolist(), key=lambda index: names[index])
         mean, std = moments(images, order, modality)
-        described = images.described(modality)
+        properties = images.properties(modality)
     log.info("%s: %d scans", train, len(order))
     content = provenance(settings, code) | {"kind": "baseline", "method": "variation"}
     arrays = {"mean": torch.from_numpy(mean), "std": torch.from_numpy(np.maximum(std, np.float32(least_std)))}
-    save(model, content | described | arrays)
+    save(model, content | properties | arrays)
 
 
 def moments(images: Images, order: list[int], modality: Modality) -> tuple[np.ndarray, np.ndarray]:

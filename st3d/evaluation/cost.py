@@ -70,9 +70,9 @@ def cost(
     optimizer = Adam(student.parameters(), learning_rate=0.001, weight_decay=0.00001)
     for _ in range(2):  # the second step holds the optimizer's state too
         with torch.no_grad():
-            target = standardised(teacher.describe(scan), mean, std)
+            target = standardised(teacher.extract(scan), mean, std)
         optimizer.zero_grad()
-        regression(student.describe(scan), target).backward()
+        regression(student.extract(scan), target).backward()
         optimizer.step()
     training_memory = memory.grown_gb()
 

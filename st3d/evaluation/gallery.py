@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from st3d.evaluation.pictures import GAP, picture, save_png
+from st3d.evaluation.pictures import GAP, figure, save_png
 from st3d.formats.scans import list_samples, read_map, read_mask, read_scan
 
 
@@ -35,7 +35,7 @@ def gallery(*, dataset: Path, category: str, maps: Path, manifest: Path, samples
         if shown[sample.defect] <= samples:
             assert sample.mask is not None  # every test sample has one
             scores = read_map(maps / category / "test" / f"{sample.name}.tiff")
-            panels.append(picture(read_scan(sample.scan, "drop"), scores, read_mask(sample.mask)))
+            panels.append(figure(read_scan(sample.scan, "drop"), scores, read_mask(sample.mask)))
     save_png(output, _below_each_other(panels))
 
 

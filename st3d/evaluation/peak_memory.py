@@ -30,10 +30,10 @@ class PeakMemory:
             self._cuda.reset_peak_memory_stats(device)
             self._before = self._cuda.memory_allocated(device)
         else:
-            native.release_memory()  # what an earlier computation left would hide what this one takes
+            native.release_memory()  # memory kept from before would hide a growth
             self._resets = CLEAR.exists()
             if self._resets:
-                CLEAR.write_text("5")  # forget the peak so far
+                CLEAR.write_text("5")  # reset the peak
             self._before = _status("VmRSS") if self._resets else _life_peak()
 
     def grown_gb(self) -> float:

@@ -52,7 +52,7 @@ def outlined(panel: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return result
 
 
-def picture(scan: np.ndarray, scores: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+def figure(scan: np.ndarray, scores: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
     """Relief and map side by side.
 
     Parameters
@@ -75,9 +75,9 @@ def picture(scan: np.ndarray, scores: np.ndarray, mask: np.ndarray | None = None
     return np.concatenate([panels[0], gap, panels[1]], axis=1)
 
 
-def save_picture(path: Path, scan: np.ndarray, scores: np.ndarray, mask: np.ndarray | None = None) -> None:
-    """Write `picture` as PNG."""
-    save_png(path, picture(scan, scores, mask))
+def save_figure(path: Path, scan: np.ndarray, scores: np.ndarray, mask: np.ndarray | None = None) -> None:
+    """Write `figure` as PNG."""
+    save_png(path, figure(scan, scores, mask))
 
 
 def save_png(path: Path, pixels: np.ndarray) -> None:

@@ -81,9 +81,9 @@ def _origin(rows: pd.DataFrame) -> list[str]:
     """What was measured, in one paragraph."""
     keys = ["scale", "dataset", "code", "categories"]
     pretrained = rows.get("group", pd.Series(index=rows.index)) == "pretraining_dataset"  # its dataset is the scenes'
-    made = rows.assign(pretrained=pretrained)[rows["code"] != ""].sort_values(keys, kind="stable")
+    measured = rows.assign(pretrained=pretrained)[rows["code"] != ""].sort_values(keys, kind="stable")
     lines = []
-    for row in made.drop_duplicates([*keys, "pretrained"]).itertuples():
+    for row in measured.drop_duplicates([*keys, "pretrained"]).itertuples():
         part = f"{row.categories} of {len(CATEGORIES)} categories, code `{row.code}`."
         if row.pretrained:
             lines.append(f"Teacher pretrained on `{row.dataset}`, sizes `{row.scale}`, {part}")

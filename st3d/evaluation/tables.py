@@ -1,4 +1,4 @@
-"""Stage `tables`: the paper's Tables 1 to 4, further scores, and the dataset paper's, measured beside published.
+"""Stage `tables`: the paper's Tables 1 to 4, further scores, and the dataset paper's; measured beside published rows.
 
 After each published row stands the measured row with the same key; its cells are empty where nothing was run. A mean
 is over the categories that were run: the column `categories` counts them.

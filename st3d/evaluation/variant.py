@@ -33,7 +33,7 @@ def variant(
     table: Path,
     code: str,
 ) -> None:
-    """Gather one variant's scores of all categories.
+    """Collect one variant's scores of all categories.
 
     Parameters
     ----------

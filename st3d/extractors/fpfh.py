@@ -39,13 +39,14 @@ def fpfh(*, extractor: Path, neighbours: int, code: str) -> None:
 class FPFHExtractor:
     """Fast point feature histograms of all points."""
 
-    described_points: int | None = None
+    descriptor_points: int | None = None
     outputs = DIMENSION
 
     def __init__(self, neighbours: int) -> None:
         self._neighbours = neighbours
 
-    def describe(self, graph: Graph) -> Tensor:
+    def extract(self, graph: Graph) -> Tensor:
+        """Descriptors (n, 33) float32 of all points of a scaled graph, computed on the CPU, on the graph's device."""
         points, near = graph.points.cpu().numpy(), graph.neighbours.cpu().numpy()
         histograms = point_features.fpfh(points, self._neighbours, point_features.normals(points, near))
         return torch.from_numpy(histograms).to(graph.points.device)

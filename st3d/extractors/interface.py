@@ -1,4 +1,4 @@
-"""What a student can learn from beside the teacher, behind the teacher's interface: a graph in, descriptors out.
+"""The interface of feature extractors, the teacher's own: a graph in, descriptors out.
 
 Letters: n points of a cloud, q points with a descriptor, c the descriptor dimension.
 """
@@ -29,12 +29,12 @@ class Extractor(Protocol):
         ...
 
     @property
-    def described_points(self) -> int | None:
+    def descriptor_points(self) -> int | None:
         """How many points of a cloud have a descriptor, the first ones of farthest point sampling; None: all."""
         ...
 
-    def describe(self, graph: Graph) -> Tensor:
-        """Descriptors (q, c) of the described points of `graph`."""
+    def extract(self, graph: Graph) -> Tensor:
+        """Descriptors (q, c) of the points of `graph` that have one."""
         ...
 
 
@@ -61,11 +61,11 @@ def load_extractor(content: Mapping[str, Any], path: Path, scale: float, device:
     return module.load(content, path, scale, device)
 
 
-def at_described_points(extractor: Extractor, graph: Graph, features: Tensor) -> Tensor:
-    """The rows of `features` (n, c) that belong to the points that `extractor` describes: (q, c)."""
-    if extractor.described_points is None:
+def at_descriptor_points(extractor: Extractor, graph: Graph, features: Tensor) -> Tensor:
+    """The rows of `features` (n, c) of the points that have a descriptor by `extractor`: (q, c)."""
+    if extractor.descriptor_points is None:
         return features
-    return features[first_rows(graph, extractor.described_points)]
+    return features[first_rows(graph, extractor.descriptor_points)]
 
 
 def first_rows(graph: Graph, count: int) -> Tensor:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from st3d.kernels.native import in_blocks, threads
 
-POINTS_AT_ONCE, PAIRS_AT_ONCE = 4096, 2**17  # a block's arrays stay near the processor
+POINTS_AT_ONCE, PAIRS_AT_ONCE = 4096, 2**17  # a block's arrays fit into the cache
 
 
 def normals(points: NDArray, neighbours: NDArray, at: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
@@ -163,6 +163,6 @@ def fpfh(points: NDArray, neighbours: int, normals: NDArray) -> NDArray[np.float
     cloud = open3d.geometry.PointCloud(open3d.utility.Vector3dVector(np.asarray(points, np.float64)))
     cloud.normals = open3d.utility.Vector3dVector(np.asarray(normals, np.float64))
     search = open3d.geometry.KDTreeSearchParamKNN(neighbours + 1)  # Open3D counts the point itself
-    compute: Any = open3d.pipelines.registration.compute_fpfh_feature  # its stub asks for what may be left out
+    compute: Any = open3d.pipelines.registration.compute_fpfh_feature  # its stub requires optional arguments
     histograms = compute(cloud, search).data  # (33, n)
     return np.ascontiguousarray(np.asarray(histograms).T, np.float32)

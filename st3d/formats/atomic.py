@@ -42,7 +42,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock, whose file `path` is there as long as it is held.
+    """Lock the file `path` exclusively; it exists as long as the lock.
 
     An orphaned job and its successor must not train the same model together.
     """

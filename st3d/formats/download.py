@@ -146,7 +146,7 @@ def fetch(url: str, target: Path, md5: str, retries: int) -> None:
     Raises
     ------
     ValueError
-        If it cannot be fetched: one line that says what to fetch, from where, and where to put it.
+        If it cannot be fetched: one line with what to fetch, from where, and where to put it.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise ValueError(f"url: expected an address with http or https, found '{url}'")

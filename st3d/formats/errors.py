@@ -1,4 +1,4 @@
-"""What errors say of arrays and of other libraries, and how these are kept quiet."""
+"""Text for error messages: shapes and other libraries' errors; and how to silence those libraries' logs."""
 
 import contextlib
 import logging
@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 
 
 def sides_text(shape: Sequence[int]) -> str:
-    """A shape as people write it: 400 x 400."""
+    """The text of a shape, such as 400 x 400."""
     return " x ".join(str(side) for side in shape)
 
 
 def error_text(error: object) -> str:
-    """What another library's error says, on one line and at most 120 characters long."""
+    """The text of another library's error, on one line and at most 120 characters long."""
     return " ".join(str(error).split())[:120] or type(error).__name__
 
 
 @contextlib.contextmanager
 def silenced(library: str) -> Iterator[None]:
-    """Drop what `library` logs of a damaged file inside the context: our error says it in one line."""
+    """Drop log records of `library` inside the context; for damaged files, of which our own error tells."""
     logger = logging.getLogger(library)
 
     def nothing(_: logging.LogRecord) -> bool:
@@ -32,7 +32,7 @@ def silenced(library: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def one_line(expected: str) -> Iterator[None]:
-    """Turn what a library raises at a damaged file into a ValueError `<expected>, found <its reason>`."""
+    """Replace what a library raises at a damaged file by a ValueError `<expected>, found <its reason>`."""
     try:
         yield
     except FileNotFoundError:

@@ -26,7 +26,7 @@ def files_below(folder: Path) -> list[Path]:
     return sorted(found, key=str)
 
 
-def refuse_foreign(target: Path) -> None:
+def refuse_other_files(target: Path) -> None:
     """Raise a ValueError if `target` holds files that `replaced` did not put there."""
     if target.exists() and any(target.iterdir()) and not (target / MARKER).exists():
         raise ValueError(f"{target}: expected an empty folder or one made by st3d, found other files; move them away")
@@ -39,7 +39,7 @@ def replaced(target: Path) -> Iterator[Path]:
     An earlier one that was made in this way is replaced as a whole; stopped at any moment, no mixture is left. A user's
     own files in `target` are a ValueError of one line.
     """
-    refuse_foreign(target)
+    refuse_other_files(target)
     partial, old = (target.with_name(f".{target.name}.{kind}") for kind in ("partial", "old"))
     with locked(target.with_name(f".{target.name}.lock")):
         for rest in (partial, old):  # of a run that was killed

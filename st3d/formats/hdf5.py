@@ -40,13 +40,13 @@ def new_file(path: Path, settings: Mapping[str, Any], code: str, **attributes: s
         One line with the file, where the disk is full.
     """
     with atomic(path) as partial, _Disk(partial, "w+") as disk:
-        # this layout has checksums of its headers too, and stays the same when the library moves on
+        # this layout has checksums of its headers too, and is the same in later versions of the library
         with h5py.File(disk, "w", libver=("v110", "v110")) as file:
             yield file, disk.check
             about = provenance(settings, code) | ({"seed": settings["seed"]} if "seed" in settings else {}) | attributes
             about["settings"] = json.dumps(about["settings"], sort_keys=True, default=str)
             for key, value in sorted(about.items()):
-                # text of fixed length: HDF5 keeps other text in a heap without checksums; damage there hangs a reader
+                # text of fixed length: HDF5 keeps other text in a heap without checksums, and hangs on damage there
                 file.attrs[key] = np.bytes_(value.encode() or b"\0") if isinstance(value, str) else value
         disk.check()
 
@@ -108,6 +108,7 @@ class File:
         self.close()
 
     def close(self) -> None:
+        """Close the file; a second call does nothing."""
         self.file.close()
 
     def guarded(self, call: Callable[[], T]) -> T:
@@ -148,7 +149,7 @@ class File:
 
 
 class _Disk(io.FileIO):
-    """A file that keeps its first error to itself: HDF5 2.0 crashes at exit when a write has failed under it."""
+    """A file that stores its first error instead of raising it: HDF5 2.0 crashes at exit when a write has failed."""
 
     failure: OSError | None = None
 

@@ -114,15 +114,15 @@ class Images(File):
     def __len__(self) -> int:
         return len(self.copies)
 
-    def described(self, modality: Modality) -> dict[str, Any]:
-        """What a model of these images must say of them, so that it is used with images alike."""
+    def properties(self, modality: Modality) -> dict[str, Any]:
+        """Kind, channels, sides and frame, which a model keeps so that it is used with equal images only."""
         channels = self.channels_of(modality)
         sides = {"channels": channels.stop - channels.start, "sides": list(self.sides)}
         return {"input": self.kind, "modality": modality, "frame": self.frame} | sides
 
     def check_alike(self, model: Mapping[str, Any]) -> None:
-        """Images that `described` otherwise than `model` are an error, which names the first difference."""
-        own = self.described(model["modality"])
+        """Raise a ValueError that names the first of `properties` in which these images differ from the model's."""
+        own = self.properties(model["modality"])
         for name in ("input", "channels", "sides", "frame"):
             if own[name] != model[name]:
                 raise self.bad(f"{name} {model[name]}, as the model was trained on", f"{own[name]}")

@@ -100,7 +100,7 @@ def _off_triangles(lines: list[bytes]) -> np.ndarray:
         table = np.loadtxt(lines, np.int64, usecols=range(4), ndmin=2)
         if (table[:, 0] == 3).all():
             return table[:, 1:]
-    except ValueError:  # lines of fewer words, or a fault that is told below
+    except ValueError:  # lines of fewer words, or a fault that is refused below
         pass
     triangles: list[tuple[int, ...]] = []
     for face, line in enumerate(lines):
@@ -114,7 +114,7 @@ def _off_triangles(lines: list[bytes]) -> np.ndarray:
 
 def _read_by_trimesh(path: Path, kind: str) -> tuple[np.ndarray, np.ndarray]:
     """OBJ, PLY and STL; trimesh lets some truncated files and wrong indices pass: they are looked for first."""
-    import trimesh  # 0.7 s, and only those who need it pay
+    import trimesh  # 0.7 s, imported only where needed
 
     if kind == "obj" and re.search(rb"(?m)^f[ \t](?:[^\r\n]*[ \t])?0+(?:[/ \t\r\n]|\Z)", path.read_bytes()):
         raise ValueError("expected vertex indices from 1, found 0")  # trimesh would take the last vertex

@@ -42,7 +42,7 @@ class Element(NamedTuple):
 
 
 class Ply(NamedTuple):
-    """What the header of a PLY file says."""
+    """The header of a PLY file."""
 
     order: str  # of the bytes: "<", ">", or "" for text
     elements: list[Element]
@@ -115,7 +115,7 @@ def refuse_truncated_ply_text(path: Path, header: Ply) -> None:
 
 
 def _by_trimesh(path: Path, count: int) -> Sequence[np.ndarray]:
-    import trimesh  # 0.7 s, and only those who need it pay
+    import trimesh  # 0.7 s, imported only where needed
 
     with silenced("trimesh"), one_line("expected a whole PLY file"), path.open("rb") as file:
         points = np.asarray(trimesh.load(file, file_type="ply", process=False).vertices)

@@ -57,7 +57,7 @@ def read_cloud(path: Path, most: int, rng: np.random.Generator) -> np.ndarray:
         return _sample(columns, most, rng, doubles=path.suffix.lower() == ".ply")
 
 
-def drawn(table: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
+def random_rows(table: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
     """Draw a random sample of the finite rows of a table, as `read_cloud` does.
 
     Parameters
@@ -88,7 +88,7 @@ def _checked(table: np.ndarray) -> Sequence[np.ndarray]:
 
 
 def _sample(columns: Sequence[np.ndarray], most: int, rng: np.random.Generator, doubles: bool) -> np.ndarray:
-    """`drawn` of three columns; `doubles`: count as such in any type."""
+    """`random_rows` of three columns; `doubles`: count as such in any type."""
     if len(columns[0]) == 0:
         raise ValueError("expected points, found none")
     starts = range(0, len(columns[0]), BLOCK)
@@ -214,5 +214,5 @@ def _read_images(path: Path) -> np.ndarray:
         found = ", ".join(f"{image.dtype} {sides_text(image.shape)}" for image in images)
         raise ValueError(f"expected images of floats with 1 channel and equal sides for x, y and z, found {found}")
     points = np.stack([image.ravel() for image in images], axis=1)
-    points[points[:, 2] == 0] = np.nan  # a depth of 0 is what the sensor did not see
+    points[points[:, 2] == 0] = np.nan  # a depth of 0 is an invalid pixel
     return points

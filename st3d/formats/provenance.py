@@ -23,5 +23,5 @@ def digest(content: Mapping[str, Any]) -> str:
 
 
 def provenance(settings: Mapping[str, Any], code: str) -> dict[str, Any]:
-    """How an artefact was made: the version, the fingerprint of the code, the settings."""
+    """Provenance of an artefact: the version, the fingerprint of the code, the settings."""
     return {"st3d": __version__, "code": code, "format": FORMAT, "settings": dict(settings)}

@@ -29,7 +29,7 @@ MILLIMETRES = 1000.0  # in the depth images' unit, per metre
 UNSEEN = 65535  # depth that stands for none, beside 0
 RIGID = 1e-2  # a rotation times its transpose may differ by this from the unit matrix
 SHIFT = np.array([0, 0, 0.0005])  # m; half a millimetre, or whole ones would fall on voxels: 0 has no change of sign
-BLOCKS = 10_000  # of 8^3 voxels that there is room for at first
+BLOCKS = 10_000  # of 8^3 voxels allocated at first
 
 Frames = tuple[Path, ...]  # the depth images of one fragment
 
@@ -102,9 +102,9 @@ def _fused(images: Sequence[Path], poses: Sequence[np.ndarray], camera: np.ndarr
     """Points (p, 3) float32 on the surface of the fused images, in the first one's coordinates, in any order."""
     import open3d  # a second
 
-    library: Any = open3d  # its stubs know no arrays
+    library: Any = open3d  # its stubs have no arrays
     core = library.core
-    # it would say of a small volume that it has no room for points; that is for the caller to judge
+    # it warns that a small volume has no memory for points; the caller checks that
     with library.utility.VerbosityContextManager(library.utility.VerbosityLevel.Error):
         grid = library.t.geometry.VoxelBlockGrid(
             ("tsdf", "weight"), (core.float32, core.float32), (1, 1), VOXEL, 8, BLOCKS
@@ -119,7 +119,7 @@ def _fused(images: Sequence[Path], poses: Sequence[np.ndarray], camera: np.ndarr
             view = (intrinsic, extrinsic, MILLIMETRES, FARTHEST, TRUNCATION)
             try:
                 blocks = grid.compute_unique_block_coordinates(depth, *view)
-            except RuntimeError as error:  # how Open3D says that an image has no depth in range
+            except RuntimeError as error:  # raised for an image without depth in range
                 if "No block is touched" in str(error):
                     continue
                 raise
@@ -129,7 +129,7 @@ def _fused(images: Sequence[Path], poses: Sequence[np.ndarray], camera: np.ndarr
             return np.empty((0, 3), np.float32)
         try:
             points = grid.extract_point_cloud(weight_threshold=0.0).point.positions.numpy()
-        except RuntimeError as error:  # how it says that there is no surface
+        except RuntimeError as error:  # raised where there is no surface
             if "Tensor has shape {0}" in str(error):
                 return np.empty((0, 3), np.float32)
             raise
@@ -146,7 +146,7 @@ def _intrinsics_of(image: Path) -> Path:
 
 def _matrix(path: Path, side: int) -> np.ndarray:
     with one_line(f"{path}: expected a matrix of numbers"), warnings.catch_warnings(action="ignore"):
-        matrix = np.loadtxt(path, ndmin=2)  # its warning of an empty file says what the shape does
+        matrix = np.loadtxt(path, ndmin=2)  # it warns of an empty file, which the shape shows too
     if matrix.shape != (side, side):
         raise ValueError(f"{path}: expected a matrix of {side} x {side}, found {sides_text(matrix.shape)}")
     return matrix

@@ -178,7 +178,7 @@ def write_map(path: Path, scores: np.ndarray) -> None:
         (h, w) numbers.
     """
     assert scores.ndim == 2, scores.shape
-    image = io.BytesIO()  # numpy's own writing to a full disk would not say so
+    image = io.BytesIO()  # in memory: writing to a full disk would not raise
     # no date, no description: they would change the bytes
     tifffile.imwrite(image, np.ascontiguousarray(scores, np.float32), metadata=None, software="st3d")
     with atomic(path) as partial:

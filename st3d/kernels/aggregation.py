@@ -60,6 +60,7 @@ class Aggregation(torch.autograd.Function):
     def forward(
         ctx: Any, graph: Graph, rows: int, weight: Tensor, bias: Tensor, features: Tensor, slope: float
     ) -> Tensor:
+        """(rows, 2 c) float32, see `aggregate`; `weight` and `bias` are kept for `backward`."""
         weight, features = weight.contiguous(), features.contiguous()
         ctx.graph, ctx.slope, ctx.targets = graph, slope, len(features)
         ctx.save_for_backward(weight, bias)
@@ -68,6 +69,7 @@ class Aggregation(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, Tensor, Tensor, Tensor | None, None]:
+        """Gradients of weight (g, c), bias (c,) and, if asked for, features, from that of the result (rows, 2 c)."""
         weight, bias = ctx.saved_tensors
         graph, gradient, kernels = ctx.graph, gradient.contiguous(), _kernels(gradient.device)
         g, c = weight.shape

@@ -27,8 +27,8 @@ def aggregate(
     c = weight.shape[1]
     out = torch.empty(rows, 2 * c)
     edges = _edges(points, neighbours, weight, bias)
-    given = features.detach().numpy(), 0 if len(features) == 1 else c, c, slope, out.numpy()
-    in_ranges(lambda start, stop: _aggregate(*edges, *given, start, stop), rows, BLOCK)
+    arguments = features.detach().numpy(), 0 if len(features) == 1 else c, c, slope, out.numpy()
+    in_ranges(lambda start, stop: _aggregate(*edges, *arguments, start, stop), rows, BLOCK)
     return out
 
 
@@ -38,8 +38,8 @@ def aggregate_weights(
     """Gradient (g + 1, c) float32 of `weight` and, last row, `bias`."""
     (g, c), rows = weight.shape, len(gradient)
     sums = np.zeros((-(-rows // BLOCK), g + 1, c), np.float32)  # one sum per block: equal for any threads
-    given = *_edges(points, neighbours, weight, bias), c, slope, gradient.numpy(), rows, sums, BLOCK
-    in_ranges(lambda first, last: _aggregate_weights(*given, first, last), len(sums), 1)
+    arguments = *_edges(points, neighbours, weight, bias), c, slope, gradient.numpy(), rows, sums, BLOCK
+    in_ranges(lambda first, last: _aggregate_weights(*arguments, first, last), len(sums), 1)
     return torch.from_numpy(sums.sum(axis=0, dtype=np.float64).astype(np.float32))
 
 
@@ -47,12 +47,12 @@ def aggregate_features(offsets: Tensor, sources: Tensor, gradient: Tensor, k: in
     """Gradient (targets, c) float32 of `features`, gathered over the reversed graph without atomics."""
     c = gradient.shape[1] // 2
     result = torch.empty(targets, c)
-    given = offsets.numpy(), sources.numpy(), len(gradient), k, gradient.numpy(), c, result.numpy()
-    in_ranges(lambda start, stop: _aggregate_features(*given, start, stop), targets, BLOCK)
+    arguments = offsets.numpy(), sources.numpy(), len(gradient), k, gradient.numpy(), c, result.numpy()
+    in_ranges(lambda start, stop: _aggregate_features(*arguments, start, stop), targets, BLOCK)
     return result
 
 
 def _edges(points: Tensor, neighbours: Tensor, weight: Tensor, bias: Tensor) -> tuple[Any, ...]:
-    """The C kernels' arguments that describe the edges' MLP."""
+    """The C kernels' arguments for the edges and their MLP."""
     k, g = neighbours.shape[1], len(weight)
     return points.numpy(), neighbours.numpy(), k, g, weight.detach().numpy(), bias.detach().numpy()

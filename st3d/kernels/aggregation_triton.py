@@ -21,7 +21,7 @@ from torch import Tensor
 TILE = 512  # points times channels of a tile, both powers of 2: 4 numbers for each thread of 4 warps
 POINTS = 32  # per partial sum, and at most per tile: 64,000 points make 2,000 programs; part of the result's bits
 TARGETS = 4  # of a program that gathers gradients: few, as all wait for the one with the most edges
-EDGES_AHEAD = tl.constexpr(4)  # edges per turn of a loop, so that the indices of the later ones load early
+EDGES_AHEAD = tl.constexpr(4)  # edges per iteration of a loop, so that the indices of the later ones load early
 
 
 def aggregate(

@@ -104,7 +104,7 @@ def declared(function: Any, signature: str) -> Any:
 def in_ranges(call: Callable[[int, int], object], total: int, block: int) -> None:
     """Run `call(start, stop)` over [0, total) on the kernel threads, in pieces of `block` or more.
 
-    For kernels whose result does not depend on the cuts; `in_blocks` is for those that sum.
+    For kernels whose result does not depend on how the range is divided; `in_blocks` is for those that sum.
     """
     if _pool is None:
         call(0, total)
@@ -113,7 +113,7 @@ def in_ranges(call: Callable[[int, int], object], total: int, block: int) -> Non
 
 
 def in_blocks(call: Callable[[int, int], object], total: int, block: int) -> None:
-    """Run `call(start, stop)` over [0, total), cut at every multiple of `block`, on the kernel threads."""
+    """Run `call(start, stop)` over [0, total), divided at every multiple of `block`, on the kernel threads."""
     starts = range(0, total, block)
     if _pool is None:
         for start in starts:

@@ -51,7 +51,7 @@ def _nearest_on_cpu(first: Tensor, second: Tensor, offsets: Sequence[int]) -> tu
     """For each point the nearest of its set's partner: rows of `second` (q * m,), rows of the flat `first` (r,)."""
     q, m, _ = first.shape
     to_second, to_first = np.empty(q * m, np.int64), np.empty(len(second), np.int64)
-    # detached here: kernel threads do not know of torch.no_grad
+    # detached here: torch.no_grad does not hold in kernel threads
     sets, partners = (each.detach().contiguous().numpy() for each in (first, second))
     starts = np.array(offsets, np.int64)
     in_ranges(lambda a, b: _nearest(sets, m, partners, starts, a, b, to_second, to_first), q, 1)

@@ -133,7 +133,7 @@ def neighbours(points: NDArray, k: int) -> NDArray[np.int64]:
     points = _checked(points, "neighbours")
     if not 1 <= k < len(points):
         raise ValueError(f"neighbours: expected k in [1, {len(points)}), found {k}")
-    from scipy.spatial import cKDTree  # 0.3 s, which a job that searches nothing need not spend
+    from scipy.spatial import cKDTree  # 0.3 s, imported only where needed
 
     tree = cKDTree(points)
     found = np.empty((len(points), k + 1), np.int64)

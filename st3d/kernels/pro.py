@@ -96,9 +96,9 @@ class Scores:
         non-anomalous pixels have the same score, the segment between the two is slanted.
         """
         scores = np.concatenate(self.components)
-        share = np.concatenate([np.full(len(c), 1 / (len(c) * len(self.components))) for c in self.components])
+        weight = np.concatenate([np.full(len(c), 1 / (len(c) * len(self.components))) for c in self.components])
         distinct, place = np.unique(scores, return_inverse=True)
-        gain = np.bincount(place, share)[::-1]  # rise of PRO at each distinct anomalous score, from the highest down
+        gain = np.bincount(place, weight)[::-1]  # rise of PRO at each distinct anomalous score, from the highest down
         before = np.concatenate([[0.0], np.cumsum(gain)])
         before, distinct = before / before[-1], distinct[::-1]
         total = len(self.normal)

@@ -1,4 +1,4 @@
-"""Arrays as Open3D's ray ray_caster takes them."""
+"""Arrays as Open3D's ray caster takes them."""
 
 from typing import Any
 
@@ -9,5 +9,5 @@ def tensor(values: np.ndarray, kind: type = np.float32) -> Any:
     """`values` as an Open3D tensor of type `kind`."""
     import open3d
 
-    core: Any = open3d.core  # its stubs know no arrays
+    core: Any = open3d.core  # its stubs have no arrays
     return core.Tensor(np.ascontiguousarray(values, kind))

@@ -108,10 +108,10 @@ class Noise:
 
     def __call__(self, points: np.ndarray, length: float) -> np.ndarray:
         """(n,) a new field at `points` (n, 3), with bumps about `length` metres wide."""
-        turn = Rotation.random(rng=self.rng).as_matrix()
+        rotation = Rotation.random(rng=self.rng).as_matrix()
         start = self.rng.uniform(0, self.CELLS, 3)
-        where = points @ turn.T * (3.5 / length) + start
-        return ndimage.map_coordinates(self.volume, where.T, order=1, mode="grid-wrap").astype(np.float64)
+        position = points @ rotation.T * (3.5 / length) + start
+        return ndimage.map_coordinates(self.volume, position.T, order=1, mode="grid-wrap").astype(np.float64)
 
 
 def refined(body: Body, centre: np.ndarray, radius: float, edge: float) -> Body:

@@ -71,7 +71,7 @@ def _downsampled(sample: Sample, points: int, invalid: Invalid, seed: int) -> Cl
     scan = read_scan(sample.scan, invalid)
     height, width = scan.shape[:2]
     if sample.mask is not None:
-        read_mask(sample.mask, (height, width))  # a wrong mask is refused now, not after hours of training
+        read_mask(sample.mask, (height, width))  # a wrong mask is refused before any training
     if not scan.any():
         raise ValueError(f"{sample.scan}: expected valid pixels in the scan, found none")
     sampled, pixel = downsample_scan(scan, points, seed)

@@ -48,6 +48,7 @@ class LocalFeatureAggregation(nn.Module):
         self.geometry = nn.Linear(geometry, channels)
 
     def forward(self, graph: Graph, hops: int, features: Tensor) -> Tensor:
+        """(graph.num_needed(hops), 2 c) float32 of features (graph.num_needed(hops + 1), c), or (1, c) for all."""
         return aggregate(graph, hops, self.geometry.weight.t(), self.geometry.bias, features, SLOPE)
 
 
@@ -75,9 +76,10 @@ class Block(nn.Module):
         self.shortcut = nn.Linear(width, width)
 
     def forward(self, graph: Graph, hops: int, features: Tensor) -> Tensor:
+        """Features (graph.num_needed(hops), d) float32 of those (graph.num_needed(hops + 2), d), or (1, d) for all."""
         inner = self.second(graph, hops, self.first(graph, hops + 1, _mlp(self.reduce, features)))
         out = _mlp(self.expand, inner)  # (graph.num_needed(hops), d)
-        del inner  # only its gradient, if one is asked for, keeps it alive
+        del inner  # freed here, unless autograd needs it
         if len(features) > len(out):
             features = features[: len(out)]
         return out + _mlp(self.shortcut, features)
@@ -103,7 +105,7 @@ class DescriptorNetwork(nn.Module):
         If a number is out of its range.
     """
 
-    described_points = None  # all points of a cloud
+    descriptor_points = None  # all points of a cloud
 
     def __init__(
         self, width: int, blocks: int = 4, coordinates: Coordinates = "relative", outputs: int | None = None
@@ -129,14 +131,14 @@ class DescriptorNetwork(nn.Module):
 
     @property
     def hops(self) -> int:
-        """L, how many neighbourhoods deep a descriptor sees."""
+        """L, aggregations, the depth of a descriptor's receptive field in edges."""
         return AGGREGATIONS_PER_BLOCK * len(self.blocks)
 
     def forward(self, points: Tensor, neighbours: Tensor) -> Tensor:
         """Descriptors (n, c) of `points` (n, 3), scaled, with `neighbours` (n, k), integers."""
-        return self.describe(Graph(points, neighbours))
+        return self.extract(Graph(points, neighbours))
 
-    def describe(self, graph: Graph) -> Tensor:
+    def extract(self, graph: Graph) -> Tensor:
         """Descriptors (n, c) of the rows of `graph`, or (q, c) of the q points of a subgraph."""
         if self.coordinates == "absolute":  # the camera's frame is hundreds of scale units away
             graph = graph.centred()

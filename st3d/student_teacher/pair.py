@@ -1,4 +1,4 @@
-"""Teacher, or another extractor, and student as they are used: a trained pair, read from its two files."""
+"""A trained pair, read from its two files: teacher, or another feature extractor, and student."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from st3d.extractors.interface import Extractor, at_described_points, load_extractor
+from st3d.extractors.interface import Extractor, at_descriptor_points, load_extractor
 from st3d.formats.checkpoints import load, load_weights
 from st3d.formats.provenance import sha256
 from st3d.kernels.graph import Graph
@@ -84,11 +84,11 @@ class Pair:
 
         Returns
         -------
-        (n,) float32 in the order of the cloud; of an extractor that describes the first points only, of these.
+        (n,) float32 in the order of the cloud; of an extractor of the first points only, of these.
         """
-        target = standardised(self.teacher.describe(graph), self.mean, self.std)
-        error = squared_error(at_described_points(self.teacher, graph, self.student.describe(graph)), target).sqrt()
-        if self.teacher.described_points is not None:
+        target = standardised(self.teacher.extract(graph), self.mean, self.std)
+        error = squared_error(at_descriptor_points(self.teacher, graph, self.student.extract(graph)), target).sqrt()
+        if self.teacher.descriptor_points is not None:
             return error  # its rows are the first points in their order
         return error[torch.from_numpy(graph.row_of_point).to(error.device)]
 

@@ -72,7 +72,7 @@ def score_map(scores: Tensor, pixel: np.ndarray, size: tuple[int, int]) -> np.nd
     Parameters
     ----------
     scores
-        (q,) float32; q is n, or less where the teacher describes the first points of a cloud only.
+        (q,) float32; q is n, or less where only the first points of a cloud have a descriptor.
     pixel
         (n,) integer, each point's pixel in the flattened image.
     size

@@ -33,9 +33,9 @@ def scale(*, train: list[Path], points: int, neighbours: int, output: Path, code
         number = len(training)
     if total == 0:
         raise ValueError(f"{train[0]}: expected training clouds of distinct points, found {number} clouds without any")
-    made = provenance({"points": points, "neighbours": neighbours}, code)
+    origin = provenance({"points": points, "neighbours": neighbours}, code)
     measured = {"scale": total / (count * neighbours), "clouds": number, "points": count, "neighbours": neighbours}
-    write_json(output, measured | made)
+    write_json(output, measured | origin)
 
 
 def distance_sum(cloud: Cloud) -> float:

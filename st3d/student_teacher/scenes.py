@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from st3d.formats.point_clouds import drawn, read_cloud
+from st3d.formats.point_clouds import random_rows, read_cloud
 from st3d.formats.rgbd_fragments import read_fragment
 from st3d.formats.shards import Cloud, write_shard
 from st3d.kernels.geometry.rotation import euler_rotation
@@ -96,7 +96,7 @@ def scenes(
         dense = scene(meshes, cache, objects, half_width, round(dense_factor * points), rng)
         return dense[farthest_points(dense, points)]
 
-    def made() -> Iterator[Cloud]:
+    def sampled_clouds() -> Iterator[Cloud]:
         for done, number in enumerate(numbers, 1):
             yield Cloud(sampled(number))
             log.info("scenes %d/%d %s", done, len(numbers), split)
@@ -106,7 +106,7 @@ def scenes(
         "points": points, "dense_factor": dense_factor, "validation_share": validation_share, "seed": seed,
         "files": len(files),
     }  # fmt: skip
-    write_shard(output, made(), settings=settings, code=code)
+    write_shard(output, sampled_clouds(), settings=settings, code=code)
 
 
 def cloud_scene(item: Item, points: int, dense_factor: float, rng: np.random.Generator) -> np.ndarray:
@@ -129,7 +129,9 @@ def cloud_scene(item: Item, points: int, dense_factor: float, rng: np.random.Gen
     """
     dense_count = round(dense_factor * points)
     dense = (
-        read_cloud(item, dense_count, rng) if isinstance(item, Path) else drawn(read_fragment(item), dense_count, rng)
+        read_cloud(item, dense_count, rng)
+        if isinstance(item, Path)
+        else random_rows(read_fragment(item), dense_count, rng)
     )
     first = int(rng.integers(len(dense)))
     return dense[farthest_points(dense, min(points, len(dense)), first)]
@@ -169,5 +171,5 @@ def placed(corners: np.ndarray, half_width: float, rng: np.random.Generator) -> 
     """Triangle corners (t, 3, 3), scaled to a longest box side of 1, rotated about each axis, and moved."""
     low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
     unit = (corners - (low + high) / 2) / (high - low).max()
-    turn = euler_rotation("xyz", rng.uniform(0, 2 * np.pi, 3))
-    return unit @ turn.T + rng.uniform(-half_width, half_width, 3)
+    rotation = euler_rotation("xyz", rng.uniform(0, 2 * np.pi, 3))
+    return unit @ rotation.T + rng.uniform(-half_width, half_width, 3)

@@ -1,4 +1,4 @@
-"""Sources: what a folder holds for the teacher to learn from, meshes or point clouds, and its two splits."""
+"""Sources: the meshes or point clouds in a folder to pretrain on, and its two splits."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,8 +75,8 @@ def _found(folder: Path, origin: str) -> dict[Kind, list[Item]]:
     clouds += runs([path for path in paths if _suffix(path) == DEPTH])
     clouds.sort(key=lambda item: str(first_file(item)))
     if not meshes and not clouds:
-        where = f"; get them from {origin} and put them there" if origin else ""
-        raise ValueError(f"{folder}: expected point clouds or meshes ({EXPECTED}), found none{where}")
+        advice = f"; get them from {origin} and put them there" if origin else ""
+        raise ValueError(f"{folder}: expected point clouds or meshes ({EXPECTED}), found none{advice}")
     found: dict[Kind, list[Item]] = {"meshes": meshes, "clouds": clouds}
     return {kind: some for kind, some in found.items() if some}
 
@@ -86,7 +86,7 @@ def _hidden(name: Path) -> bool:
 
 
 def _suffix(path: Path) -> str:
-    """The ending that says what a file is; empty: neither mesh nor cloud."""
+    """The ending that tells meshes and clouds; empty: neither."""
     name = path.name.lower()
     endings = (IMAGES, DEPTH, *MESHES, *CLOUDS)
     return next((ending for ending in endings if name.endswith(ending)), "")

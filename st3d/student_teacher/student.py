@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from st3d.extractors.interface import Extractor, at_described_points
+from st3d.extractors.interface import Extractor, at_descriptor_points
 from st3d.formats.atomic import read_json
 from st3d.formats.provenance import sha256
 from st3d.kernels.geometry.rotation import random_rotation
@@ -111,7 +111,7 @@ def student(
             return index, cloud.rotated(random_rotation(np.random.default_rng([training.seed, *stream, index])))
 
         clouds = len(scans) + len(validation_scans)
-        size = clouds * (extractor.described_points or graph.points) * extractor.outputs * 4
+        size = clouds * (extractor.descriptor_points or graph.points) * extractor.outputs * 4
         keep = training.rotation == "none" and run.memory.reserve(size)
         train_targets, validation_targets = (descriptors(extractor, keep) for _ in range(2))
         first = read_ahead((partial(scan, scans, index, TRAINING, 0) for index in range(len(scans))), run.device)
@@ -119,7 +119,7 @@ def student(
 
         def loss_of(index: int, cloud: Graph, features: Features) -> Tensor:
             target = standardised(features(index, cloud), mean, std)
-            return regression(at_described_points(extractor, cloud, learner.describe(cloud)), target)
+            return regression(at_descriptor_points(extractor, cloud, learner.extract(cloud)), target)
 
         progress = Progress(
             run, curve, learner, learner, [optimizer], training.epochs, constant_loss=float(extractor.outputs)
@@ -153,7 +153,7 @@ def descriptors(teacher: DescriptorNetwork | Extractor, keep: bool) -> Features:
     def features(index: int, graph: Graph) -> Tensor:
         if index in kept:
             return kept[index]
-        result = teacher.describe(graph)
+        result = teacher.extract(graph)
         if keep:
             kept[index] = result
         return result

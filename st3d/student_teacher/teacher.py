@@ -146,4 +146,4 @@ def draw_task(graph: Graph, hops: int, count: int, rng: np.random.Generator) -> 
 
 def reconstruction_loss(network: DescriptorNetwork, decoder: Decoder, task: ReconstructionTask) -> Tensor:
     """Mean Chamfer distance () between what is decoded and the receptive fields, in squared units of the scale."""
-    return chamfer_of_sets(decoder(network.describe(task.graph)), task.fields, task.offsets).mean()
+    return chamfer_of_sets(decoder(network.extract(task.graph)), task.fields, task.offsets).mean()

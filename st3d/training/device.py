@@ -71,7 +71,7 @@ def lock_folder(parent: Path | None = None) -> Path:
 def free_gpu(names: Sequence[str], folder: Path) -> int:
     """Lock one of the GPUs until this process ends, waiting while all are locked.
 
-    Snakemake counts GPU jobs but does not assign GPUs, and two runs in two folders do not know of each other.
+    Snakemake counts GPU jobs but does not assign GPUs, and runs in other folders use the same GPUs.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a training job keeps in memory, and what it reads before it is needed."""
+"""Memory that a training job may fill, and reading inputs ahead of their use."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Memory:
-    """What a training job may keep from one epoch to the next.
+    """The memory budget of a training job for data kept between epochs.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def read_ahead(calls: Iterable[Callable[[], T]], device: torch.device) -> Iterat
     device
         Where the results are used.
     """
-    if device.type == "cpu":  # reading takes the core that computes
+    if device.type == "cpu":  # a reading thread would compete for the computing core
         for call in calls:
             yield call()
         return

@@ -215,7 +215,8 @@ class Progress:
             log.warning("%s; starting from the first epoch", error)
             return None
         if state["run"] != self._run:
-            log.info("%s: another run left it (other settings, inputs or code); starting afresh", self.path)
+            reason = "another run left it (other settings, inputs or code)"
+            log.info("%s: %s; starting from the first epoch", self.path, reason)
             return None
         log.info("%s: resuming after epoch %d", self.path, len(state["history"]))
         return state

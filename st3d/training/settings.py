@@ -24,7 +24,7 @@ class GraphSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What a job runs on; part of the run, since both change the order of sums.
+    """Device and threads of a job; part of the run, since both change the order of summation.
 
     Parameters
     ----------

@@ -24,8 +24,8 @@ def command_line(stage: str) -> cyclopts.App:
         default_parameter=cyclopts.Parameter(consume_multiple=True, negative=()),
     )
     app["--help"].group = app["--version"].group = cyclopts.Group("options", sort_key=len(COMMANDS))
-    for number, (room, commands) in enumerate(COMMANDS.items()):
-        group = cyclopts.Group(room, sort_key=number)
+    for number, (package, commands) in enumerate(COMMANDS.items()):
+        group = cyclopts.Group(package, sort_key=number)
         for name, (module, line) in commands.items():
             if name == stage:
                 function = getattr(importlib.import_module(f"st3d.{module}"), name)
@@ -65,8 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
 def wait_passively() -> None:
     """Let OpenMP's threads sleep while they wait; torch's OpenMP reads this when it is loaded.
 
-    By default they spin at each barrier for up to 300,000 turns, and so take the cores from the very threads that they
-    wait for where another process is at work. Whoever sets OMP_WAIT_POLICY keeps it.
+    By default they spin at each barrier for up to 300,000 iterations. Beside another process they then occupy the cores
+    that the awaited threads need. A value of OMP_WAIT_POLICY that the user has set is kept.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 

@@ -24,7 +24,7 @@ MESHES = "meshes"  # as a source: what config's `meshes` names
 SOURCES = (SIMULATED, MODELNET10, *SURROGATES, THREE_D_MATCH, *REGISTERED)  # of scenes, beside folders
 MVTEC_CATEGORIES = ("bagel", "cable_gland", "carrot", "cookie", "dowel", "foam", "peach", "potato", "rope", "tire")
 
-LEAST_SIZE = 64  # pixels; the networks for depth images halve theirs five times, and one pixel left has no deviation
+LEAST_SIZE = 64  # pixels; the networks for depth images halve the sides five times; one pixel has no deviation
 
 
 class Study:
@@ -88,13 +88,13 @@ class Study:
         """The base config with the variant's changes."""
         settings = {name: dict(part) if isinstance(part, Mapping) else part for name, part in self.config.items()}
         for section, changes in self.config["variants"][variant].items():
-            where = f"config: variants.{variant}.{section}"
+            prefix = f"config: variants.{variant}.{section}"
             if section not in VARIABLE:
-                raise ValueError(f"{where}: not a section that a variant can set; these are: {', '.join(VARIABLE)}")
+                raise ValueError(f"{prefix}: not a section that a variant can set; these are: {', '.join(VARIABLE)}")
             for key, change in changes.items():
                 if key not in settings[section]:
                     known = ", ".join(settings[section])
-                    raise ValueError(f"{where}.{key}: not a key of {section}; known keys: {known}")
+                    raise ValueError(f"{prefix}.{key}: not a key of {section}; known keys: {known}")
                 settings[section][key] = _changed(settings[section][key], change)
         self._check(settings, f"config: variants.{variant}")
         meshes = _listed(self.config["meshes"])
@@ -112,18 +112,18 @@ class Study:
             )
         return settings
 
-    def _check(self, config: Mapping[str, Any], where: str) -> None:
+    def _check(self, config: Mapping[str, Any], prefix: str) -> None:
         errors = sorted(self._validator.iter_errors(config), key=lambda error: (len(error.path), str(error.path)))
         if errors:
-            raise ValueError(_sentence(errors[0], where))
+            raise ValueError(_sentence(errors[0], prefix))
 
-    def _check_detector(self, settings: Settings, where: str) -> None:
+    def _check_detector(self, settings: Settings, prefix: str) -> None:
         method, modality = settings["detector"]["method"], settings["detector"]["modality"]
         if method not in BASELINES and modality != "3d":
-            raise ValueError(f"{where}: detector.modality: expected 3d, which alone {method} reads, found {modality}")
+            raise ValueError(f"{prefix}: detector.modality: expected 3d, which alone {method} reads, found {modality}")
         size = settings["depth"]["size"]
         if method in ("depth_gan", "depth_ae") and size < LEAST_SIZE:
-            raise ValueError(f"{where}: depth.size: expected {LEAST_SIZE} or more for {method}, found {size}")
+            raise ValueError(f"{prefix}: depth.size: expected {LEAST_SIZE} or more for {method}, found {size}")
 
     def _check_choices(self) -> None:
         config = self.config
@@ -215,16 +215,16 @@ def _changed(base: Any, change: Any) -> Any:
     return max(1, round(product)) if isinstance(base, int) else product
 
 
-def _sentence(error: jsonschema.ValidationError, where: str) -> str:
+def _sentence(error: jsonschema.ValidationError, prefix: str) -> str:
     """A schema error in one line that names the key."""
     key = ".".join(str(part) for part in error.absolute_path)
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         known = error.schema.get("properties", {})
         unknown = next(name for name in error.instance if name not in known)
-        return f"{where}: {'.'.join(filter(None, [key, unknown]))}: unknown key; known keys: {', '.join(known)}"
+        return f"{prefix}: {'.'.join(filter(None, [key, unknown]))}: unknown key; known keys: {', '.join(known)}"
     if error.validator == "required":
         missing = next(name for name in error.validator_value if name not in error.instance)
-        return f"{where}: {'.'.join(filter(None, [key, missing]))}: missing"
+        return f"{prefix}: {'.'.join(filter(None, [key, missing]))}: missing"
     if error.validator == "contains":
-        return f"{where}: {key}: expected {error.validator_value['const']} among them, found {error.instance}"
-    return f"{where}: {key or 'top level'}: {error.message}"
+        return f"{prefix}: {key}: expected {error.validator_value['const']} among them, found {error.instance}"
+    return f"{prefix}: {key or 'top level'}: {error.message}"

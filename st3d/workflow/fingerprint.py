@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
-# These decide no result: the workflow itself, and what only shows or calls; a new version reruns nothing.
+# Modules that change no result: the workflow itself, display and calls; a new version reruns nothing.
 NO_RESULT = ("workflow", "training.progress_bar", "__main__", "detector")
 
 

@@ -1,10 +1,10 @@
-"""Command `inspect`: one scan in, its map, a picture and its score out."""
+"""Command `inspect`: one scan in, its map, a figure and its score out."""
 
 import sys
 from pathlib import Path
 
 from st3d.detector import Detector
-from st3d.evaluation.pictures import save_picture
+from st3d.evaluation.pictures import save_figure
 from st3d.formats.scans import read_scan, write_map
 from st3d.training.device import Device
 
@@ -48,5 +48,5 @@ def inspect(
     if map is not None:
         write_map(map, scores)
     if picture is not None:
-        save_picture(picture, xyz, scores)
+        save_figure(picture, xyz, scores)
     sys.stdout.write(f"{scan} {float(scores.max()):.6g}\n")

@@ -51,7 +51,7 @@ COMMAND_OF = {  # the command that a stage's rule calls, if not the one of its n
     "voxel_gan": "gan", "depth_gan": "gan", "voxel_ae": "autoencoder", "depth_ae": "autoencoder",
     "voxel_vm": "variation", "depth_vm": "variation",
 }  # fmt: skip
-COMMANDS = {  # room: {command: (module with the function of that name, one line for --help, which imports no module)}
+COMMANDS = {  # package: {command: (module with the function of that name, a line for --help, without an import)}
     "simulation": {
         "furniture": ("simulation.furniture.furniture", "Simulate furniture meshes in ModelNet10's kinds and layout."),
         "surrogates": (
@@ -96,16 +96,16 @@ COMMANDS = {  # room: {command: (module with the function of that name, one line
         "maps": ("evaluation.maps", "Make the anomaly maps of a category's test scans."),
         "score": ("evaluation.score", "Compute a category's AU-PRO and image AUROC."),
         "cost": ("evaluation.cost", "Measure seconds and memory of training and of inference."),
-        "variant": ("evaluation.variant", "Gather one variant's scores of all categories."),
-        "tables": ("evaluation.tables", "Write one of the tables, measured beside published."),
+        "variant": ("evaluation.variant", "Collect one variant's scores of all categories."),
+        "tables": ("evaluation.tables", "Write one of the tables, measured rows beside published ones."),
         "gallery": ("evaluation.gallery", "Draw test scans and maps side by side."),
-        "summary": ("evaluation.summary", "Write the readable page of all tables and pictures."),
+        "summary": ("evaluation.summary", "Write the readable page of all tables and figures."),
     },
     "workflow": {
-        "inspect": ("workflow.inspect", "Score one scan: its map, a picture and its score."),
+        "inspect": ("workflow.inspect", "Score one scan: its map, a figure and its score."),
     },
 }
-MODULE = {command: module for room in COMMANDS.values() for command, (module, _) in room.items()}
+MODULE = {command: module for package in COMMANDS.values() for command, (module, _) in package.items()}
 EXTRACTOR_MODULES = {  # loaded by name, see extractors.interface
     "fcgf": "extractors.fcgf.extractor", "ppf_foldnet": "extractors.ppf_foldnet.extractor", "fpfh": "extractors.fpfh",
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Which tables show a variant, and what they say of it: all of it follows from what the variant changes.
+"""Which tables show a variant, and its cells there, derived from what the variant changes.
 
 Only the rules use this module; like `config`, it imports nothing heavy.
 """
@@ -12,7 +12,7 @@ PAPER_WIDTHS = (64, 128)  # the descriptor dimensions of Tables 1 and 2
 
 
 def group(study: Study, variant: str) -> str:
-    """What part of Table 4 a variant belongs to by what it changes; empty where that does not say it."""
+    """What part of Table 4 a variant belongs to by what it changes; empty for all other parts."""
     changed = differences(study, variant, "base")
     if "extractor.method" in changed:
         return "feature_extractor"
@@ -34,8 +34,8 @@ def weights(study: Study, variant: str) -> str:
         return "fpfh, which has none"
     if method == "teacher" and settings["teacher"]["weights"] == "random":
         return "teacher, random"
-    given = "" if method == "teacher" else settings[EXTRACTORS[method]]["checkpoint"]
-    source = f"checkpoint: {Path(given).name}" if given else f"trained on {pretraining(study, variant)}"
+    checkpoint = "" if method == "teacher" else settings[EXTRACTORS[method]]["checkpoint"]
+    source = f"checkpoint: {Path(checkpoint).name}" if checkpoint else f"trained on {pretraining(study, variant)}"
     return f"{method}, {source}"
 
 

@@ -1,4 +1,4 @@
-"""The background plane, and scans turned on it: against rotated images, and on real scans."""
+"""The background plane, and scans rotated on it: against rotated images, and on real scans."""
 
 import json
 
@@ -32,8 +32,8 @@ def real_scans(folder, step):
     camera = Camera.from_parameters(parameters).fitted(points[::5], pixels[::5])
     scans = []
     for path in sorted(folder.glob("*/*/xyz/*.tiff"))[::step]:
-        with Image.open(path.parents[1] / "rgb" / f"{path.stem}.png") as picture:
-            scans.append((tifffile.imread(path), np.asarray(picture, np.float32) / 255))
+        with Image.open(path.parents[1] / "rgb" / f"{path.stem}.png") as image:
+            scans.append((tifffile.imread(path), np.asarray(image, np.float32) / 255))
     assert scans
     return scans, camera
 
@@ -45,7 +45,7 @@ def test_border_points_are_the_valid_ones_of_the_band():
     assert ((rows < 2) | (rows >= 18) | (columns < 4) | (columns >= 36)).all()
     assert len(rows) == 20 * 40 - 16 * 32 - 1
     assert len(border_points(scan, 0.001)) == 2 * 20 + 2 * 40 - 4 - 1, "a pixel at least"
-    with pytest.raises(ValueError, match=r"border_points: expected share in \(0, 0.5\], found 0"):
+    with pytest.raises(ValueError, match=r"border_points: expected fraction in \(0, 0.5\], found 0"):
         border_points(scan, 0)
 
 

@@ -10,7 +10,7 @@ from test_depth import make_depth
 from test_frame import make_frame
 from test_voxels import make_voxels
 
-from st3d.baselines.autoencoder import autoencoder, empty_share, reconstruction_loss
+from st3d.baselines.autoencoder import autoencoder, empty_fraction, reconstruction_loss
 from st3d.baselines.image_inputs import ImageInputs
 from st3d.baselines.scoring import load_baseline
 from st3d.formats.checkpoints import load
@@ -49,20 +49,22 @@ def validation_losses(path):
 
 @pytest.mark.parametrize("kind", ["voxels", "depth"])
 @pytest.mark.parametrize("modality", ["3d", "3d_rgb"])
-def test_training_lowers_the_validation_loss_and_scores_are_what_it_rebuilds_wrongly(images, tmp_path, kind, modality):
+def test_training_lowers_the_validation_loss_and_scores_are_what_it_reconstructs_wrongly(
+    images, tmp_path, kind, modality
+):
     model = train_autoencoder(images[kind], tmp_path, epochs=8, modality=modality)
     losses = validation_losses(tmp_path / "loss.csv")
     assert len(losses) == 8 and min(losses[4:]) < losses[0]
     baseline = load_baseline(model, CPU)
     with ImageInputs(images[kind]["train"], modality, CPU, Memory(1, CPU)) as scans:
-        empty = empty_share(scans) if kind == "voxels" else 0.0
+        empty = empty_fraction(scans) if kind == "voxels" else 0.0
     # the loss is a mean of squares, of voxels a weighted one: it follows from the scores of the validation images
     expected = []
-    with Images(images[kind]["validation"]) as held_out:
-        for index in range(len(held_out)):
-            values = torch.from_numpy(held_out.image(index, modality).values)[None]
+    with Images(images[kind]["validation"]) as validation:
+        for index in range(len(validation)):
+            values = torch.from_numpy(validation.image(index, modality).values)[None]
             scores = baseline.scores(values)
-            assert scores.shape == (1, *held_out.sides)
+            assert scores.shape == (1, *validation.sides)
             weights = torch.where((values > -0.5).any(dim=1), empty, 1 - empty) if kind == "voxels" else 1
             expected.append((scores.square() * weights).mean() / values.shape[1])
     assert float(torch.stack(expected).mean()) == pytest.approx(min(losses), rel=1e-5)
@@ -70,11 +72,11 @@ def test_training_lowers_the_validation_loss_and_scores_are_what_it_rebuilds_wro
 
 def test_occupied_voxels_count_by_the_share_of_empty_ones(rng):
     images = np.where(rng.random((2, 1, 4, 4, 4)) < 0.1, 1.0, -1.0)
-    rebuilt = rng.uniform(-1, 1, images.shape)
+    reconstructed = rng.uniform(-1, 1, images.shape)
     expected = 0.0
-    for value, other in zip(images.ravel(), rebuilt.ravel(), strict=True):
+    for value, other in zip(images.ravel(), reconstructed.ravel(), strict=True):
         expected += (0.9 if value == 1 else 0.1) * (value - other) ** 2
-    found = reconstruction_loss(torch.from_numpy(images), torch.from_numpy(rebuilt), 0.9)
+    found = reconstruction_loss(torch.from_numpy(images), torch.from_numpy(reconstructed), 0.9)
     assert float(found) == pytest.approx(expected / images.size)
 
 
@@ -83,7 +85,7 @@ def test_the_share_of_empty_voxels_is_that_of_the_training_grids(images):
         values = np.stack([grids.image(index, "3d").values for index in range(len(grids))])
     for modality in ("3d", "3d_rgb"):
         with ImageInputs(images["voxels"]["train"], modality, CPU, Memory(0, CPU)) as scans:
-            assert empty_share(scans) == pytest.approx((values == -1).mean())
+            assert empty_fraction(scans) == pytest.approx((values == -1).mean())
 
 
 def test_keeping_the_images_changes_no_bit(images, tmp_path):

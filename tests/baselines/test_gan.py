@@ -41,8 +41,8 @@ def test_the_penalty_is_how_far_the_critics_slope_is_from_1(rng):
     real, made = (torch.from_numpy(rng.standard_normal((3, 1, 8, 8, 8))) for _ in range(2))
     mix = torch.from_numpy(rng.random(3))
     expected = []
-    for image, other, share in zip(real, made, mix, strict=True):
-        at = share * image + (1 - share) * other
+    for image, other, fraction in zip(real, made, mix, strict=True):
+        at = fraction * image + (1 - fraction) * other
         slope = torch.zeros_like(at)
         for place in np.ndindex(*at.shape):  # central differences, one voxel at a time
             step = torch.zeros_like(at)
@@ -54,9 +54,9 @@ def test_the_penalty_is_how_far_the_critics_slope_is_from_1(rng):
 
 
 def test_the_critic_is_to_give_sound_images_more_than_made_ones():
-    sound, made = torch.tensor([[5.0], [7.0]]), torch.tensor([[1.0], [2.0]])
-    assert critic_loss(lambda images: images, sound, made) == pytest.approx(1.5 - 6.0)
-    assert generator_loss(lambda images: 3 * images, made) == pytest.approx(-4.5)
+    real, generated = torch.tensor([[5.0], [7.0]]), torch.tensor([[1.0], [2.0]])
+    assert critic_loss(lambda images: images, real, generated) == pytest.approx(1.5 - 6.0)
+    assert generator_loss(lambda images: 3 * images, generated) == pytest.approx(-4.5)
 
 
 def test_the_encoders_loss_is_izi_plus_ziz():
@@ -90,14 +90,14 @@ def test_training_on_a_gpu_ends_with_the_same_bytes_twice(images, tmp_path, kind
 
 
 @pytest.mark.parametrize("kind", ["voxels", "depth"])
-def test_the_encoder_learns_the_way_back_and_scores_are_what_it_rebuilds_wrongly(images, tmp_path, kind):
+def test_the_encoder_learns_the_way_back_and_scores_are_what_it_reconstructs_wrongly(images, tmp_path, kind):
     model = train_gan(images[kind], tmp_path, epochs=6)
     losses = validation_losses(tmp_path / "loss.csv")
     assert len(losses) == len(validation_losses(tmp_path / "critic.csv")) == 6
     assert min(losses) < losses[0]
     encoder, generator = trained(model)
-    with Images(images[kind]["validation"]) as held_out, torch.no_grad():
-        values = torch.from_numpy(held_out.image(0, "3d").values)[None]
+    with Images(images[kind]["validation"]) as validation, torch.no_grad():
+        values = torch.from_numpy(validation.image(0, "3d").values)[None]
         expected = (values - generator(encoder(values))).abs()[0, 0]
     assert torch.allclose(load_baseline(model, CPU).scores(values)[0], expected, atol=1e-6)
 

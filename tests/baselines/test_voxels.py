@@ -19,30 +19,30 @@ def make_voxels(dataset, split, copies=0, **changed):
     return path
 
 
-def naive(scan, colours, low, high, cells):
+def reference(scan, colours, low, high, cells):
     """Voxel by voxel, in plain loops: 1 and the mean colour where points lie, else -1."""
     side = max(upper - lower for lower, upper in zip(low, high, strict=True))
     corner = [(lower + upper) / 2 - side / 2 for lower, upper in zip(low, high, strict=True)]
-    held = {}
+    colours_of = {}
     for point, colour in zip(scan.reshape(-1, 3), colours.reshape(-1, 3), strict=True):
         if point.any():
             cell = [min(int((float(x) - c) / side * cells), cells - 1) for x, c in zip(point, corner, strict=True)]
-            held.setdefault(tuple(cell), []).append(colour.astype(float))
+            colours_of.setdefault(tuple(cell), []).append(colour.astype(float))
     grid = np.full((4, cells, cells, cells), -1.0)
-    for cell, found in held.items():
+    for cell, found in colours_of.items():
         grid[(0, *cell)] = 1
         grid[(slice(1, 4), *cell)] = np.mean(found, axis=0)
     return grid
 
 
-def test_a_grid_is_that_of_the_naive_twin(tmp_path, rng):
+def test_a_grid_is_that_of_the_reference_implementation(tmp_path, rng):
     frame = make_frame(write_small_dataset(tmp_path, rng))
     with Images(make_voxels(tmp_path, "train")) as images:
         assert (images.kind, len(images), images.sides) == ("voxels", 3, (8, 8, 8))
         for index in range(3):
             place = tmp_path / "part/train/good"
             scan = read_scan(place / f"xyz/00{index}.tiff")
-            expected = naive(scan, read_colours(place / f"rgb/00{index}.png", (64, 64)), frame.low, frame.high, 8)
+            expected = reference(scan, read_colours(place / f"rgb/00{index}.png", (64, 64)), frame.low, frame.high, 8)
             assert np.array_equal(images.image(index, "3d").values, expected[:1])
             assert np.allclose(images.image(index, "3d_rgb").values, expected[1:], atol=1e-6)
 

@@ -24,7 +24,7 @@ def test_peak_memory_is_what_was_held_at_once():
     import torch
 
     memory = PeakMemory(torch.device("cpu"))
-    held = [np.ones(40_000_000, np.uint8)]
-    held[0] = np.ones(20_000_000, np.uint8)  # made while the first is still there
-    held.clear()
+    arrays = [np.ones(40_000_000, np.uint8)]
+    arrays[0] = np.ones(20_000_000, np.uint8)  # made while the first is still there
+    arrays.clear()
     assert memory.grown_gb() == pytest.approx(0.06, abs=0.01)

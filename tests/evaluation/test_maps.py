@@ -72,8 +72,8 @@ def test_a_map_holds_the_regression_error_at_scored_pixels_and_fills_the_rest(pa
     with Inputs([test_shard], 150, 6, trained.scale, cpu) as scans, torch.no_grad():
         graph = scans.graph(1)
         cloud = scans.cloud(1)
-        target = (trained.teacher.describe(graph) - trained.mean) / trained.std
-        expected = torch.linalg.vector_norm(trained.student.describe(graph) - target, dim=1).numpy()[graph.row_of_point]
+        target = (trained.teacher.extract(graph) - trained.mean) / trained.std
+        expected = torch.linalg.vector_norm(trained.student.extract(graph) - target, dim=1).numpy()[graph.row_of_point]
     found = read_map(tmp_path / "maps/test/hole/001.tiff")
     assert found.shape == SIZE and found.dtype == np.float32
     assert np.allclose(found.flat[cloud.pixel], expected, rtol=1e-5)
@@ -106,8 +106,8 @@ def test_inspect_writes_a_map_and_a_picture_and_says_the_score(pair, dataset, tm
     assert main(["inspect", str(scan), *models, *out]) == 0
     name, score = capsys.readouterr().out.split()
     assert name == str(scan) and float(score) == pytest.approx(read_map(tmp_path / "out.tiff").max(), rel=1e-5)
-    with Image.open(tmp_path / "out.png") as picture:
-        assert picture.size == (2 * SIZE[1] + 4, SIZE[0])
+    with Image.open(tmp_path / "out.png") as figure:
+        assert figure.size == (2 * SIZE[1] + 4, SIZE[0])
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-import reference_pro as naive
+import reference_pro as reference
 import tifffile
 from PIL import Image
 
@@ -50,13 +50,13 @@ def run(folder):
     return json.loads((folder / "part.json").read_text())
 
 
-def test_a_category_is_scored_as_the_naive_twins_score_it(category, tmp_path):
+def test_a_category_is_scored_as_the_reference_implementations_score_it(category, tmp_path):
     maps, masks = ([each[name] for name in NAMES] for each in category)
     found = run(tmp_path)
-    curve = naive.curve_by_sorting(maps, [mask > 0 for mask in masks])
-    assert found["au_pro"] == found["au_pro_at"]["0.3"] == pytest.approx(naive.area(*curve, 0.3), abs=1e-12)
-    assert found["au_pro_at"]["0.05"] == pytest.approx(naive.area(*curve, 0.05), abs=1e-12)
-    assert found["au_pro_sampled"]["0.3"] == pytest.approx(naive.sampled(maps, masks, 0.3, 100), abs=1e-12)
+    curve = reference.curve_by_sorting(maps, [mask > 0 for mask in masks])
+    assert found["au_pro"] == found["au_pro_at"]["0.3"] == pytest.approx(reference.area(*curve, 0.3), abs=1e-12)
+    assert found["au_pro_at"]["0.05"] == pytest.approx(reference.area(*curve, 0.05), abs=1e-12)
+    assert found["au_pro_sampled"]["0.3"] == pytest.approx(reference.sampled(maps, masks, 0.3, 100), abs=1e-12)
     assert found["au_roc"] == auroc([m.max() for m in maps], [mask.any() for mask in masks])
     assert (found["samples"], found["components"], found["code"]) == (5, 3, "c")
     assert (found["pro_curve_fpr"][0], found["pro_curve_pro"][-1]) == (0, 1)
@@ -78,7 +78,7 @@ def broken(folder, fault):
     elif fault == "nothing anomalous":
         for path in folder.glob("data/part/test/*/gt/*.png"):
             Image.fromarray(np.zeros_like(np.asarray(Image.open(path)))).save(path)
-    elif fault == "cut map":
+    elif fault == "truncated map":
         path = folder / "maps/part/test/hole/000.tiff"
         path.write_bytes(path.read_bytes()[:100])
     elif fault == "no map":
@@ -87,7 +87,7 @@ def broken(folder, fault):
         write_csv(folder / "maps.csv", [{"sample": name} for name in NAMES[1:]], ["sample"])
     elif fault == "a sample twice":
         write_csv(folder / "maps.csv", [{"sample": name} for name in [*NAMES, NAMES[2]]], ["sample"])
-    elif fault == "foreign list":
+    elif fault == "other list":
         (folder / "maps.csv").write_bytes(b"\xff\xfe\x00sample")
 
 
@@ -97,9 +97,9 @@ def broken(folder, fault):
         ("no mask", r"hole/gt/000.png: expected the mask of test sample hole/000, found none"),
         ("mask of another size", r"hole/gt/000.png: expected a mask of .* like its scan"),
         ("nothing anomalous", r"data/part: no anomalous pixel in any mask: PRO is undefined"),
-        ("cut map", r"maps/part/test/hole/000.tiff: expected a TIFF file"),
+        ("truncated map", r"maps/part/test/hole/000.tiff: expected a TIFF file"),
         ("a sample twice", r"maps.csv: expected the data set's 5 test samples, found a difference in hole/000"),
-        ("foreign list", r"maps.csv: expected the list of maps, found none"),
+        ("other list", r"maps.csv: expected the list of maps, found none"),
         ("no map", r"hole/000.tiff: expected a TIFF file, found no such file"),
         ("other samples", r"maps.csv: expected the data set's 5 test samples, found a difference in good/000"),
     ],

@@ -189,12 +189,12 @@ def test_table4_names_the_pretraining_data_and_the_weights(tmp_path, make_varian
     made = [
         make_variant("kitti", "other", group="pretraining_dataset", pretraining="simulated_kitti"),
         make_variant("3dmatch", "other", pretraining="simulated_3dmatch"),  # whose name says what it is about
-        make_variant("fcgf", "other", group="feature_extractor", weights="fcgf, given: best.pth"),
+        make_variant("fcgf", "other", group="feature_extractor", weights="fcgf, checkpoint: best.pth"),
         make_variant("fpfh", "other", group="feature_extractor", weights="fpfh, which has none"),
     ]
     rows = {row["variant"]: row for row in make_table(tmp_path, "table4", made) if row["source"] == "measured"}
     assert (rows["kitti"]["dataset"], rows["kitti"]["weights"]) == ("simulated_kitti", "teacher, trained on meshes")
-    assert (rows["fcgf"]["dataset"], rows["fcgf"]["weights"]) == ("scans", "fcgf, given: best.pth")
+    assert (rows["fcgf"]["dataset"], rows["fcgf"]["weights"]) == ("scans", "fcgf, checkpoint: best.pth")
     assert (rows["fpfh"]["group"], rows["fpfh"]["weights"]) == ("feature_extractor", "fpfh, which has none")
     assert rows["3dmatch"]["dataset"] == "simulated_3dmatch"
     assert rows["itodd"]["dataset"] == rows["itodd"]["au_pro"] == ""
@@ -235,10 +235,10 @@ def test_the_summary_compares_means_over_the_same_categories(tmp_path, make_vari
     assert difference.split("|")[-2].strip() == "-0.140"  # 0.3 - cable gland's 0.440, not - the mean of ten
 
 
-def test_a_foreign_score_is_refused(tmp_path, make_variant):
+def test_a_score_that_is_not_of_st3d_is_refused(tmp_path, make_variant):
     (tmp_path / "score/base").mkdir(parents=True)
     with pytest.raises(ValueError, match="expected a score"):
-        path = tmp_path / "foreign.json"
+        path = tmp_path / "other.json"
         path.write_text("{}")
         variant(
             variant="base", score=[path], categories=["bagel"], varied="none", method="3d_st", modality="3d",

@@ -11,7 +11,7 @@ from st3d.detector import Detector
 from st3d.evaluation.maps import maps
 from st3d.extractors.fcgf.network import FCGF
 from st3d.extractors.fpfh import FPFHExtractor, fpfh
-from st3d.extractors.interface import at_described_points
+from st3d.extractors.interface import at_descriptor_points
 from st3d.extractors.point_features import fpfh as histograms
 from st3d.extractors.point_features import normals
 from st3d.extractors.ppf_foldnet.network import PPFFoldNet
@@ -27,10 +27,10 @@ from st3d.student_teacher.student import student
 from st3d.training.inputs import Inputs
 
 CPU = torch.device("cpu")
-POINTS, NEIGHBOURS, DESCRIBED = 400, 6, 120
+POINTS, NEIGHBOURS, DESCRIPTORS = 400, 6, 120
 MODELS = {
     "fcgf": {"voxel": 0.01, "width": 32, "conv1_kernel": 3},
-    "ppf_foldnet": {"neighbourhood": 16, "descriptors": DESCRIBED},
+    "ppf_foldnet": {"neighbourhood": 16, "descriptors": DESCRIPTORS},
     "fpfh": {"neighbours": 10},
 }
 OUTPUTS = {"fcgf": 32, "ppf_foldnet": 512, "fpfh": 33}
@@ -111,14 +111,14 @@ def test_the_maps_score_the_described_points_and_the_detector_agrees(scans, extr
     pair = load_pair(extractors[method], path, CPU)
     shown, cloud, _ = first_graph(scans)
     scores = pair.scores(shown).numpy()
-    count = DESCRIBED if method == "ppf_foldnet" else POINTS
+    count = DESCRIPTORS if method == "ppf_foldnet" else POINTS
     assert len(scores) == count and f",{count}," in (tmp_path / "maps.csv").read_text().splitlines()[1]
     found = read_map(tmp_path / "maps/test" / f"{cloud.sample}.tiff")
     assert np.array_equal(found.flat[cloud.pixel[:count]], scores)
     # stated once more, point by point: ||f_S - (f_T - mean) / std||
-    target = (pair.teacher.describe(shown) - pair.mean) / pair.std
+    target = (pair.teacher.extract(shown) - pair.mean) / pair.std
     with torch.no_grad():
-        learned = pair.student.describe(shown)
+        learned = pair.student.extract(shown)
     rows = shown.row_of_point[:count]
     for index in (0, 7, count - 1):
         place = rows[index] if count == POINTS else index
@@ -134,17 +134,17 @@ def test_a_scan_with_fewer_points_than_are_described_has_a_map(scans, extractors
     few = np.zeros_like(scan)
     few[20:30, 20:29] = scan[20:30, 20:29]
     valid = int((few != 0).any(axis=2).sum())
-    assert NEIGHBOURS < valid < DESCRIBED
+    assert NEIGHBOURS < valid < DESCRIPTORS
     found = Detector.load(teacher=extractors["ppf_foldnet"], student=path, device="cpu").map(few)
     assert found.shape == scan.shape[:2] and np.isfinite(found).all() and found.max() > 0
 
 
 def test_a_student_of_another_extractor_is_trained_on_turned_scans_too(scans, extractors, tmp_path):
-    still, turned, again = (
+    still, rotated, again = (
         train_student(scans, extractors["fpfh"], tmp_path / name, epochs=1, rotation=rotation)
-        for name, rotation in (("still", "none"), ("turned", "random"), ("again", "random"))
+        for name, rotation in (("still", "none"), ("rotated", "random"), ("again", "random"))
     )
-    assert turned.read_bytes() == again.read_bytes() != still.read_bytes()
+    assert rotated.read_bytes() == again.read_bytes() != still.read_bytes()
 
 
 def test_fcgf_sees_metres_and_fpfh_the_cloud(scans, extractors):
@@ -154,13 +154,13 @@ def test_fcgf_sees_metres_and_fpfh_the_cloud(scans, extractors):
     metres = torch.from_numpy(cloud.points)
     with torch.no_grad():
         expected = network.eval()(metres)
-    found = load_teacher(extractors["fcgf"], CPU, s).describe(shown)[shown.row_of_point]
+    found = load_teacher(extractors["fcgf"], CPU, s).extract(shown)[shown.row_of_point]
     assert (found - expected).abs().max() < 1e-4
-    other = load_teacher(extractors["fcgf"], CPU, 3 * s).describe(shown)[shown.row_of_point]
+    other = load_teacher(extractors["fcgf"], CPU, 3 * s).extract(shown)[shown.row_of_point]
     assert (other - expected).abs().max() > 0.01
     points = cloud.points.astype(np.float64) / s
     expected = histograms(points, 10, normals(points, cloud.neighbours.astype(np.int64)))
-    found = load_teacher(extractors["fpfh"], CPU, s).describe(shown)[shown.row_of_point].numpy()
+    found = load_teacher(extractors["fpfh"], CPU, s).extract(shown)[shown.row_of_point].numpy()
     assert np.median(np.abs(found - expected)) < 1e-3
 
 
@@ -168,10 +168,10 @@ def test_only_the_first_points_are_described_in_the_order_of_the_cloud(scans, ex
     shown, _, s = first_graph(scans)
     extractor = load_teacher(extractors["ppf_foldnet"], CPU, s)
     numbers = torch.arange(POINTS)[:, None]
-    assert at_described_points(extractor, shown, numbers)[:, 0].tolist() == shown.row_of_point[:DESCRIBED].tolist()
+    assert at_descriptor_points(extractor, shown, numbers)[:, 0].tolist() == shown.row_of_point[:DESCRIPTORS].tolist()
     whole = FPFHExtractor(**MODELS["fpfh"])
-    assert at_described_points(whole, shown, numbers) is numbers
-    assert extractor.describe(shown).shape == (DESCRIBED, 512)
+    assert at_descriptor_points(whole, shown, numbers) is numbers
+    assert extractor.extract(shown).shape == (DESCRIPTORS, 512)
 
 
 def test_an_extractor_that_does_not_fit_is_one_line(scans, extractors, tmp_path):

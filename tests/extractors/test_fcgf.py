@@ -98,7 +98,7 @@ def written_out(network, voxels):
 def test_descriptors_are_those_of_the_authors_forward_pass_written_out(network, rng):
     keys, _ = voxelise(cloud(rng, 60), network.voxel)
     expected = written_out(network, [tuple(voxel) for voxel in positions(keys).tolist()])
-    assert np.abs(network.describe(keys).numpy() - expected).max() < 1e-4
+    assert np.abs(network.extract(keys).numpy() - expected).max() < 1e-4
 
 
 def test_each_point_gets_its_voxels_descriptor_of_length_1(network, rng):
@@ -107,7 +107,7 @@ def test_each_point_gets_its_voxels_descriptor_of_length_1(network, rng):
     assert found.shape == (300, 32)
     assert torch.allclose(found.norm(dim=1), torch.ones(300), atol=1e-5)
     keys, place = voxelise(points, network.voxel)
-    assert len(keys) < 300 and torch.equal(found, network.describe(keys)[place])
+    assert len(keys) < 300 and torch.equal(found, network.extract(keys)[place])
 
 
 def test_descriptors_do_not_depend_on_the_order_of_points(network, rng):

@@ -1,4 +1,4 @@
-"""Normals, point pair features and histograms against their naive twins."""
+"""Normals, point pair features and histograms against their reference implementations."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def surface(rng, n):
 
 
 def rotation(seed):
-    """A random rotation: an orthonormal basis, its last axis turned so that the determinant is 1."""
+    """A random rotation: an orthonormal basis, its last axis flipped so that the determinant is 1."""
     basis = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))[0]
     basis[:, 2] *= np.linalg.det(basis)
     return basis
@@ -44,7 +44,7 @@ def two_threads():
     native.set_threads(1)
 
 
-def test_normals_are_those_of_the_naive_twin(rng):
+def test_normals_are_those_of_the_reference_implementation(rng):
     cloud, near = surface(rng, 150)
     expected = [reference.normal(cloud, index, near[index]) for index in range(len(cloud))]
     assert np.allclose(normals(cloud, near), expected, rtol=0, atol=1e-9)
@@ -98,7 +98,7 @@ def test_a_cloud_smaller_than_a_neighbourhood_is_repeated(rng):
     assert neighbourhoods(cloud[:1], np.array([0]), 3).tolist() == [[0, 0, 0]]
 
 
-def test_point_pair_features_are_those_of_the_naive_twin(rng):
+def test_point_pair_features_are_those_of_the_reference_implementation(rng):
     cloud, near = surface(rng, 120)
     looking = normals(cloud, near)
     at = np.array([3, 110, 50])
@@ -128,8 +128,8 @@ def test_point_pair_features_do_not_change_when_the_scan_is_turned_about_the_cam
     rng = np.random.default_rng(scan)
     cloud, near = surface(rng, 300)
     at = rng.choice(300, 40, replace=False)
-    turned = patch_features(cloud @ rotation(seed).T, near, at, 32)
-    assert float((turned - patch_features(cloud, near, at, 32)).abs().max()) < 1e-5
+    rotated = patch_features(cloud @ rotation(seed).T, near, at, 32)
+    assert float((rotated - patch_features(cloud, near, at, 32)).abs().max()) < 1e-5
 
 
 def test_rounding_the_turned_points_to_float32_changes_features_little(rng):
@@ -149,7 +149,7 @@ def test_features_have_the_same_bits_for_two_threads(rng, request):
     assert np.array_equal(patch_features(cloud, near, at, 1000), features)
 
 
-def test_histograms_are_those_of_the_naive_twin(rng):
+def test_histograms_are_those_of_the_reference_implementation(rng):
     cloud, near = surface(rng, 120)
     looking = unequal(rng, normals(cloud, near))
     found = fpfh(cloud, 15, looking)
@@ -160,10 +160,10 @@ def test_histograms_are_those_of_the_naive_twin(rng):
 
 def test_histograms_do_not_depend_on_scale_and_rotation(rng):
     cloud, near = surface(rng, 400)
-    looking, turn = unequal(rng, normals(cloud, near)), rotation(3)
+    looking, matrix = unequal(rng, normals(cloud, near)), rotation(3)
     found = fpfh(cloud, 20, looking)
     assert np.allclose(fpfh(cloud * 0.01, 20, looking), found, atol=0.01)
-    other = fpfh(cloud @ turn.T, 20, looking @ turn.T)
+    other = fpfh(cloud @ matrix.T, 20, looking @ matrix.T)
     assert np.allclose(other, found, atol=0.01)
 
 
@@ -178,12 +178,12 @@ print(hashlib.sha256(fpfh(cloud, 30, looking / np.linalg.norm(looking, axis=1)[:
 
 
 def test_histograms_have_the_same_bits_for_any_number_of_threads(monkeypatch):
-    sums = set()
+    outputs = set()
     for count in ("1", "3"):
         monkeypatch.setenv("OMP_NUM_THREADS", count)
         done = subprocess.run([sys.executable, "-c", HISTOGRAMS], capture_output=True, text=True, check=True)
-        sums.add(done.stdout)
-    assert len(sums) == 1
+        outputs.add(done.stdout)
+    assert len(outputs) == 1
 
 
 def test_a_real_fragment_has_normals_and_features(shared_data, rng):

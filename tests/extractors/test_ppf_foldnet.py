@@ -53,7 +53,7 @@ def official_weights(seed=0):
     return weights
 
 
-def naive_codewords(weights, features):
+def reference_codewords(weights, features):
     """The public encoder, frozen, written from its description: convolutions, skips, two maxima; float64."""
     w = {name: value.double() for name, value in weights.items()}
     x, skips = features.double().transpose(1, 2), []
@@ -70,18 +70,18 @@ def naive_codewords(weights, features):
     return x.max(dim=1)[0]
 
 
-def naive_rebuilt(weights, codewords, m):
+def reference_reconstruction(weights, codewords, m):
     """The public decoder: the codeword beside each point of a grid, folded twice; float64."""
     w = {name: value.double() for name, value in weights.items()}
     side = round(m**0.5)
-    onto = torch.tensor([[x, y] for x in np.linspace(0, 1, side) for y in np.linspace(0, 1, side)]).T
-    onto = onto.expand(len(codewords), 2, m)
+    grid = torch.tensor([[x, y] for x in np.linspace(0, 1, side) for y in np.linspace(0, 1, side)]).T
+    grid = grid.expand(len(codewords), 2, m)
     for mlp in ("decoder.mlp1", "decoder.mlp2"):
-        onto = torch.cat([codewords.double()[:, :, None].expand(-1, -1, m), onto], dim=1)
+        grid = torch.cat([codewords.double()[:, :, None].expand(-1, -1, m), grid], dim=1)
         for number in range(5):
-            onto = functional.conv1d(onto, w[f"{mlp}.{2 * number}.weight"], w[f"{mlp}.{2 * number}.bias"])
-            onto = functional.relu(onto) if number < 4 else onto
-    return onto.transpose(1, 2)
+            grid = functional.conv1d(grid, w[f"{mlp}.{2 * number}.weight"], w[f"{mlp}.{2 * number}.bias"])
+            grid = functional.relu(grid) if number < 4 else grid
+    return grid.transpose(1, 2)
 
 
 def network(neighbourhood=16, descriptors=10, seed=0):
@@ -102,17 +102,17 @@ def test_the_networks_tensors_have_the_public_names_and_dimensions():
     assert all(len(shape) < 3 for shape in expected.values()) and len(expected) == len(official_shapes()) == 45
 
 
-def test_codewords_and_rebuilt_features_are_those_of_the_public_network():
+def test_codewords_and_reconstructed_features_are_those_of_the_public_network():
     features = torch.rand(5, 16, 4)
     made, weights = network(), official_weights()
     with torch.no_grad():
         codewords = made.encoder(features)
-        rebuilt = made(features)
-    expected = naive_codewords(weights, features)
+        reconstructed = made(features)
+    expected = reference_codewords(weights, features)
     assert codewords.shape == (5, PPFFoldNet.width) and (expected > 0).any(dim=0).sum() > 100
     assert torch.allclose(codewords.double(), expected, rtol=1e-4, atol=1e-4)
-    folded = naive_rebuilt(weights, expected, 16)
-    assert rebuilt.shape == (5, 16, 4) and torch.allclose(rebuilt.double(), folded, rtol=1e-3, atol=1e-3)
+    folded = reference_reconstruction(weights, expected, 16)
+    assert reconstructed.shape == (5, 16, 4) and torch.allclose(reconstructed.double(), folded, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize(("m", "side"), [(1024, 32), (64, 8), (60, 8), (2, 2)])
@@ -126,29 +126,29 @@ def test_as_many_points_are_folded_as_a_neighbourhood_has(m, side):
 def test_a_point_is_described_by_the_codeword_of_its_neighbourhood(graph):
     at = np.array([17, 3, 199])
     made = network()
-    described = made.describe(graph, at)
+    descriptors = made.extract(graph, at)
     features = patch_features(graph.points.numpy(), graph.neighbours.numpy(), at, 16)
     assert features.shape == (3, 16, 4)
-    assert torch.allclose(described.double(), naive_codewords(official_weights(), features), rtol=1e-4, atol=1e-4)
-    assert not described.requires_grad and torch.equal(described, made.describe(graph, torch.from_numpy(at)))
-    assert torch.equal(described, made.train().describe(graph, at))  # frozen whatever was called before
+    assert torch.allclose(descriptors.double(), reference_codewords(official_weights(), features), rtol=1e-4, atol=1e-4)
+    assert not descriptors.requires_grad and torch.equal(descriptors, made.extract(graph, torch.from_numpy(at)))
+    assert torch.equal(descriptors, made.train().extract(graph, at))  # frozen whatever was called before
 
 
 def test_few_patches_pass_at_once_and_do_not_change_each_other(graph, monkeypatch):
     made, at = network(), np.arange(50)
-    whole = made.describe(graph, at)
+    whole = made.extract(graph, at)
     sizes = []
     made.encoder.register_forward_hook(lambda _, inputs, __: sizes.append(len(inputs[0])))
     monkeypatch.setattr(ppf_foldnet, "ROWS", 5 * 16)
-    assert torch.allclose(made.describe(graph, at), whole, rtol=1e-5, atol=1e-5)
+    assert torch.allclose(made.extract(graph, at), whole, rtol=1e-5, atol=1e-5)
     assert sizes == [5] * 10
     monkeypatch.setattr(ppf_foldnet, "ROWS", 1)  # fewer than a patch has
-    assert torch.allclose(made.describe(graph, at[:3]), whole[:3], rtol=1e-5, atol=1e-5)
+    assert torch.allclose(made.extract(graph, at[:3]), whole[:3], rtol=1e-5, atol=1e-5)
 
 
 def test_descriptors_do_not_change_when_the_cloud_is_turned(graph):
     made, at = network(), np.arange(0, 200, 5)
-    first, second = made.describe(graph, at), made.describe(graph.rotated(rotation(2)), at)
+    first, second = made.extract(graph, at), made.extract(graph.rotated(rotation(2)), at)
     assert float((first - second).abs().max()) < 1e-3 * float(first.abs().max())
     assert float(first.std(dim=0).max()) > 0.1  # and they tell points apart
 
@@ -193,8 +193,8 @@ def test_the_chamfer_distances_gradient_is_that_of_small_steps():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_descriptors_on_a_gpu_are_those_on_the_cpu(graph):
     made, at = network(), np.arange(200)
-    expected = made.describe(graph, at)
+    expected = made.extract(graph, at)
     moved = Graph(graph.points.cuda(), graph.neighbours.cuda())
-    found = [made.cuda().describe(moved, at) for _ in range(2)]
+    found = [made.cuda().extract(moved, at) for _ in range(2)]
     assert found[0].is_cuda and torch.equal(*found)
     assert torch.allclose(found[0].cpu(), expected, rtol=1e-4, atol=1e-4)

@@ -68,7 +68,7 @@ def test_two_parts_share_the_points_that_were_asked_for(rng, overlap):
     first, second = overlapping(points, overlap, rng)
     assert len(first) == len(second) and len(np.union1d(first, second)) == 997
     assert len(np.intersect1d(first, second)) / len(first) == pytest.approx(overlap, abs=0.003)
-    # the parts are cut by planes: what only one has lies on one side of what both have
+    # the parts are divided by planes: what only one has lies on one side of what both have
     only = np.setdiff1d(first, second), np.intersect1d(first, second), np.setdiff1d(second, first)
     if overlap < 1:
         towards = points[only[2]].mean(axis=0) - points[only[0]].mean(axis=0)
@@ -232,7 +232,7 @@ def test_official_weights_of_another_architecture_are_one_line(scenes, tmp_path)
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", None])
 def test_official_weights_that_are_truncated_or_of_another_kind_are_one_line(scenes, tmp_path, content):
-    path = tmp_path / "cut.pth"
+    path = tmp_path / "truncated.pth"
     write_official(path, {}, legacy=False)
     path.write_bytes(path.read_bytes()[:-200] if content is None else content)
     assert "expected a checkpoint of FCGF's authors, found a truncated or other file (" in one_line(

@@ -69,7 +69,7 @@ def test_what_is_written_describes_points(scenes, tmp_path, rng):
     network.load_state_dict(content["weights"])
     points, near = surface(rng, 60)
     graph = Graph(torch.from_numpy(points), torch.from_numpy(near))
-    descriptors = network.describe(graph, graph.row_of_point[: network.descriptors])
+    descriptors = network.extract(graph, graph.row_of_point[: network.descriptors])
     assert descriptors.shape == (40, 512) and descriptors.isfinite().all()
 
 
@@ -168,10 +168,10 @@ class Harmful:
 def test_a_file_that_is_no_file_of_tensors_is_refused_and_not_run(scenes, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     whole = published(tmp_path / "whole.pkl", official_weights())
-    (tmp_path / "cut.pkl").write_bytes(Path(whole).read_bytes()[:-1000])
+    (tmp_path / "truncated.pkl").write_bytes(Path(whole).read_bytes()[:-1000])
     (tmp_path / "text.pkl").write_text("weights")
     published(tmp_path / "harmful.pkl", {"encoder": Harmful()})
-    for name in ("cut", "text", "harmful", "absent"):
+    for name in ("truncated", "text", "harmful", "absent"):
         with pytest.raises(ValueError, match=f"{name}.pkl: expected published weights, found ") as caught:
             pretrain(scenes, tmp_path / "out", checkpoint=str(tmp_path / f"{name}.pkl"))
         assert "\n" not in str(caught.value)

@@ -40,12 +40,12 @@ def zipped(path, members):
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `content`; `cut` cuts that many answers short, `status` answers with errors, `ranges` may be off."""
+    """Serves `content`; `truncated` answers end early, `status` answers with errors, `ranges` may be off."""
 
     daemon_threads = True
 
     def __init__(self):
-        self.content, self.cut, self.status, self.ranges = b"", 0, [], True
+        self.content, self.truncated, self.status, self.ranges = b"", 0, [], True
         self.asked: list[str | None] = []  # the Range of each request
         self.paths: list[str] = []
         super().__init__(("127.0.0.1", 0), Handler)
@@ -76,8 +76,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
         stop = len(content)
-        if server.cut:
-            server.cut -= 1
+        if server.truncated:
+            server.truncated -= 1
             stop = start + (stop - start) // 2
         self.wfile.write(content[start:stop])
 
@@ -192,7 +192,7 @@ def test_a_scene_that_is_not_there_is_one_line(tmp_path, server):
 
 
 def test_a_broken_transfer_goes_on_where_it_stopped(tmp_path, server, meshes):
-    server.content, server.cut = meshes, 2
+    server.content, server.truncated = meshes, 2
     fetch(server.url("a.zip"), tmp_path / "a.zip", md5(meshes), retries=3)
     assert (tmp_path / "a.zip").read_bytes() == meshes
     half = len(meshes) // 2
@@ -200,7 +200,7 @@ def test_a_broken_transfer_goes_on_where_it_stopped(tmp_path, server, meshes):
 
 
 def test_a_later_call_resumes_an_earlier_one(tmp_path, server, meshes):
-    server.content, server.cut = meshes, 1
+    server.content, server.truncated = meshes, 1
     message = fault(fetch, server.url("a.zip"), tmp_path / "a.zip", "", retries=1)
     assert f"the connection broke at {len(meshes) // 2} of {len(meshes)} bytes" in message
     assert (tmp_path / "a.zip.part").read_bytes() == meshes[: len(meshes) // 2] and not (tmp_path / "a.zip").exists()
@@ -209,7 +209,7 @@ def test_a_later_call_resumes_an_earlier_one(tmp_path, server, meshes):
 
 
 def test_a_server_that_does_not_resume_is_asked_for_all(tmp_path, server, meshes):
-    server.content, server.cut, server.ranges = meshes, 1, False
+    server.content, server.truncated, server.ranges = meshes, 1, False
     fetch(server.url("a.zip"), tmp_path / "a.zip", md5(meshes), retries=2)
     assert (tmp_path / "a.zip").read_bytes() == meshes
 

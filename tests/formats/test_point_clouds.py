@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from st3d.formats.point_clouds import BLOCK, drawn, has_faces, read_cloud
+from st3d.formats.point_clouds import BLOCK, has_faces, random_rows, read_cloud
 from st3d.kernels.points import farthest_points
 from st3d.student_teacher.scenes import cloud_scene
 
@@ -124,7 +124,7 @@ def test_every_point_is_as_likely(rng):
     table = np.arange(30.0).reshape(10, 3)
     times = np.zeros(10)
     for _ in range(2000):
-        times[(drawn(table, 3, rng)[:, 0] / 3).astype(int)] += 1
+        times[(random_rows(table, 3, rng)[:, 0] / 3).astype(int)] += 1
     assert np.abs(times - 600).max() < 5 * (600 * 0.7) ** 0.5
 
 
@@ -137,7 +137,7 @@ def test_a_sample_of_blocks_is_the_one_of_the_whole_table(rng):
             rows = np.flatnonzero(np.isfinite(table[:, :3].astype(np.float32)).all(axis=1))
         if len(rows) > most:
             rows = np.sort(np.random.default_rng(4).choice(rows, most, replace=False))
-        assert np.array_equal(drawn(table, most, np.random.default_rng(4)), table[rows, :3].astype(np.float32))
+        assert np.array_equal(random_rows(table, most, np.random.default_rng(4)), table[rows, :3].astype(np.float32))
 
 
 def test_doubles_far_from_the_origin_keep_their_decimals(tmp_path):
@@ -437,9 +437,9 @@ def test_the_libraries_say_nothing_on_the_terminal(tmp_path):
     for at, form in enumerate(FORMATS):
         (tmp_path / str(at)).mkdir()
         path = written(tmp_path / str(at), form, CLOUD)
-        cut = path.with_stem("cut")
-        cut.write_bytes(path.read_bytes()[:-7])
-        paths += [path, cut]
+        truncated = path.with_stem("truncated")
+        truncated.write_bytes(path.read_bytes()[:-7])
+        paths += [path, truncated]
     broken = tmp_path / "broken.pcd"
     content = pcd(CLOUD, "binary_compressed")
     broken.write_bytes(content[:-20] + b"\xff" * 20)

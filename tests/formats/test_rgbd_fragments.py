@@ -13,7 +13,7 @@ DIAGONAL = VOXEL * 3**0.5
 
 
 def pose(number):
-    """A camera that walks to the right and turns to the left."""
+    """A camera that moves to the right and rotates to the left."""
     angle = 0.03 * number
     matrix = np.eye(4)
     matrix[:3, :3] = [[np.cos(angle), 0, -np.sin(angle)], [0, 1, 0], [np.sin(angle), 0, np.cos(angle)]]

@@ -105,7 +105,7 @@ def test_a_real_scan_truncated_anywhere_is_refused(shared_data, tmp_path):
     whole, refused = path.read_bytes(), 0
     for length in [*range(0, len(whole), 200_000), *range(1_920_000, len(whole), 2_000)]:
         (tmp_path / "a.tiff").write_bytes(whole[:length])
-        try:  # behind the image lie pictures' names and the like, which are not read
+        try:  # behind the image lie names of images and other metadata, which are not read
             assert np.array_equal(read_scan(tmp_path / "a.tiff"), read_scan(path)), length
         except ValueError as error:
             assert "a.tiff: expected" in str(error) and "\n" not in str(error)
@@ -225,6 +225,6 @@ def test_an_rgb_image_unlike_its_scan_is_refused_by_name(tmp_path, shape):
     Image.fromarray(np.zeros(shape, np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(ValueError, match=r"a.png: expected 8 bits of 3 channels and 5 x 7 pixels like its scan, found"):
         read_colours(tmp_path / "a.png", (5, 7))
-    (tmp_path / "b.png").write_bytes(b"no picture")
+    (tmp_path / "b.png").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"b.png: expected an RGB image, found"):
         read_colours(tmp_path / "b.png", (5, 7))

@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
+from st3d.formats.provenance import FORMAT
 from st3d.formats.shards import Cloud, clouds, index_type, read_shard, write_shard
 
 FIELDS = ("points", "neighbours", "pixel")
@@ -37,7 +38,7 @@ def test_clouds_come_back_as_they_were_written(tmp_path, rng):
         assert len(shard) == 3
         assert all(same(shard.cloud(i), cloud) for i, cloud in enumerate(made))
         assert shard.cloud(0).neighbours.dtype == np.uint16 and shard.cloud(0).pixel.dtype == np.uint32
-        expected = {"seed": 7, "settings": {"seed": 7, "points": 30}, "code": "abc", "format": 1}
+        expected = {"seed": 7, "settings": {"seed": 7, "points": 30}, "code": "abc", "format": FORMAT}
         assert expected.items() <= shard.attributes.items()
 
 
@@ -114,7 +115,7 @@ def faults(path) -> str:
     return message
 
 
-def test_a_cut_or_foreign_file_is_refused_in_one_line_that_says_how_to_remake_it(tmp_path, rng):
+def test_a_truncated_or_other_file_is_refused_in_one_line_that_says_how_to_remake_it(tmp_path, rng):
     path = tmp_path / "a.h5"
     assert "no such file" in faults(path)
     write_shard(path, scans(rng), settings={}, code="")
@@ -129,7 +130,7 @@ def test_a_cut_or_foreign_file_is_refused_in_one_line_that_says_how_to_remake_it
     path.write_bytes(whole)
     with h5py.File(path, "r+") as file:
         file.attrs["format"] = 99
-    assert "expected format 1, found format 99" in faults(path)
+    assert f"expected format {FORMAT}, found format 99" in faults(path)
 
 
 def test_a_flipped_bit_is_found_or_harmless(tmp_path, rng):

@@ -76,7 +76,7 @@ def to_features(kernels, given):
     )
 
 
-def judge(given):
+def reference(given):
     """Result, and gradients of weight and bias together and of the features, of (rows, k, c) tensors in float64."""
     near, points = given.near[: given.rows].long(), given.points.double()
     weight, bias, features = (x.double().requires_grad_() for x in (given.weight, given.bias, given.features))
@@ -100,13 +100,13 @@ def assert_close(found, expected):
 @pytest.mark.parametrize("g, c", SHAPES)
 def test_the_fused_kernel_computes_what_plain_torch_does_in_float64(rng, kernels, g, c, one_row):
     given = cloud(rng, g, c, one_row=one_row)
-    assert_close(forward(kernels, given), judge(given)[0])
+    assert_close(forward(kernels, given), reference(given)[0])
 
 
 @pytest.mark.parametrize("g, c", SHAPES)
 def test_the_gradients_of_weight_and_bias_are_those_of_autograd_in_float64(rng, kernels, g, c):
     given = cloud(rng, g, c)
-    found, (_, expected, _) = to_weights(kernels, given), judge(given)
+    found, (_, expected, _) = to_weights(kernels, given), reference(given)
     for row, truth in zip(found, expected, strict=True):
         assert_close(row, truth)
 
@@ -114,14 +114,14 @@ def test_the_gradients_of_weight_and_bias_are_those_of_autograd_in_float64(rng, 
 @pytest.mark.parametrize("c", [4, 8, 16, 24, 32])
 def test_the_gradient_of_the_features_is_that_of_autograd_in_float64(rng, kernels, c):
     given = cloud(rng, 4, c)
-    assert_close(to_features(kernels, given), judge(given)[2])
+    assert_close(to_features(kernels, given), reference(given)[2])
 
 
 @pytest.mark.parametrize("n, k, rows", [(1, 1, 1), (33, 1, 33), (40, 20, 3), (70, 3, 65)])
 @pytest.mark.parametrize("c", [16, 128])
 def test_any_number_of_points_neighbours_and_rows_is_computed(rng, kernels, c, n, k, rows):
     given = cloud(rng, 10, c, n=n, k=k, rows=rows)
-    result, weights, features = judge(given)
+    result, weights, features = reference(given)
     assert_close(forward(kernels, given), result)
     assert_close(to_weights(kernels, given), weights)
     if n > 1:
@@ -133,7 +133,7 @@ def test_edges_of_length_zero_are_computed_like_others(rng, kernels, g):
     points = np.repeat(rng.normal(size=(15, 3)), 3, axis=0)  # three at each place
     near = np.arange(45)[:, None] // 3 * 3 + [0, 1, 2, 3, 4]
     given = problem(rng, points, near % 45, g, 8, rows=45)
-    result, weights, _ = judge(given)
+    result, weights, _ = reference(given)
     assert_close(forward(kernels, given), result)
     assert_close(to_weights(kernels, given), weights)
 
@@ -141,7 +141,7 @@ def test_edges_of_length_zero_are_computed_like_others(rng, kernels, g):
 def test_the_derivative_of_leaky_relu_at_zero_is_the_slope_as_in_torch(rng, kernels):
     given = problem(rng, np.ones((9, 3)), rng.integers(0, 9, (9, 5)), 4, 8, rows=9)
     given.bias.zero_()
-    result, weights, _ = judge(given)
+    result, weights, _ = reference(given)
     assert torch.equal(forward(kernels, given)[:, :8], result[:, :8].float())  # zeros
     assert_close(to_weights(kernels, given)[4], weights[4])
     assert_close(to_weights(kernels, given)[4], SLOPE * given.gradient[:, :8].double().sum(dim=0))
@@ -152,7 +152,7 @@ def test_everyones_neighbour_gets_a_gradient_from_all_and_nobodys_gets_zero(rng,
     near[:, 2] = 11
     given = problem(rng, rng.normal(size=(67, 3)), near, 4, 16, rows=61)
     found = to_features(kernels, given)
-    assert_close(found, judge(given)[2])
+    assert_close(found, reference(given)[2])
     assert found[11].abs().min() > 0
     assert not found[60:].any()
 

@@ -1,4 +1,4 @@
-"""The camera model, judged by itself turned around, by simulated and by real scans."""
+"""The camera model, compared with its inverse, with simulated and with real scans."""
 
 import json
 from dataclasses import replace

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import reference_harmonic as naive
+import reference_harmonic as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,12 +15,12 @@ from st3d.kernels.harmonic import fill
 
 @given(st.integers(1, 24), st.integers(1, 24), st.floats(0.01, 1), st.integers(0, 10**6))
 @settings(deadline=None, max_examples=80)
-def test_a_filled_image_solves_the_sparse_equations_on_any_mask(h, w, share, seed):
+def test_a_filled_image_solves_the_sparse_equations_on_any_mask(h, w, fraction, seed):
     rng = np.random.default_rng(seed)
-    known = rng.random((h, w)) < share
+    known = rng.random((h, w)) < fraction
     known.flat[rng.integers(h * w)] = True
     values = rng.normal(size=(h, w)) * 100
-    expected = naive.fill(values, known)
+    expected = reference.fill(values, known)
     spread = np.ptp(values[known]) or 1.0
     assert np.abs(fill(values, known) - expected).max() <= 2e-5 * spread + 1e-6 * np.abs(values).max()
 
@@ -47,7 +47,7 @@ def test_every_filled_pixel_is_the_mean_of_its_neighbours_and_known_ones_stay(rn
     values = np.where(known, rng.random(known.shape), np.nan).astype(np.float32)
     filled = fill(values, known)
     assert filled.dtype == np.float32 and np.array_equal(filled[known], values[known])
-    assert naive.deviation(filled, known) <= 1e-6 * max(np.ptp(values[known]), 1e-30) + 1e-7
+    assert reference.deviation(filled, known) <= 1e-6 * max(np.ptp(values[known]), 1e-30) + 1e-7
 
 
 def test_filled_values_stay_within_the_known_ones(rng):
@@ -94,9 +94,9 @@ def test_what_cannot_be_filled_is_refused(values, known, message):
 
 def test_arrays_of_any_order_in_memory_are_filled_alike(rng):
     values, known = rng.random((40, 60)).astype(np.float32), rng.random((40, 60)) < 0.05
-    turned = fill(np.asfortranarray(values), np.asfortranarray(known))
-    assert np.array_equal(turned, fill(values, known))
-    assert np.allclose(fill(values.T, known.T).T, turned, atol=1e-6)
+    fortran = fill(np.asfortranarray(values), np.asfortranarray(known))
+    assert np.array_equal(fortran, fill(values, known))
+    assert np.allclose(fill(values.T, known.T).T, fortran, atol=1e-6)
 
 
 def test_too_few_iterations_are_an_error_that_the_command_line_shows_in_one_line(rng, monkeypatch):

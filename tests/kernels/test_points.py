@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-import reference_points as naive
+import reference_points as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -16,18 +16,18 @@ LATTICE = arrays(np.float64, st.tuples(st.integers(2, 150), st.just(3)), element
 def test_farthest_points_agree_with_the_greedy_loop_among_ties(points, data):
     count = data.draw(st.integers(1, len(points)))
     first = data.draw(st.integers(0, len(points) - 1))
-    assert np.array_equal(farthest_points(points, count, first), naive.farthest_points(points, count, first))
+    assert np.array_equal(farthest_points(points, count, first), reference.farthest_points(points, count, first))
 
 
 @pytest.mark.parametrize("spread", [1e-9, 1.0, 1e9])
 def test_farthest_points_agree_with_the_greedy_loop_on_a_surface(rng, spread):
     plane = rng.random((3000, 2))
     points = spread * np.column_stack([plane, 0.1 * np.sin(9 * plane[:, 0])]).astype(np.float32)
-    expected = naive.farthest_points(points.astype(np.float64), 700, 5)
+    expected = reference.farthest_points(points.astype(np.float64), 700, 5)
     assert np.array_equal(farthest_points(points, 700, 5), expected)
 
 
-def test_a_prefix_of_a_thinning_is_a_thinning(rng):
+def test_a_prefix_of_a_farthest_point_sample_is_one(rng):
     points = rng.random((500, 3))
     assert np.array_equal(farthest_points(points, 400, 7)[:100], farthest_points(points, 100, 7))
 
@@ -57,7 +57,7 @@ def test_neighbours_are_the_nearest_others_even_among_duplicates(points, data):
     distance = np.linalg.norm(points[:, None] - points[near], axis=2)
     assert not (near == np.arange(len(points))[:, None]).any()
     assert all(len(set(row)) == k for row in near.tolist())
-    assert np.allclose(distance, naive.neighbour_distances(points, k), rtol=0, atol=1e-12)
+    assert np.allclose(distance, reference.neighbour_distances(points, k), rtol=0, atol=1e-12)
 
 
 def test_fewer_neighbours_are_a_prefix_of_more(rng):
@@ -72,7 +72,8 @@ def test_as_many_neighbours_as_points_are_refused():
 
 def test_the_mean_neighbour_distance_is_that_of_the_full_matrix(rng):
     points = rng.random((200, 3))
-    assert mean_neighbour_distance(points, 9) == pytest.approx(naive.neighbour_distances(points, 9).mean(), rel=1e-12)
+    expected = reference.neighbour_distances(points, 9).mean()
+    assert mean_neighbour_distance(points, 9) == pytest.approx(expected, rel=1e-12)
 
 
 @given(st.integers(2, 60), st.integers(1, 4), st.integers(0, 9), st.integers(0, 10**6))
@@ -80,7 +81,7 @@ def test_the_mean_neighbour_distance_is_that_of_the_full_matrix(rng):
 def test_a_receptive_field_is_what_breadth_first_search_finds(n, k, hops, seed):
     graph = np.random.default_rng(seed).integers(0, n, (n, k))
     for index in (0, n - 1):
-        assert np.array_equal(receptive_field(graph, index, hops), naive.receptive_field(graph, index, hops))
+        assert np.array_equal(receptive_field(graph, index, hops), reference.receptive_field(graph, index, hops))
 
 
 def test_a_receptive_field_holds_its_centre_and_grows_with_the_hops(rng):

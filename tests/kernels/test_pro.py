@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-import reference_pro as naive
+import reference_pro as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,15 +22,15 @@ def maps_and_masks(seed, levels, images=3):
 def test_au_pro_is_that_of_one_sort_over_all_pixels_and_of_the_definition(seed, levels, limit):
     maps, masks = maps_and_masks(seed, levels)
     found = au_pro(maps, masks, limit)
-    assert found == pytest.approx(naive.area(*naive.curve_by_sorting(maps, masks), limit), abs=1e-12)
-    assert found == pytest.approx(naive.area(*naive.curve_by_definition(maps, masks), limit), abs=1e-12)
+    assert found == pytest.approx(reference.area(*reference.curve_by_sorting(maps, masks), limit), abs=1e-12)
+    assert found == pytest.approx(reference.area(*reference.curve_by_definition(maps, masks), limit), abs=1e-12)
 
 
 @given(st.integers(0, 10**6), st.sampled_from([3, 1000]), st.sampled_from([5, 100]))
 @settings(deadline=None, max_examples=30)
 def test_sampled_au_pro_is_that_of_the_first_evaluation_code(seed, levels, thresholds):
     maps, masks = maps_and_masks(seed, levels)
-    expected = naive.sampled(maps, masks, 0.3, thresholds)
+    expected = reference.sampled(maps, masks, 0.3, thresholds)
     assert au_pro(maps, masks, 0.3, thresholds) == pytest.approx(expected, abs=1e-12)
 
 

@@ -1,8 +1,8 @@
-"""Points and cells drawn into an image, judged pixel by pixel."""
+"""Points and cells in an image, compared pixel by pixel."""
 
 import numpy as np
 import pytest
-import reference_raster as naive
+import reference_raster as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
@@ -13,7 +13,7 @@ SIZES = st.tuples(st.integers(1, 6), st.integers(1, 6))
 
 
 def lattice(rng, low, high, shape, broken, parts=8):
-    """Parts of a pixel, so that centres lie on edges and corners, with a share of NaN and infinity."""
+    """Parts of a pixel, so that centres lie on edges and corners, with a fraction of NaN and infinity."""
     places = rng.integers(parts * low, parts * high + 1, shape) / parts
     places[rng.random(shape) < broken] = rng.choice([np.nan, np.inf, -np.inf])
     return places
@@ -21,10 +21,10 @@ def lattice(rng, low, high, shape, broken, parts=8):
 
 @given(SIZES, st.integers(0, 60), st.sampled_from([0, 0.1]), st.integers(0, 10**6))
 @settings(deadline=None)
-def test_splatted_points_are_those_of_the_naive_loop_among_ties_and_borders(size, n, broken, seed):
+def test_splatted_points_are_those_of_the_reference_loop_among_ties_and_borders(size, n, broken, seed):
     rng = np.random.default_rng(seed)
     pixels, depth = lattice(rng, -2, 7, (n, 2), broken), lattice(rng, 0, 1, n, broken)
-    assert np.array_equal(splat(pixels, depth, size), naive.splat(pixels, depth, size))
+    assert np.array_equal(splat(pixels, depth, size), reference.splat(pixels, depth, size))
 
 
 def test_a_point_just_within_the_images_border_is_kept_and_on_its_far_side_left_out():
@@ -44,7 +44,7 @@ def test_spread_cells_are_those_of_all_triangles_where_centres_lie_on_edges(spre
     rng = np.random.default_rng(seed)
     corners = lattice(rng, -spread, spread, (*(side + 1 for side in cells), 2), broken, parts) + rng.integers(0, 6, 2)
     scores = rng.integers(-3, 4, cells).astype(np.float32)
-    assert np.array_equal(spread_cells(scores, corners, size), naive.spread_cells(scores, corners, size))
+    assert np.array_equal(spread_cells(scores, corners, size), reference.spread_cells(scores, corners, size))
 
 
 @pytest.mark.parametrize("thickness", [0.0, 1e-6, 1.0])
@@ -72,7 +72,7 @@ def test_shared_faces_of_cells_leave_no_gap(rng):
 
 def test_centres_on_oblique_edges_are_inside():
     corners = np.zeros((2, 2, 2, 2))
-    for slope in range(1, 50):  # from (0, 0) to (49, 7 slope) and a thin sliver beside it
+    for slope in range(1, 50):  # from (0, 0) to (49, 7 slope) and a narrow triangle beside it
         corners.reshape(8, 2)[:] = [[0, 0], [49, 7 * slope]] * 3 + [[0, -0.01], [49, 7 * slope - 0.01]]
         image = spread_cells(np.ones((1, 1, 1)), corners, (50, 350))
         rows = np.flatnonzero(np.arange(50) * slope % 7 == 0)

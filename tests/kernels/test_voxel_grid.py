@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-import reference_grids as naive
+import reference_grids as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -28,7 +28,7 @@ def as_index(found, cells):
 @settings(deadline=None)
 def test_a_points_voxel_is_that_of_fractions_also_on_the_faces(points):
     grid = Grid((-2.0, -2.0, -2.0), 4.0, cells=4)
-    expected = as_index(naive.cell_of(points, grid.low, grid.side, grid.cells), grid.cells)
+    expected = as_index(reference.cell_of(points, grid.low, grid.side, grid.cells), grid.cells)
     assert grid.cell_of(points).tolist() == expected
 
 
@@ -38,7 +38,7 @@ def test_a_points_voxel_is_that_of_fractions_off_the_faces(cells, seed):
     rng = np.random.default_rng(seed)
     grid = Grid(tuple(rng.normal(size=3).tolist()), float(rng.random() + 0.1), cells)
     points = np.array(grid.low) + rng.uniform(-0.1, 1.1, (50, 3)) * grid.side
-    assert grid.cell_of(points).tolist() == as_index(naive.cell_of(points, grid.low, grid.side, cells), cells)
+    assert grid.cell_of(points).tolist() == as_index(reference.cell_of(points, grid.low, grid.side, cells), cells)
 
 
 @given(arrays(np.float32, st.tuples(st.integers(2, 9), st.just(3)), elements=FLOAT32), st.integers(1, 64))
@@ -94,8 +94,8 @@ def test_occupancy_and_mean_colours_are_those_of_the_loops(points, seed):
     colours = np.random.default_rng(seed).random(points.shape)
     filled, means = occupancy(points, grid), mean_colours(points, colours, grid)
     assert filled.dtype == means.dtype == np.float32
-    assert np.array_equal(filled, naive.occupancy(points, grid.low, grid.side, grid.cells))
-    expected = naive.mean_colours(points, colours, grid.low, grid.side, grid.cells)
+    assert np.array_equal(filled, reference.occupancy(points, grid.low, grid.side, grid.cells))
+    expected = reference.mean_colours(points, colours, grid.low, grid.side, grid.cells)
     np.testing.assert_allclose(means, expected, rtol=1e-6, atol=1e-7)
 
 

@@ -172,14 +172,14 @@ def test_the_stripe_sensors_noise_is_a_tenth_of_a_millimetre(rng):
 
 
 def test_steep_and_dark_surfaces_drop_out(rng):
-    def share(slope, albedo):
+    def fraction(slope, albedo):
         tilted = np.array([[-1, -1, 0.7 - slope], [1, -1, 0.7 + slope], [1, 1, 0.7 + slope], [-1, 1, 0.7 - slope]])
         world = facing(((tilted, np.array([[0, 1, 2], [0, 2, 3]])), albedo))
         return len(stripe_view(world, BESIDE, 0.2, rng)) / (192 * 256)
 
-    assert share(0.0, 0.5) > 0.95
-    assert share(0.0, 0.05) < 0.75
-    assert share(-9.0, 0.5) < 0.05
+    assert fraction(0.0, 0.5) > 0.95
+    assert fraction(0.0, 0.05) < 0.75
+    assert fraction(-9.0, 0.5) < 0.05
 
 
 def test_equal_generators_give_equal_clouds():
@@ -194,7 +194,7 @@ def test_equal_generators_give_equal_clouds():
         assert np.array_equal(first, second) and not np.array_equal(first, other)
 
 
-def naive_fused(points, voxel):
+def reference_fused(points, voxel):
     cells = {}
     for point in points:
         cells.setdefault(tuple(np.floor(point / voxel).astype(int)), []).append(point)
@@ -205,7 +205,7 @@ def naive_fused(points, voxel):
 @given(st.integers(0, 10**6), st.integers(1, 60), st.sampled_from([0.05, 0.3, 2.0]))
 def test_fused_is_the_mean_of_each_voxel(seed, count, voxel):
     points = np.random.default_rng(seed).uniform(-1, 1, (count, 3))
-    np.testing.assert_allclose(voxel_means(points, voxel), naive_fused(points, voxel), atol=1e-12)
+    np.testing.assert_allclose(voxel_means(points, voxel), reference_fused(points, voxel), atol=1e-12)
 
 
 def test_rays_are_of_unit_length_and_symmetric_at_any_resolution():

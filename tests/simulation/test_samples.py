@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from st3d.simulation.scans.samples import CATEGORIES, MASK_SHARE, SampleGenerator
+from st3d.simulation.scans.samples import CATEGORIES, MASK_FRACTION, SampleGenerator
 
 RESOLUTION = 0.25
 NAMES = list(CATEGORIES)
@@ -52,7 +52,7 @@ def test_a_defect_is_small_and_all_else_equals_the_anomaly_free_scan(generator):
         sample, clean = generator.sample(3 + offset, 0, defect), generator.anomaly_free(3 + offset, 0)
         marked = sample.mask > 0
         assert set(np.unique(sample.mask)) == {0, generator.category.class_ids()[defect]}
-        assert MASK_SHARE[0] <= marked.mean() <= MASK_SHARE[1]
+        assert MASK_FRACTION[0] <= marked.mean() <= MASK_FRACTION[1]
         assert not (invalid(sample) & ~invalid(clean) & ~marked).any(), "the mask covers invalid pixels it causes"
         away = ~marked & ~invalid(sample) & ~invalid(clean)
         # 0.12 mm counts as a difference; noise may answer to a slightly other slope besides

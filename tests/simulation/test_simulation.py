@@ -1,4 +1,4 @@
-"""The stage that writes simulated scans: layout, formats, same bytes, nothing stale, nothing foreign replaced."""
+"""The stage that writes simulated scans: layout, formats, same bytes, nothing stale, no other files replaced."""
 
 import hashlib
 import json

@@ -63,8 +63,8 @@ def test_noise_has_mean_zero_deviation_one_and_the_wanted_width():
     assert abs(values.mean()) < 0.1
     assert 0.8 < values.std() < 1.1
     assert np.corrcoef(values, values)[0, 1] == pytest.approx(1)
-    turn, start = noise(points, 0.01), noise(points, 0.01)  # each call is a new field
-    assert abs(np.corrcoef(turn, start)[0, 1]) < 0.2
+    first, second = noise(points, 0.01), noise(points, 0.01)  # each call is a new field
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.2
 
 
 def test_a_pebble_is_as_large_as_its_radii():

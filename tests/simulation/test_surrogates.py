@@ -57,8 +57,8 @@ def test_a_new_room_of_its_own_begins_after_each_five_fragments(tmp_path, monkey
     sizes = []
 
     def noted(rng):
-        sizes.append(tuple((made := room(rng)).size))
-        return made
+        sizes.append(tuple((place := room(rng)).size))
+        return place
 
     monkeypatch.setattr("st3d.simulation.range_sensors.surrogates.room", noted)
     folder = run(tmp_path / "rooms", "simulated_3dmatch", clouds=FRAGMENTS + 1)

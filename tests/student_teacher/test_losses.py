@@ -8,7 +8,7 @@ from st3d.kernels.nearest import _nearest_by_torch, _nearest_on_cpu, chamfer_of_
 from st3d.student_teacher.losses import chamfer, regression
 
 
-def naive(first, second):
+def reference(first, second):
     return sum(
         sum(min(((p - q) ** 2).sum() for q in other) for p in one) / len(one)
         for one, other in ((first, second), (second, first))
@@ -21,10 +21,10 @@ def test_chamfer_and_its_gradients_are_those_of_the_double_loop(a, b, seed):
     generator = torch.Generator().manual_seed(seed)
     sets = [torch.randn(size, 3, generator=generator, requires_grad=True) for size in (a, b)]
     doubles = [points.detach().double().requires_grad_() for points in sets]
-    found, expected = chamfer(*sets), naive(*doubles)
+    found, expected = chamfer(*sets), reference(*doubles)
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
-    for ours, judge in zip(torch.autograd.grad(found, sets), torch.autograd.grad(expected, doubles), strict=True):
-        assert torch.allclose(ours.double(), judge, atol=1e-5)
+    for ours, plain in zip(torch.autograd.grad(found, sets), torch.autograd.grad(expected, doubles), strict=True):
+        assert torch.allclose(ours.double(), plain, atol=1e-5)
 
 
 def test_chamfer_is_symmetric_and_zero_for_equal_sets():
@@ -69,10 +69,10 @@ def nearest_by_torch(first, second):
 
 def test_the_gpus_search_finds_what_the_cpus_does():
     first, second = torch.randn(3, 40, 3), torch.randn(90, 3)
-    for ours, judge in zip(
+    for ours, plain in zip(
         *(search(first, second, [0, 20, 21, 90]) for search in (_nearest_by_torch, _nearest_on_cpu))
     ):
-        assert torch.equal(ours, judge)
+        assert torch.equal(ours, plain)
 
 
 def test_the_regression_loss_is_the_mean_squared_distance_of_points():

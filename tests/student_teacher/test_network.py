@@ -2,7 +2,7 @@ import copy
 
 import numpy as np
 import pytest
-import reference_network as naive
+import reference_network as reference
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,7 +29,9 @@ def test_descriptors_are_those_of_figure_4(rng, coordinates):
     points, near = cloud(rng, 40, 5)
     ours = network(16, 4, coordinates)
     parameters = {name: value.detach().double().numpy() for name, value in ours.named_parameters()}
-    expected = naive.descriptors(parameters, points.double().numpy(), near.numpy(), 16, 4, coordinates == "absolute")
+    expected = reference.descriptors(
+        parameters, points.double().numpy(), near.numpy(), 16, 4, coordinates == "absolute"
+    )
     found = ours(points, near).detach().numpy()
     assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
 
@@ -44,16 +46,16 @@ def test_descriptors_are_those_of_figure_4(rng, coordinates):
 def test_descriptors_and_gradients_are_those_of_plain_torch_in_float64(width, k, coordinates, seed):
     rng = np.random.default_rng(seed)
     points, near = cloud(rng, 60, k)
-    ours, judge = network(width, 2, coordinates, seed), network(width, 2, coordinates, seed).double()
+    ours, double = network(width, 2, coordinates, seed), network(width, 2, coordinates, seed).double()
     towards = torch.from_numpy(rng.normal(size=(60, width)))
 
-    found, expected = ours(points, near), naive.descriptors_by_torch(judge, points.double(), near)
+    found, expected = ours(points, near), reference.descriptors_by_torch(double, points.double(), near)
     (found * towards.float()).sum().backward()
     (expected * towards).sum().backward()
 
     assert (found - expected).abs().max() < 1e-4 * expected.abs().max()
-    for (name, ours_p), judge_p in zip(ours.named_parameters(), judge.parameters(), strict=True):
-        assert (ours_p.grad - judge_p.grad).norm() <= 1e-3 * judge_p.grad.norm() + 1e-6, name
+    for (name, ours_p), reference_p in zip(ours.named_parameters(), double.parameters(), strict=True):
+        assert (ours_p.grad - reference_p.grad).norm() <= 1e-3 * reference_p.grad.norm() + 1e-6, name
 
 
 @given(
@@ -72,13 +74,13 @@ def test_a_graph_around_some_points_gives_their_descriptors_and_gradients(k, q, 
     towards = torch.from_numpy(rng.normal(size=(q, 32)).astype(np.float32))
 
     expected = whole(points, near)[at]
-    found = part.describe(Graph(points, near).subgraph(at, part.hops))
+    found = part.extract(Graph(points, near).subgraph(at, part.hops))
     (found * towards).sum().backward()
     (expected * towards).sum().backward()
 
     assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
-    for (name, ours), judge in zip(part.named_parameters(), whole.parameters(), strict=True):
-        assert (ours.grad - judge.grad).norm() <= 1e-4 * judge.grad.norm() + 1e-6, name
+    for (name, ours), double in zip(part.named_parameters(), whole.parameters(), strict=True):
+        assert (ours.grad - double.grad).norm() <= 1e-4 * double.grad.norm() + 1e-6, name
 
 
 def test_a_graph_around_some_points_holds_their_receptive_fields_and_no_more(rng):
@@ -98,9 +100,9 @@ def test_a_point_given_twice_is_refused(rng):
 
 def test_a_turned_graph_is_that_of_the_turned_points(rng):
     points, near = cloud(rng, 80, 6)
-    turn = Rotation.random(rng=rng).as_matrix()
-    turned = torch.from_numpy((points.double().numpy() @ turn.T).astype(np.float32))
-    assert torch.equal(network(32).describe(Graph(points, near).rotated(turn)), network(32)(turned, near))
+    rotation = Rotation.random(rng=rng).as_matrix()
+    rotated = torch.from_numpy((points.double().numpy() @ rotation.T).astype(np.float32))
+    assert torch.equal(network(32).extract(Graph(points, near).rotated(rotation)), network(32)(rotated, near))
 
 
 def test_results_and_gradients_have_the_same_bits_for_any_number_of_kernel_threads(rng):
@@ -131,8 +133,8 @@ def test_descriptors_depend_on_differences_only(rng):
 
 def test_descriptors_are_not_invariant_to_rotation(rng):
     points, near = cloud(rng, 80, 6)
-    turned = points @ torch.from_numpy(Rotation.random(rng=rng).as_matrix().astype(np.float32))
-    assert not torch.allclose(network(32)(points, near), network(32)(turned, near), atol=1e-2)
+    rotated = points @ torch.from_numpy(Rotation.random(rng=rng).as_matrix().astype(np.float32))
+    assert not torch.allclose(network(32)(points, near), network(32)(rotated, near), atol=1e-2)
 
 
 def test_a_descriptor_changes_with_its_receptive_field_and_with_nothing_else(rng):
@@ -191,9 +193,9 @@ def test_the_decoder_makes_m_points_of_each_descriptor():
 @pytest.mark.parametrize("coordinates", ["relative", "absolute"])
 def test_descriptors_and_gradients_on_a_gpu_are_those_of_float64_and_repeat_bit_for_bit(rng, coordinates):
     points, near = cloud(rng, 2000, 16)
-    judge = network(64, 4, coordinates).double()
+    double = network(64, 4, coordinates).double()
     towards = torch.from_numpy(rng.normal(size=(2000, 64)))
-    expected = naive.descriptors_by_torch(judge, points.double(), near)
+    expected = reference.descriptors_by_torch(double, points.double(), near)
     (expected * towards).sum().backward()
     runs = []
     for _ in range(2):
@@ -202,6 +204,6 @@ def test_descriptors_and_gradients_on_a_gpu_are_those_of_float64_and_repeat_bit_
         (found * towards.float().cuda()).sum().backward()
         runs.append([found.detach()] + [p.grad for p in ours.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(*runs, strict=True))
-    judged = [expected.detach()] + [p.grad for p in judge.parameters()]
-    for ours, judge_ in zip(runs[0], judged, strict=True):
-        assert (ours.cpu() - judge_).norm() <= 1e-4 * judge_.norm() + 1e-6
+    expected_all = [expected.detach()] + [p.grad for p in double.parameters()]
+    for ours, expected in zip(runs[0], expected_all, strict=True):
+        assert (ours.cpu() - expected).norm() <= 1e-4 * expected.norm() + 1e-6

@@ -106,18 +106,18 @@ def test_a_placed_mesh_has_a_longest_side_of_one_before_it_is_turned(rng, folder
 
 def test_places_and_turns_are_uniform(rng):
     corners = np.array([[[0, 0, 0], [1, 0, 0], [0, 0.5, 0.25]]])  # its box has its centre at (0.5, 0.25, 0.125)
-    turns, places = [], []
+    directions, places = [], []
     for _ in range(2000):
         a, b, _ = placed(corners, 3.0, rng)[0]
-        turns.append(b - a)
+        directions.append(b - a)
         places.append(a)
-    assert np.abs(np.mean(turns, axis=0)).max() < 0.07  # no direction is preferred
+    assert np.abs(np.mean(directions, axis=0)).max() < 0.07  # no direction is preferred
     assert np.abs(np.mean(places, axis=0)).max() < 0.2 and np.abs(np.std(places, axis=0) - 3**0.5).max() < 0.1
 
 
 def test_a_rotation_keeps_lengths_and_hands():
-    turn = euler_rotation("xyz", np.array([0.3, 1.2, 5.0]))
-    assert np.allclose(turn @ turn.T, np.eye(3)) and np.isclose(np.linalg.det(turn), 1)
+    rotation = euler_rotation("xyz", np.array([0.3, 1.2, 5.0]))
+    assert np.allclose(rotation @ rotation.T, np.eye(3)) and np.isclose(np.linalg.det(rotation), 1)
     assert np.allclose(euler_rotation("xyz", np.array([np.pi / 2, 0, 0])) @ [0, 1, 0], [0, 0, 1])
 
 
@@ -129,7 +129,7 @@ def test_points_are_shared_by_area(tmp_path, rng):
     points = scene(files, MeshCache(10**6), 2, 0.0, 11_000, rng)
     near_centre = np.linalg.norm(points, axis=1)
     assert points.dtype == np.float32 and near_centre.max() <= 0.5**0.5 + 1e-6
-    # both are centred at 0: within radius 0.05 lie the shares pi 0.05^2 of 1 and all of a strip's middle
+    # both are centred at 0: within radius 0.05 lie the fractions pi 0.05^2 of 1 and all of a strip's middle
     expected = 11_000 / 1.1 * (2 * np.pi * 0.05**2)
     assert abs((near_centre < 0.05).sum() - expected) < 5 * expected**0.5
 
@@ -184,7 +184,7 @@ def test_a_cloud_scene_is_a_farthest_point_sample_of_a_random_part_of_one_file(t
     used = []
     with clouds([tmp_path / "a"]) as shard:
         for number, cloud in enumerate(shard):
-            file = files[int(cloud.points[0, 0] // 10) - 1]  # file 0 is held out
+            file = files[int(cloud.points[0, 0] // 10) - 1]  # file 0 is for validation
             rng = np.random.default_rng([3, 0, number])
             dense = read_cloud(file, 400, rng)
             assert np.array_equal(cloud.points, dense[farthest_points(dense, 100, rng.integers(400))])
@@ -272,5 +272,5 @@ def test_the_first_points_of_a_scene_do_not_depend_on_which_variants_run(folder,
     for name in "ab":
         scenes(source=[folder], output=tmp_path / name, **SETTINGS | {"clouds": 1, "points": 800})
     graph(input=tmp_path / "a", points=400, neighbours=3, output=tmp_path / "g", code="")
-    with read_shard(tmp_path / "g") as cut, read_shard(tmp_path / "b") as whole:
-        assert np.array_equal(cut.cloud(0).points, whole.cloud(0).points[:400])
+    with read_shard(tmp_path / "g") as shorter, read_shard(tmp_path / "b") as whole:
+        assert np.array_equal(shorter.cloud(0).points, whole.cloud(0).points[:400])

@@ -75,7 +75,7 @@ def test_kittis_other_bin_files_are_left_out(tmp_path):
 
 
 @pytest.mark.parametrize("validation_share, every", [(0.05, 20), (0.1, 10), (0.5, 2), (0.9, 2)])
-def test_every_so_many_th_file_is_held_out_and_no_file_is_lost(tmp_path, validation_share, every):
+def test_every_so_many_th_file_is_validation_and_no_file_is_lost(tmp_path, validation_share, every):
     names = [f"{number:03d}.bin" for number in range(45)]
     filled(tmp_path, *names)
     validation = listed(tmp_path, split="validation", validation_share=validation_share)[1]

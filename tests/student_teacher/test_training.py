@@ -91,8 +91,8 @@ def test_feature_statistics_are_those_of_all_points_of_all_scans_in_float64(scen
     frozen = load_teacher(train_teacher(scenes, tmp_path), CPU, 1.0)
     with Inputs(scenes["train"], 150, 6, 0.1, CPU) as scans:
         graphs = [scans.graph(index) for index in range(5)]
-        mean, std = feature_statistics(frozen.describe(graph) for graph in graphs)
-        everything = torch.cat([frozen.describe(graph).double() for graph in graphs])  # (5 * 150, d)
+        mean, std = feature_statistics(frozen.extract(graph) for graph in graphs)
+        everything = torch.cat([frozen.extract(graph).double() for graph in graphs])  # (5 * 150, d)
     assert mean.shape == std.shape == (16,)
     assert torch.allclose(mean.double(), everything.mean(dim=0), rtol=1e-6, atol=1e-7)
     assert torch.allclose(std.double(), everything.std(dim=0, correction=0), rtol=1e-5)
@@ -216,18 +216,18 @@ def test_where_a_cloud_lies_changes_no_descriptor_and_a_part_has_those_of_the_wh
     with Inputs(scenes["train"], 150, 6, 0.1, CPU) as clouds, torch.no_grad():
         graph = clouds.graph(0)
         moved = Graph(graph.points + torch.tensor([3.0, -5.0, 340.0]), graph.neighbours, graph.row_of_point)
-        expected = network.describe(graph)
+        expected = network.extract(graph)
         size = expected.abs().max()
         # float32 leaves 3e-5 of coordinates near 340, where an edge has the length 1
-        assert (network.describe(moved) - expected).abs().max() < 1e-3 * size
+        assert (network.extract(moved) - expected).abs().max() < 1e-3 * size
         for whole in (graph, moved):
             at = whole.row_of_point[np.array([4, 90, 17])]
-            found = network.describe(whole.subgraph(at, network.hops))
-            assert (found - network.describe(whole)[at]).abs().max() < 1e-5 * size
+            found = network.extract(whole.subgraph(at, network.hops))
+            assert (found - network.extract(whole)[at]).abs().max() < 1e-5 * size
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", None])
-def test_a_cut_or_foreign_model_is_one_line(scenes, tmp_path, content):
+def test_a_truncated_or_other_model_is_one_line(scenes, tmp_path, content):
     path = train_teacher(scenes, tmp_path)
     path.write_bytes(path.read_bytes()[:-200] if content is None else content)
     with pytest.raises(ValueError, match=r"teacher.pt: expected a teacher of st3d, found .*") as error:

@@ -28,7 +28,7 @@ def test_the_order_in_memory_changes_no_points_descriptor(cloud):
     graph = scaled(points, near, 0.5, CPU)
     in_the_clouds_order = network(torch.from_numpy(points / np.float32(0.5)), torch.from_numpy(near))
     assert not np.array_equal(graph.row_of_point, np.arange(300))
-    assert torch.allclose(network.describe(graph)[torch.from_numpy(graph.row_of_point)], in_the_clouds_order, atol=1e-6)
+    assert torch.allclose(network.extract(graph)[torch.from_numpy(graph.row_of_point)], in_the_clouds_order, atol=1e-6)
 
 
 def test_graphs_are_kept_only_if_all_of_them_fit(cloud, tmp_path):

@@ -27,10 +27,10 @@ def train(network, optimizer, steps, seed=0):
 @given(st.floats(1e-4, 1e-2), st.sampled_from([0.0, 1e-5, 0.1]), st.integers(1, 30), st.integers(0, 1000))
 @settings(max_examples=30, deadline=None)
 def test_the_parameters_go_where_torchs_adam_takes_them(learning_rate, weight_decay, steps, seed):
-    ours, judge = module(seed), module(seed)
+    ours, torchs = module(seed), module(seed)
     found = train(ours, Adam(ours.parameters(), learning_rate, weight_decay), steps)
-    optimizer = torch.optim.Adam(judge.parameters(), lr=learning_rate, weight_decay=weight_decay)
-    assert torch.allclose(found, train(judge, optimizer, steps), rtol=1e-4, atol=1e-6)
+    optimizer = torch.optim.Adam(torchs.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    assert torch.allclose(found, train(torchs, optimizer, steps), rtol=1e-4, atol=1e-6)
 
 
 def test_a_restored_state_goes_on_as_if_nothing_had_happened():

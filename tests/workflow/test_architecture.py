@@ -26,8 +26,8 @@ from st3d.workflow.stages import (
 )
 
 ROOT = PACKAGE.parent
-# rooms from the lowest up: a module imports from its own room, or from one below it
-ROOMS = ("kernels", "formats", "training", "extractors", "student_teacher", "baselines", "simulation", "evaluation",
+# packages from the lowest up: a module imports from its own package, or from one below it
+PACKAGES = ("kernels", "formats", "training", "extractors", "student_teacher", "baselines", "simulation", "evaluation",
          "workflow", "detector", "__main__")  # fmt: skip
 APART = {("student_teacher", "baselines"), ("simulation", "training"), ("simulation", "student_teacher"),
          ("simulation", "extractors"), ("simulation", "baselines"), ("baselines", "student_teacher"),
@@ -47,15 +47,15 @@ def imported(tree):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def room(name):
-    """The room of a file or dotted name below st3d; None of the package itself (its version)."""
+def package(name):
+    """The package of a file or dotted name below st3d; None of the package itself (its version)."""
     first = name.removesuffix(".py").replace("/", ".").split(".")[0]
-    return first if first in ROOMS else None
+    return first if first in PACKAGES else None
 
 
-def test_every_folder_is_a_room_that_says_what_it_is_for_and_what_must_not_enter():
+def test_every_folder_is_a_package_that_says_what_it_is_for_and_what_must_not_enter():
     folders = {Path(name).parent.as_posix() for name in FILES} - {"."}
-    assert {folder.partition("/")[0] for folder in folders} | {"detector", "__main__"} == set(ROOMS)
+    assert {folder.partition("/")[0] for folder in folders} | {"detector", "__main__"} == set(PACKAGES)
     for folder in folders:
         tree = FILES[f"{folder}/__init__.py"]
         docstring = ast.get_docstring(tree)
@@ -63,14 +63,14 @@ def test_every_folder_is_a_room_that_says_what_it_is_for_and_what_must_not_enter
         assert len(docstring.splitlines()) <= 10 and "must not enter" in docstring, folder
 
 
-def test_a_module_imports_from_its_own_room_or_below():
+def test_a_module_imports_from_its_own_package_or_below():
     for name, tree in FILES.items():
         for target in imported(tree):
-            if not target.startswith("st3d.") or name in SHOWN or room(target.removeprefix("st3d.")) is None:
+            if not target.startswith("st3d.") or name in SHOWN or package(target.removeprefix("st3d.")) is None:
                 continue
-            here, there = room(name), room(target.removeprefix("st3d."))
+            here, there = package(name), package(target.removeprefix("st3d."))
             if here is not None:
-                assert ROOMS.index(there) <= ROOMS.index(here), f"{name} imports {target}"
+                assert PACKAGES.index(there) <= PACKAGES.index(here), f"{name} imports {target}"
                 assert (here, there) not in APART, f"{name} imports {target}"
 
 
@@ -151,8 +151,8 @@ def test_a_stage_takes_annotated_keywords_without_defaults():
 def test_the_help_tells_every_parameter():
     for stage in MODULE:
         for name, _, _, docstring in flags_of(stage):
-            described = docstring.partition("----------\n")[2]
-            told = re.findall(r"^(\w+(?:, \w+)*)\n    \S.*$", described, re.MULTILINE)
+            section = docstring.partition("----------\n")[2]
+            told = re.findall(r"^(\w+(?:, \w+)*)\n    \S.*$", section, re.MULTILINE)
             assert name in {each for group in told for each in group.split(", ")}, f"{stage} {name}"
 
 
@@ -191,7 +191,7 @@ DEMO = Study(yaml.safe_load((ROOT / "config.yaml").read_text()), ROOT / "config.
 
 
 def read_by(rule):
-    """The settings that a rule turns into flags: sections, or section.key."""
+    """The settings that a rule passes as flags: sections, or section.key."""
     calls = re.findall(r"settings\(([^)]*)\)", RULES[rule])
     return [name for call in calls for name in re.findall(r'"([\w.]+)"', call)]
 
@@ -290,7 +290,7 @@ def test_what_is_loaded_by_name_is_what_the_fingerprints_count():
     assert set(interface.MODULES) | {"teacher"} == set(EXTRACTORS)
 
 
-def test_the_help_groups_the_commands_by_room():
+def test_the_help_groups_the_commands_by_package():
     for name, commands in COMMANDS.items():
-        assert name in ROOMS
+        assert name in PACKAGES
         assert all(module.split(".")[0] == name for module, _ in commands.values())

@@ -51,14 +51,14 @@ def test_the_baselines_share_what_they_read_and_nothing_that_they_learned():
 
 
 def test_equal_variants_share_even_their_maps():
-    twins = {"voxel_gan_512": {"detector": {"method": "voxel_gan"}, "voxel_gan": {"latent": 512}}}
-    twins["narrow_gan"] = {"detector": {"method": "voxel_gan"}, "network": {"width": 16}}  # which no baseline reads
-    twins["slow_gan"] = {"voxel_gan": {"epochs": 99}}  # which 3D-ST does not read
-    more = study(variants=twins)
+    added = {"voxel_gan_512": {"detector": {"method": "voxel_gan"}, "voxel_gan": {"latent": 512}}}
+    added["narrow_gan"] = {"detector": {"method": "voxel_gan"}, "network": {"width": 16}}  # which no baseline reads
+    added["slow_gan"] = {"voxel_gan": {"epochs": 99}}  # which 3D-ST does not read
+    more = study(variants=added)
     for stage in ("voxel_gan", "maps", "score"):
         assert more.owner(stage, "voxel_gan_512") == more.owner(stage, "narrow_gan") == "voxel_gan"
     assert more.owner("score", "slow_gan") == "base"
-    assert [hyperparameter(more, name) for name in twins] == ["none"] * 3
+    assert [hyperparameter(more, name) for name in added] == ["none"] * 3
 
 
 def test_3d_st_sees_no_setting_of_a_baseline_and_a_baseline_none_of_3d_st_or_another():

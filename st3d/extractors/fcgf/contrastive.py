@@ -14,7 +14,7 @@ from st3d.kernels.geometry.rotation import random_rotation
 from st3d.kernels.sparse import voxelise
 
 JITTER = 0.1  # standard deviation of the noise on a view's points, in voxels
-SAME = 1.5  # voxels; what lies nearer to a positive's place is no negative
+SAME = 1.5  # voxels; a candidate nearer to the positive is not a negative
 TINY = 1e-7  # added to squared distances: the root of 0 has no gradient
 
 
@@ -46,7 +46,7 @@ class View:
 def overlapping(
     points: NDArray, overlap: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Two parts of a scene, cut by two parallel planes of random direction.
+    """Two parts of a scene, divided by two parallel planes of random direction.
 
     Parameters
     ----------

@@ -16,13 +16,14 @@ from st3d.kernels.graph import Graph
 class FCGFExtractor:
     """FCGF of the points in metres: its voxels have a size."""
 
-    described_points: int | None = None
+    descriptor_points: int | None = None
 
     def __init__(self, network: FCGF, scale: float) -> None:
         self._network, self._scale, self.outputs = network, scale, network.width
 
     @torch.no_grad()
-    def describe(self, graph: Graph) -> Tensor:
+    def extract(self, graph: Graph) -> Tensor:
+        """Descriptors (n, width) float32 of all points of a scaled graph; each point has its voxel's."""
         return self._network(graph.points * self._scale)
 
 

@@ -41,7 +41,7 @@ class Convolution(nn.Module):
 
 
 class Norm(nn.Module):
-    """Batch normalisation over voxels; a module of its own for the sake of the official names."""
+    """Batch normalisation over voxels; a module of its own, so that its weights have the official names."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -113,9 +113,9 @@ class FCGF(nn.Module):
             If there is no point, a coordinate is not finite, or the cloud spans more than two million voxels.
         """
         keys, place = voxelise(points, self.voxel)
-        return self.describe(keys).index_select(0, place)
+        return self.extract(keys).index_select(0, place)
 
-    def describe(self, keys: Tensor) -> Tensor:
+    def extract(self, keys: Tensor) -> Tensor:
         """Descriptors (v, width) of voxels (v,), sorted keys as `st3d.kernels.sparse.voxelise` gives them."""
         grids = Grids(keys)
         features = self.final.kernel.new_ones(len(keys), 1)

@@ -95,7 +95,7 @@ def pretrain_fcgf(
     """
     path = training.checkpoint
     official = read_official(Path(path)) if path else None
-    # the file, not its place, makes the run
+    # the run depends on the file's content, not on its path
     settings = {"points": points} | flat(replace(training, checkpoint=sha256(Path(path)) if path else ""), machine)
     files = [] if official else [*train, *validation]
     with training_run(
@@ -126,8 +126,8 @@ def pretrain_fcgf(
                 network.eval()  # by the running statistics
                 with torch.no_grad():
                     # the same views after every epoch, so that epochs compare
-                    drawn = draw(validation_scenes, range(len(validation_scenes)), [VALIDATION])
-                    epoch.validation += [contrastive_loss(network, views, training) for views in drawn]
+                    batches = draw(validation_scenes, range(len(validation_scenes)), [VALIDATION])
+                    epoch.validation += [contrastive_loss(network, views, training) for views in batches]
         run.save(method="fcgf", model={"voxel": training.voxel} | model, weights=progress.best_weights)
 
 
@@ -146,7 +146,7 @@ def _draw(
 
 def contrastive_loss(network: FCGF, views: Views, training: FCGFSettings) -> Tensor:
     """The hardest-contrastive loss () of two views; each is normalised by its own statistics in training."""
-    descriptors = network.describe(views[0].keys), network.describe(views[1].keys)
+    descriptors = network.extract(views[0].keys), network.extract(views[1].keys)
     return hardest_contrastive(descriptors, views, training.positive_margin, training.negative_margin)
 
 

@@ -18,11 +18,12 @@ class PPFFoldNetExtractor:
 
     def __init__(self, network: PPFFoldNet) -> None:
         self._network, self.outputs = network, network.width
-        self.described_points: int | None = network.descriptors
+        self.descriptor_points: int | None = network.descriptors
 
     @torch.no_grad()
-    def describe(self, graph: Graph) -> Tensor:
-        return self._network.describe(graph, first_rows(graph, self._network.descriptors))
+    def extract(self, graph: Graph) -> Tensor:
+        """Descriptors (q, 512) float32 of the first q points of a scaled graph's cloud."""
+        return self._network.extract(graph, first_rows(graph, self._network.descriptors))
 
 
 def load(content: Mapping[str, Any], path: Path, scale: float, device: torch.device) -> Extractor:

@@ -1,6 +1,6 @@
 """PPF-FoldNet (Deng, Birdal and Ilic, ECCV 2018): a codeword of a neighbourhood's point pair features.
 
-The authors' code is not public. Layers have the names and sizes of the network whose weights people use,
+The authors' code is not public. Layers have the names and sizes of the network whose public weights are in use,
 https://github.com/XuyangBai/PPF-FoldNet, models/model_conv1d.py: its checkpoint loads by name, convolutions of one
 point as the matrices that they are (`layers_of`). Features are put in as there: angles / pi, distance / patch radius.
 
@@ -22,7 +22,7 @@ from st3d.kernels.graph import Graph
 from st3d.kernels.nearest import chamfer_of_sets
 
 CODEWORD, PAIR, LOCAL, GLOBAL = 512, 4, 64 + 128 + 256, 256
-ROWS = 2**13  # points of patches that pass through the encoder at once when describing: 70 MB
+ROWS = 2**13  # points of patches that pass through the encoder at once in `extract`: 70 MB
 
 
 class Encoder(nn.Module):
@@ -36,6 +36,7 @@ class Encoder(nn.Module):
         self.fc1, self.fc2 = nn.Linear(LOCAL + GLOBAL, 1024), nn.Linear(1024, CODEWORD)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Codewords (p, 512) float32 of point pair features (p, m, 4) float32."""
         p, m, _ = features.shape
         first = self.bn1(self.conv1(features.reshape(p * m, PAIR))).relu_()
         second = self.bn2(self.conv2(first)).relu_()
@@ -61,20 +62,21 @@ class Decoder(nn.Module):
         self.register_buffer("grid", torch.cartesian_prod(steps, steps).view(-1, 2)[:m], persistent=False)
 
     def forward(self, codewords: Tensor) -> Tensor:
+        """Point pair features (p, m, 4) float32 of codewords (p, 512) float32."""
         return _fold(self.mlp2, codewords, _fold(self.mlp1, codewords, self.grid))
 
 
-def _folding(onto: int) -> nn.Sequential:
-    widths = [CODEWORD + onto, 256, 128, 64, 32, PAIR]
+def _folding(inputs: int) -> nn.Sequential:
+    widths = [CODEWORD + inputs, 256, 128, 64, 32, PAIR]
     layers = [each for a, b in zip(widths, widths[1:]) for each in (nn.Linear(a, b), nn.ReLU())]
     return nn.Sequential(*layers[:-1])
 
 
-def _fold(layers: nn.Sequential, codewords: Tensor, onto: Tensor) -> Tensor:
+def _fold(layers: nn.Sequential, codewords: Tensor, grid: Tensor) -> Tensor:
     first = cast(nn.Linear, layers[0])
-    to_codeword, to_place = first.weight.split([CODEWORD, onto.shape[-1]], dim=1)
+    to_codeword, to_place = first.weight.split([CODEWORD, grid.shape[-1]], dim=1)
     shared = functional.linear(codewords, to_codeword, first.bias)[:, None]
-    return layers[1:](functional.linear(onto, to_place) + shared)
+    return layers[1:](functional.linear(grid, to_place) + shared)
 
 
 class PPFFoldNet(nn.Module):
@@ -106,7 +108,7 @@ class PPFFoldNet(nn.Module):
         return self.decoder(self.encoder(features))
 
     @torch.no_grad()
-    def describe(self, graph: Graph, rows: Tensor | NDArray[np.int64]) -> Tensor:
+    def extract(self, graph: Graph, rows: Tensor | NDArray[np.int64]) -> Tensor:
         """Codewords (q, 512) of the neighbourhoods of the graph's points `rows` (q,), on the graph's device.
 
         Frozen: batch normalisation uses its running statistics. A few patches at a time, so that memory does not grow

@@ -77,7 +77,7 @@ def pretrain_ppf_foldnet(
     network = PPFFoldNet(training.neighbourhood, training.descriptors)
     if path:
         load_published(network, Path(path))
-    # the file, not its place, makes the run
+    # the run depends on the file's content, not on its path
     settings = flat(graph, replace(training, checkpoint=sha256(Path(path)) if path else ""), machine)
     files = [] if path else [*train, *validation, *scale]
     model = {"neighbourhood": training.neighbourhood, "descriptors": training.descriptors}
@@ -106,11 +106,11 @@ def pretrain_ppf_foldnet(
             validation_features = [draw(validation_scenes, index, VALIDATION) for index in indices]
             for epoch in progress:
                 order = np.random.default_rng([training.seed, TRAINING, epoch.number]).permutation(len(scenes))
-                drawn = read_ahead(
+                batches = read_ahead(
                     (partial(draw, scenes, index, TRAINING, epoch.number) for index in order), run.device
                 )
                 network.train()  # batch normalisation by a step's own statistics
-                for features in epoch.shown(drawn, len(order)):
+                for features in epoch.shown(batches, len(order)):
                     optimizer.zero_grad()
                     loss = reconstruction_loss(network, features)
                     loss.backward()

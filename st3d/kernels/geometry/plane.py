@@ -32,14 +32,14 @@ class Plane:
         return np.asarray(points, np.float64) @ np.array(self.normal) - self.offset
 
 
-def border_points(scan: NDArray, share: float) -> NDArray:
+def border_points(scan: NDArray, fraction: float) -> NDArray:
     """Valid points in a band along the border of a scan.
 
     Parameters
     ----------
     scan
         (h, w, 3) float, metres.
-    share
+    fraction
         Width of the band as a fraction of each side, in (0, 0.5]; at least 1 pixel.
 
     Returns
@@ -53,9 +53,9 @@ def border_points(scan: NDArray, share: float) -> NDArray:
     """
     if scan.ndim != 3 or scan.shape[2] != 3:
         raise ValueError(f"border_points: expected a scan of shape (h, w, 3), found {scan.shape}")
-    if not 0 < share <= 0.5:
-        raise ValueError(f"border_points: expected share in (0, 0.5], found {share}")
-    rows, columns = (max(1, round(share * side)) for side in scan.shape[:2])
+    if not 0 < fraction <= 0.5:
+        raise ValueError(f"border_points: expected fraction in (0, 0.5], found {fraction}")
+    rows, columns = (max(1, round(fraction * side)) for side in scan.shape[:2])
     chosen = (scan != 0).any(axis=2)
     chosen[rows:-rows, columns:-columns] = False
     return scan[chosen]

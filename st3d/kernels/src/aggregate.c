@@ -3,7 +3,7 @@
  * Forward, per point: the mean over its neighbours of LeakyReLU(W G + b), and the mean of the neighbours' features.
  * With a = (1 + s) / 2 and h = (1 - s) / 2 for the slope s, LeakyReLU(x) = a x + h |x|: the linear part is summed
  * once per point, only |x| per edge. Backward recomputes x per edge; x > 0 ? 1 : -1 replaces |x|.
- * A tile is 16, 8 or 4 channels, held in registers over all k edges.
+ * A tile is 16, 8 or 4 channels, kept in registers over all k edges.
  */
 #include <math.h>
 #include <stdint.h>

@@ -38,7 +38,7 @@ void st3d_renumber(const int32_t *neighbours, int64_t k, const int32_t *place, c
         for (int64_t e = 0; e < k; e++) renumbered[i * k + e] = place[neighbours[order[i] * k + e]];
 }
 
-/* neighbours (rows, k) in [0, n) -> offsets (n + 1,), sources (rows * k,): who has point j as a neighbour, rising. */
+/* neighbours (rows, k) in [0, n) -> offsets (n + 1,), sources (rows * k,): the rows with neighbour j, rising. */
 void st3d_reverse(const int32_t *neighbours, int64_t rows, int64_t k, int64_t n, int64_t *offsets, int32_t *sources)
 {
     memset(offsets, 0, sizeof(int64_t) * (size_t)(n + 1));

@@ -1,4 +1,4 @@
-/* Each point's nearest of another set, by all distances: for sets of about a thousand, where a tree does not pay.
+/* Each point's nearest of another set, by all distances: for sets of about a thousand, where a tree is slower.
  * LANES queries at a time lie in registers; the others pass by one after the other. Ties go to the lowest index.
  */
 #include <float.h>

@@ -56,8 +56,8 @@ static void select_nth(const double *points, int64_t *order, int64_t count, int6
     }
 }
 
-/* Cut order[0..count) at medians of the longest side into `leaves` (a power of two) parts; sizes go to `sizes`. */
-static void cut(const double *points, int64_t *order, int64_t count, int64_t leaves, int64_t *sizes)
+/* Divide order[0..count) at medians of the longest side into `leaves` (a power of two) parts; sizes go to `sizes`. */
+static void split_leaves(const double *points, int64_t *order, int64_t count, int64_t leaves, int64_t *sizes)
 {
     if (leaves == 1) {
         sizes[0] = count;
@@ -75,8 +75,8 @@ static void cut(const double *points, int64_t *order, int64_t count, int64_t lea
         if (high[a] - low[a] > high[axis] - low[axis]) axis = a;
     int64_t half = count / 2;
     if (count > 1) select_nth(points, order, count, half, axis);
-    cut(points, order, half, leaves / 2, sizes);
-    cut(points, order + half, count - half, leaves / 2, sizes + leaves / 2);
+    split_leaves(points, order, half, leaves / 2, sizes);
+    split_leaves(points, order + half, count - half, leaves / 2, sizes + leaves / 2);
 }
 
 /* Lower the distances of one bucket (padded to BUCKET with -1) to `p`; find its farthest point anew. */
@@ -122,7 +122,7 @@ int st3d_farthest_points(const double *points, int64_t n, int64_t count, int64_t
     double *x = xyz, *y = xyz + slots, *z = xyz + 2 * slots;
 
     for (int64_t i = 0; i < n; i++) order[i] = i;
-    cut(points, order, n, leaves, sizes);
+    split_leaves(points, order, n, leaves, sizes);
     for (int64_t s = 0; s < slots; s++) {
         squared[s] = -1; /* padding, and later every chosen point */
         index[s] = INT64_MAX;

@@ -1,4 +1,4 @@
-/* Points and cells drawn into an image. Pixels are (row, column), whole numbers are centres. */
+/* Points and cells projected into an image. Pixels are (row, column), whole numbers are centres. */
 #include <math.h>
 #include <stdint.h>
 
@@ -30,8 +30,8 @@ static inline void chain(const Place places[8], double side, Place hull[8])
     for (int i = 0; i < 8; i++) {
         while (count >= 2) {
             const Place a = hull[count - 2], b = hull[count - 1], c = places[i];
-            const double turn = (b.row - a.row) * (c.column - a.column) - (b.column - a.column) * (c.row - a.row);
-            if (side * turn > 0) break;
+            const double area = (b.row - a.row) * (c.column - a.column) - (b.column - a.column) * (c.row - a.row);
+            if (side * area > 0) break;
             count--;
         }
         hull[count++] = places[i];

@@ -25,8 +25,9 @@ def merged(parts: Sequence[Mesh]) -> Mesh:
     )
 
 
-def moved(part: Mesh, place: ArrayLike, turn: Rotation | None = None) -> Mesh:
-    vertices = part[0] if turn is None else turn.apply(part[0])
+def moved(part: Mesh, place: ArrayLike, rotation: Rotation | None = None) -> Mesh:
+    """The part rotated about its origin, then moved by `place` (3,), in the part's unit."""
+    vertices = part[0] if rotation is None else rotation.apply(part[0])
     return vertices + np.asarray(place, float), part[1]
 
 
@@ -68,8 +69,8 @@ def rod(start: ArrayLike, end: ArrayLike, radii: ArrayLike, count: int = 14) -> 
     along = np.concatenate([[0], np.linspace(0, length, len(size)), [length]])
     size = np.concatenate([[0], size, [0]])
     vertices, triangles = revolved(along, np.repeat(size[:, None], count, axis=1))
-    turn, _ = Rotation.align_vectors([way / length], [[1.0, 0, 0]])
-    return turn.apply(vertices) + foot, triangles
+    rotation, _ = Rotation.align_vectors([way / length], [[1.0, 0, 0]])
+    return rotation.apply(vertices) + foot, triangles
 
 
 def pipe(path: np.ndarray, radius: float, count: int = 10) -> Mesh:

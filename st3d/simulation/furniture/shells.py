@@ -36,9 +36,9 @@ def chair(rng: np.random.Generator) -> Mesh:
     parts: list[Mesh] = []
     style = rng.integers(3)
     if style == 0:  # a shell of bent plywood
-        turn = arc(-90, 0, 10)
+        bend = arc(-90, 0, 10)
         path = [(-depth / 2 + s * (depth - 8), seat + 2 * np.sin(3 * s)) for s in np.linspace(0, 1, 10)]
-        path += [(depth / 2 - 8 + 8 * np.cos(a), seat + 8 + 8 * np.sin(a)) for a in turn[1:]]
+        path += [(depth / 2 - 8 + 8 * np.cos(a), seat + 8 + 8 * np.sin(a)) for a in bend[1:]]
         path += [(depth / 2 + lean * s + curl * s * (1 - s), seat + 8 + back * s) for s in np.linspace(0, 1, 12)[1:]]
         parts.append(bent_sheet(width, np.array(path), rng.uniform(1.5, 3)))
     else:
@@ -48,10 +48,10 @@ def chair(rng: np.random.Generator) -> Mesh:
         for x in (-0.42, 0.42):
             post = np.stack([0 * rise + x * width, depth / 2 - 3 + lean * rise**1.5, seat + back * rise], axis=1)
             parts.append(pipe(post, rng.uniform(1.2, 2.0)))
-        for share in np.linspace(0.3, 0.95, rng.integers(2, 5)):
+        for fraction in np.linspace(0.3, 0.95, rng.integers(2, 5)):
             bow = np.linspace(-1, 1, 12)
-            y = depth / 2 - 3 + lean * share**1.5 + 4 * (1 - bow**2) * (style - 1)
-            slat = np.stack([bow * 0.42 * width, y + 0 * bow, seat + back * share + 0 * bow], axis=1)
+            y = depth / 2 - 3 + lean * fraction**1.5 + 4 * (1 - bow**2) * (style - 1)
+            slat = np.stack([bow * 0.42 * width, y + 0 * bow, seat + back * fraction + 0 * bow], axis=1)
             parts.append(pipe(slat, rng.uniform(0.9, 2.2)))
     if rng.random() < 0.25:  # an office chair's column and star
         parts.append(rod([0, 0, 8], [0, 0, seat - 2], [3, 3, 2, 2]))

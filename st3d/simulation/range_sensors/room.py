@@ -70,9 +70,9 @@ def camera_path(rng: np.random.Generator, room: Room, frames: int) -> list[Pose]
     across = np.cross(target - eye, [0, 0, 1.0])
     across /= np.linalg.norm(across)
     poses: list[Pose] = []
-    for share in np.linspace(-1, 1, frames):
-        step = 0.18 * share * across + rng.normal(0, 0.03, 3)
-        aim = target + 0.55 * share * across + rng.normal(0, 0.08, 3)
+    for fraction in np.linspace(-1, 1, frames):
+        step = 0.18 * fraction * across + rng.normal(0, 0.03, 3)
+        aim = target + 0.55 * fraction * across + rng.normal(0, 0.08, 3)
         place = np.clip(eye + step, 0.15, room.size - 0.15)
         poses.append((camera_axes(place, aim, rng.normal(0, 0.05)), place))
     return poses
@@ -102,14 +102,14 @@ def _metres(part: Mesh) -> Mesh:
 def _stood(rng: np.random.Generator, part: Mesh, size: np.ndarray, at_wall: bool) -> Mesh:
     """A piece of furniture with its back, the largest y, at a wall, or anywhere and rotated by any angle."""
     side = int(rng.integers(4))
-    turn = euler_rotation("z", side * np.pi / 2 if at_wall else rng.uniform(0, 2 * np.pi))
-    vertices = part[0] @ turn.T
+    rotation = euler_rotation("z", side * np.pi / 2 if at_wall else rng.uniform(0, 2 * np.pi))
+    vertices = part[0] @ rotation.T
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     free = np.maximum(size - (high - low), 0)
     place = rng.uniform(0, 1, 3) * free
     if at_wall:
         gap = rng.uniform(0.01, 0.06)
-        axis, end = ((1, 1), (0, 0), (1, 0), (0, 1))[side]  # where a quarter turn puts the back
+        axis, end = ((1, 1), (0, 0), (1, 0), (0, 1))[side]  # where a rotation by 90 degrees puts the back
         place[axis] = free[axis] - gap if end else gap
     place[2] = 0.0
     return vertices - low + place, part[1]

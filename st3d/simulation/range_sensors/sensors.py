@@ -14,7 +14,7 @@ from st3d.simulation.rays import tensor
 
 # HDL-64E: an upper block of 32 lasers every third of a degree, a lower one every half (Velodyne's manual)
 ELEVATIONS = np.concatenate([np.linspace(2, -8.33, 32), np.linspace(-8.83, -24.33, 32)])  # degrees, from the top down
-AZIMUTHS = 2083  # a turn's steps at 10 Hz, 0.1728 degrees each
+AZIMUTHS = 2083  # azimuth steps of one rotation at 10 Hz, 0.1728 degrees each
 LIDAR_RANGE = (0.9, 120.0)
 LIDAR_NOISE = 0.02
 
@@ -29,12 +29,12 @@ STRIPE_FOCUS = 2400.0  # pixels, 30 degrees across
 STRIPE_RANGE = (0.4, 1.2)
 STRIPE_NOISE = 1e-4
 BASELINE = 0.14  # the projector is so far to the camera's right
-_NOTHING = 1e3  # stands for the depth of what no ray meets
+_NOTHING = 1e3  # depth where a ray hits nothing
 
 
 @dataclass(frozen=True)
 class Hits:
-    """Where rays meet the world first; the arrays have the rays' shape.
+    """Where rays hit the world first; the arrays have the rays' shape.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Hits:
 
 
 class RayCaster:
-    """A world made ready for rays."""
+    """A world that rays can be cast into."""
 
     def __init__(self, world: World) -> None:
         import open3d
@@ -83,9 +83,9 @@ class RayCaster:
 
 
 def lidar_scan(ray_caster: RayCaster, resolution: float, rng: np.random.Generator) -> np.ndarray:
-    """One turn of a 64-beam LiDAR in the world's origin: x forward, y left, z up.
+    """One rotation of a 64-beam LiDAR in the world's origin: x forward, y left, z up.
 
-    All lasers shine from one point at one moment: no offsets between them, and no motion within the turn.
+    All lasers shine from one point at one moment: no offsets between them, and no motion within the rotation.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def lidar_scan(ray_caster: RayCaster, resolution: float, rng: np.random.Generato
     Returns
     -------
     (n, 4) float32: x, y, z in metres to the millimetre, reflectance from 0 to 0.99 in steps of 0.01. As in KITTI's
-    files, beams come from the top down, and each turns counter-clockwise from x.
+    files, beams come from the top down, and each goes counter-clockwise from x.
     """
     steps = round(AZIMUTHS * resolution)
     start = rng.uniform(0, 1, (len(ELEVATIONS), 1))
@@ -193,7 +193,7 @@ def outlines(depth: np.ndarray, step: float, pixels: int) -> np.ndarray:
 
 
 def _camera_hits(ray_caster: RayCaster, pose: Pose, rays: np.ndarray) -> tuple[np.ndarray, Hits, np.ndarray]:
-    """Directions in the world's frame, what they meet, and its depth along the optical axis."""
+    """Directions in the world's frame, what they hit, and its depth along the optical axis."""
     directions = rays @ pose[0].T
     hits = ray_caster.hits(pose[1], directions)
     return directions, hits, hits.distance * rays[..., 2]

@@ -25,9 +25,11 @@ class Ground:
         self.length, self.phase = rng.uniform(25, 45), rng.uniform(0, 2 * np.pi)
 
     def profile(self, x: np.ndarray) -> np.ndarray:
+        """Heights (...) of the road, metres, at places `x` (...) along the street, metres."""
         return self.slope * x + self.wave * np.sin(x / self.length + self.phase)
 
     def height(self, x: float) -> float:
+        """Height of the road at one place, metres."""
         return float(self.profile(np.array(x)))
 
     def strip(self, left: tuple[float, float], right: tuple[float, float]) -> Mesh:
@@ -67,14 +69,14 @@ def _houses(rng: np.random.Generator, ground: Ground, side: int, border: float) 
     while x < LENGTH - 16:
         width = rng.uniform(7, 15)
         middle = np.array([x + width / 2, side * (border + garden), ground.height(x + width / 2) + KERB])
-        turn = 0.0 if side > 0 else np.pi  # fronts look to the road
+        angle = 0.0 if side > 0 else np.pi  # fronts look to the road
         if rng.random() < 0.78:
-            objects += placed(house(rng, width, abs(middle[0]) < _NEAR), middle, turn)
+            objects += placed(house(rng, width, abs(middle[0]) < _NEAR), middle, angle)
         else:
             objects += placed(tree(rng), middle + np.array([0, side * rng.uniform(2, 8), 0]))
         if garden or rng.random() < 0.2:
             edge = middle * [1, 0, 1] + [0, side * (border + 0.15), 0]
-            objects += placed(fence(rng, width - 1.2), edge, turn)
+            objects += placed(fence(rng, width - 1.2), edge, angle)
         x += width + rng.choice([0.0, rng.uniform(0.5, 9)])
     return objects
 

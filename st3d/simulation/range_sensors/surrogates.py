@@ -1,4 +1,4 @@
-"""Stage `surrogates`: simulated clouds of three sensors, so that the workflow can pretrain on their kinds of data."""
+"""Stage `surrogates`: simulated clouds of three range sensors, synthetic surrogates of data sets to pretrain on."""
 
 import logging
 from collections.abc import Iterator

@@ -72,8 +72,8 @@ def gear(rng: np.random.Generator) -> Mesh:
     """A spur gear with straight flanks and a boss."""
     teeth, module = int(rng.integers(12, 26)), rng.uniform(1.8, 3.0) * MM
     pitch = teeth * module / 2
-    shares, radii = np.array([0.0, 0.22, 0.36, 0.64, 0.78]), np.array([-1.25, -1.25, 1, 1, -1.25])
-    angle = ((np.arange(teeth)[:, None] + shares) * 2 * np.pi / teeth).ravel()
+    fractions, radii = np.array([0.0, 0.22, 0.36, 0.64, 0.78]), np.array([-1.25, -1.25, 1, 1, -1.25])
+    angle = ((np.arange(teeth)[:, None] + fractions) * 2 * np.pi / teeth).ravel()
     radius = np.tile(pitch + radii * module, teeth)
     outline = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     hole, high = rng.uniform(0.25, 0.5) * (pitch - 2 * module), rng.uniform(6, 14) * MM
@@ -85,9 +85,13 @@ def bolt(rng: np.random.Generator) -> Mesh:
     """A hexagon bolt with a thread, standing on its head."""
     radius = rng.uniform(4, 9) * MM
     shank, head = rng.uniform(25, 60) * MM, 1.3 * radius
-    turns = np.arange(0, int(0.6 * shank / (0.35 * radius)))
+    windings = np.arange(0, int(0.6 * shank / (0.35 * radius)))
     pitch, start = 0.35 * radius, head + 0.4 * shank
-    zigzag = [(radius * share, start + (turn + at) * pitch) for turn in turns for at, share in ((0, 1), (0.5, 0.84))]
+    zigzag = [
+        (radius * fraction, start + (winding + at) * pitch)
+        for winding in windings
+        for at, fraction in ((0, 1), (0.5, 0.84))
+    ]
     profile = [(0, head), (radius, head), *zigzag, (0.8 * radius, head + shank), (0, head + shank)]
     hexagon = prism(circle(1.85 * radius, 6), [(0, 0.93), (0.1 * head, 1), (head, 1)])
     return merged([hexagon, lathe(profile, [0, 0, 0], count=32)])
@@ -140,8 +144,8 @@ def _rows(rng: np.random.Generator, models: WorldObject) -> WorldObject:
         part, albedo = models[row % len(models)]
         for place_x in x:
             if rng.random() < 0.9:
-                turn = Rotation.from_euler("z", angle + rng.normal(0, 4), degrees=True)
-                objects.append((_dropped(part, turn, [place_x, place_y], 0.0), albedo))
+                rotation = Rotation.from_euler("z", angle + rng.normal(0, 4), degrees=True)
+                objects.append((_dropped(part, rotation, [place_x, place_y], 0.0), albedo))
     return objects or [(_dropped(models[0][0], Rotation.identity(), [0, 0], 0.0), models[0][1])]
 
 
@@ -161,9 +165,9 @@ def _pile(rng: np.random.Generator, models: WorldObject) -> WorldObject:
     return objects
 
 
-def _dropped(part: Mesh, turn: Rotation, place: np.ndarray | list, lift: float) -> Mesh:
+def _dropped(part: Mesh, rotation: Rotation, place: np.ndarray | list, lift: float) -> Mesh:
     """A part rotated, its middle over `place` (2,), its lowest point at `lift`."""
-    vertices = turn.apply(part[0])
+    vertices = rotation.apply(part[0])
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     return vertices - [*((low + high) / 2)[:2], low[2]] + [*place, lift], part[1]
 

@@ -1,4 +1,4 @@
-"""Synthetic surroundings for range sensors: triangles, and how much light they reflect. Metres; z is up."""
+"""Synthetic scenes for range sensors: triangles, and how much light they reflect. Metres; z is up."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,12 +12,12 @@ from st3d.simulation.surfaces import grid
 
 WorldObject = list[tuple[Mesh, float]]  # parts and their albedos
 Pose = tuple[np.ndarray, np.ndarray]  # a camera's axes (3, 3; columns right, down, forward) and its place (3,)
-_LEAST_AREA = 1e-10  # square metres; what is smaller no ray would meet
+_LEAST_AREA = 1e-10  # square metres; no ray would hit a smaller triangle
 
 
 @dataclass(frozen=True)
 class World:
-    """What a sensor stands in.
+    """The scene around a sensor.
 
     Attributes
     ----------
@@ -33,9 +33,9 @@ class World:
     triangles: np.ndarray
     albedo: np.ndarray
 
-    def seen_from(self, turn: np.ndarray, place: ArrayLike) -> "World":
-        """The world in the frame of a sensor whose axes are the columns of `turn` (3, 3), its origin `place` (3,)."""
-        return replace(self, vertices=(self.vertices - np.asarray(place, float)) @ turn)
+    def seen_from(self, rotation: np.ndarray, place: ArrayLike) -> "World":
+        """The world in a sensor's frame: its axes are the columns of `rotation` (3, 3), its origin is `place` (3,)."""
+        return replace(self, vertices=(self.vertices - np.asarray(place, float)) @ rotation)
 
 
 def build_world(objects: Iterable[tuple[Mesh, float]]) -> World:
@@ -50,8 +50,10 @@ def build_world(objects: Iterable[tuple[Mesh, float]]) -> World:
 
 def placed(item: WorldObject, place: ArrayLike, angle: float = 0.0) -> WorldObject:
     """An object rotated about the vertical by `angle`, radians, then moved."""
-    turn = euler_rotation("z", angle).T
-    return [((vertices @ turn + np.asarray(place, float), triangles), albedo) for (vertices, triangles), albedo in item]
+    rotation = euler_rotation("z", angle).T
+    return [
+        ((vertices @ rotation + np.asarray(place, float), triangles), albedo) for (vertices, triangles), albedo in item
+    ]
 
 
 def camera_axes(eye: ArrayLike, target: ArrayLike, roll: float = 0.0) -> np.ndarray:
@@ -73,8 +75,8 @@ def circle(radius: float, count: int = 32) -> np.ndarray:
 def rectangle(width: float, depth: float, count: int = 8) -> np.ndarray:
     """(4 * count, 2) points on a rectangle around the origin, counter-clockwise, corners among them."""
     corner = np.array([[1, -1], [1, 1], [-1, 1], [-1, -1], [1, -1]]) * [width / 2, depth / 2]
-    share = np.arange(count)[:, None] / count
-    return np.concatenate([a + share * (b - a) for a, b in zip(corner[:-1], corner[1:])])
+    fraction = np.arange(count)[:, None] / count
+    return np.concatenate([a + fraction * (b - a) for a, b in zip(corner[:-1], corner[1:])])
 
 
 def prism(contour: np.ndarray, levels: Sequence[tuple[float, float]]) -> Mesh:

@@ -52,24 +52,24 @@ class Chart:
 
     def sunk(self, depth: np.ndarray, normal: np.ndarray, inside: np.ndarray, stain: np.ndarray) -> Body:
         """Vertices pushed in by `depth` (v,); where `stain` (v,) is 1 the albedo becomes `inside` (3,)."""
-        share = np.where(self.near, np.clip(stain, 0, 1), 0.0)[:, None]
+        fraction = np.where(self.near, np.clip(stain, 0, 1), 0.0)[:, None]
         return replace(
             self.body,
             vertices=self.body.vertices - np.where(self.near, depth, 0.0)[:, None] * normal,
-            colour=self.body.colour * (1 - share) + share * inside,
+            colour=self.body.colour * (1 - fraction) + fraction * inside,
         )
 
 
 def _distance(points: np.ndarray, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Distance (v,) of flat points to a polyline (p, 2), and where along it (v,), 0 to 1."""
-    best, where = np.full(len(points), np.inf), np.zeros(len(points))
+    best, position = np.full(len(points), np.inf), np.zeros(len(points))
     for index, (start, end) in enumerate(itertools.pairwise(path)):
         along = end - start
-        share = np.clip((points - start) @ along / max(along @ along, 1e-18), 0, 1)
-        off = np.linalg.norm(points - start - share[:, None] * along, axis=1)
-        where = np.where(off < best, (index + share) / (len(path) - 1), where)
+        fraction = np.clip((points - start) @ along / max(along @ along, 1e-18), 0, 1)
+        off = np.linalg.norm(points - start - fraction[:, None] * along, axis=1)
+        position = np.where(off < best, (index + fraction) / (len(path) - 1), position)
         best = np.minimum(best, off)
-    return best, where
+    return best, position
 
 
 def _groove(body: Body, site: Site, rng: np.random.Generator, path: np.ndarray, width: float, depth: float,
@@ -77,8 +77,8 @@ def _groove(body: Body, site: Site, rng: np.random.Generator, path: np.ndarray, 
     """A furrow along `path` (p, 2) on the surface around `site`."""
     reach = float(np.abs(path).max()) + 3 * width
     chart = Chart.around(body, site, reach, 0.35 * width, rng.uniform(0, 2 * np.pi))
-    off, where = _distance(chart.flat, path)
-    narrow = width / 2 * np.sqrt(np.clip(4 * where * (1 - where), 0.05, 1))  # it tapers to its ends
+    off, position = _distance(chart.flat, path)
+    narrow = width / 2 * np.sqrt(np.clip(4 * position * (1 - position), 0.05, 1))  # it tapers to its ends
     inward = np.clip((1 - off / narrow) * steepness, 0, 1)
     fade = np.clip((reach - np.linalg.norm(chart.flat, axis=1)) / width, 0, 1)
     return chart.sunk(depth * inward * fade, site.normal, inside, 0.9 * np.clip(2 * inward, 0, 1) * fade)
@@ -178,12 +178,12 @@ def worn_thread(body: Body, site: Site, rng: np.random.Generator, size: float, i
     chart = Chart.around(body, site, 2 * radius, 0.3 * MM, rng.uniform(0, 2 * np.pi))
     body = chart.body
     off = np.linalg.norm(chart.flat * np.array([1.0, 1.6]), axis=1)
-    share = np.clip((radius - off) / (0.5 * MM), 0, 1) * (chart.near & (body.region == THREAD))
+    fraction = np.clip((radius - off) / (0.5 * MM), 0, 1) * (chart.near & (body.region == THREAD))
     outward = body.vertices * np.array([0.0, 1.0, 1.0])
     distance = np.linalg.norm(outward, axis=1)
     worn = 13.55 * MM + 0.22 * MM * Noise(rng)(body.vertices, 1.5 * MM)
-    move = (share * (worn - distance) / np.maximum(distance, 1e-9))[:, None] * outward
-    colour = body.colour * (1 + 0.25 * share[:, None])
+    move = (fraction * (worn - distance) / np.maximum(distance, 1e-9))[:, None] * outward
+    colour = body.colour * (1 + 0.25 * fraction[:, None])
     return replace(body, vertices=body.vertices + move, colour=colour)
 
 

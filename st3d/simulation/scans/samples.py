@@ -13,7 +13,7 @@ from st3d.simulation.scans.scanner import Exposure, Scanner, View, cut_out, pixe
 from st3d.simulation.scans.shapes_natural import MM
 from st3d.simulation.surfaces import Body, normals
 
-MASK_SHARE = (0.0005, 0.02)  # of the image; a defect outside is drawn again
+MASK_FRACTION = (0.0005, 0.02)  # of the image; a defect outside is generated again
 _ATTEMPTS = 40
 _DEPTH_DIFFERS = 0.12 * MM  # well above rounding, about the noise's size
 _COLOUR_DIFFERS = 0.04
@@ -51,6 +51,7 @@ class Category:
     free: float = 180.0
 
     def defect_names(self) -> list[str]:
+        """The kinds of defect in alphabetical order, "combined" included where the category has it."""
         return sorted([*self.kinds, *(["combined"] if self.combined else [])])
 
     def class_ids(self) -> dict[str, int]:
@@ -109,15 +110,17 @@ class SampleGenerator:
 
     def pose(self, body: Body, rng: np.random.Generator) -> tuple[Rotation, np.ndarray]:
         """A rotation in the plane and a place that puts the object on it, near the image's centre."""
-        turn = Rotation.from_euler("z", rng.uniform(-1, 1) * self.category.free + 180 * rng.integers(2), degrees=True)
-        points = (turn * body.rest).apply(body.vertices)
+        rotation = Rotation.from_euler(
+            "z", rng.uniform(-1, 1) * self.category.free + 180 * rng.integers(2), degrees=True
+        )
+        points = (rotation * body.rest).apply(body.vertices)
         low, high = points.min(axis=0), points.max(axis=0)
         slack = 0.03 * self.pitch * min(self.camera.width, self.camera.height)
         lean = 0.38 * (high[2] - low[2]) / 2  # the camera looks from the side: a tall object's image lies higher
         middle = (low + high) / 2
         place = np.array([-middle[0], -middle[1], -low[2] - 0.2 * MM])
         place[:2] += rng.uniform(-slack, slack, 2)
-        return turn, place - self._toward_image_centre(lean)
+        return rotation, place - self._toward_image_centre(lean)
 
     def _toward_image_centre(self, lean: float) -> np.ndarray:
         ahead = self.scanner.axes.T @ self.scanner.origin  # the viewing direction in the plane's frame
@@ -127,12 +130,12 @@ class SampleGenerator:
         """Sample `index` of `split`; its random stream is default_rng([seed, category, split, index])."""
         shape, pose, damage, sensor = np.random.default_rng([*self.key, split, index]).spawn(4)
         body = self.category.shape(shape, self.step)
-        turn, place = self.pose(body, pose)
-        reference = self.scanner.look(body, turn, place)
+        rotation, place = self.pose(body, pose)
+        reference = self.scanner.look(body, rotation, place)
         exposure = Exposure(self.scanner, reference, sensor)
         if defect is None:
             return Sample(exposure.xyz(reference), exposure.rgb(reference), np.zeros(reference.depth.shape, np.uint8))
-        view, marked = self._damaged(body, turn, place, reference, exposure, damage, defect)
+        view, marked = self._damaged(body, rotation, place, reference, exposure, damage, defect)
         mask = np.where(marked, self.category.class_ids()[defect], 0).astype(np.uint8)
         return Sample(exposure.xyz(view), exposure.rgb(view), mask)
 
@@ -140,9 +143,9 @@ class SampleGenerator:
         """The anomaly-free counterpart of a defective sample: the same object, pose and noise."""
         return self.sample(split, index)
 
-    def _damaged(self, body: Body, turn: Rotation, place: np.ndarray, reference: View, exposure: Exposure,
+    def _damaged(self, body: Body, rotation: Rotation, place: np.ndarray, reference: View, exposure: Exposure,
                  rng: np.random.Generator, defect: str) -> tuple[View, np.ndarray]:  # fmt: skip
-        """A view of the damaged object and where it differs (h, w); drawn again until it is small, yet visible."""
+        """A view of the damaged object and where it differs (h, w); generated again until it is small, yet visible."""
         size = 1.25 * np.sqrt(self.category.width * self.category.height) / 600
         names = sorted(self.category.kinds)
         for _ in range(_ATTEMPTS):
@@ -152,12 +155,12 @@ class SampleGenerator:
                 make, regions = self.category.kinds[kind]
                 site = self._site(body, reference, rng, regions)
                 broken = make(broken, site, rng, size, np.array(self.category.inside))
-            view = self.scanner.look(broken, turn, place).where_changed(reference)
+            view = self.scanner.look(broken, rotation, place).where_changed(reference)
             marked = differs(reference, view, exposure)
-            share = marked.mean()
-            if MASK_SHARE[0] <= share <= MASK_SHARE[1]:
+            fraction = marked.mean()
+            if MASK_FRACTION[0] <= fraction <= MASK_FRACTION[1]:
                 return view, marked
-            size *= 1.2 if share < MASK_SHARE[0] else 0.85
+            size *= 1.2 if fraction < MASK_FRACTION[0] else 0.85
         raise RuntimeError(f"{defect}: no defect of the wanted size in {_ATTEMPTS} attempts")
 
     def _site(self, body: Body, reference: View, rng: np.random.Generator, regions: tuple[int, ...]) -> defects.Site:

@@ -1,7 +1,7 @@
 """A simulated structured-light scanner: camera, projector, a dark plane; what it measures and which pixels are invalid.
 
 All lengths in metres, in the camera's frame unless said otherwise. Numbers were read off real scans of MVTec 3D-AD's
-cable_gland: the plane's pose, the pixel pitch, noise on plane and object, the share and the places of invalid pixels.
+cable_gland: the plane's pose, the pixel pitch, noise on plane and object, fraction and places of invalid pixels.
 Letters: h rows, w columns.
 """
 
@@ -21,7 +21,7 @@ _PLANE_NORMAL = np.array([0.120, -0.378, -1.0])
 _PLANE_DISTANCE = 0.6597  # of the point of the plane on the optical axis
 _PROJECTOR = np.array([0.115, 0.0, 0.0])
 _PLANE_ALBEDO = np.array([0.014, 0.016, 0.018])
-_INVALID_SHARE = (0.345, 0.445)  # of an anomaly-free scan's pixels; drawn anew for each scan
+_INVALID_FRACTION = (0.345, 0.445)  # of an anomaly-free scan's pixels; random for each scan
 _AMBIENT = 0.06
 
 
@@ -104,11 +104,11 @@ class Scanner:
         far = np.array([[-1.0, -1], [1, -1], [1, 1], [-1, 1]]) @ self.axes[:, :2].T + self.origin
         self.plane = far, np.array([[0, 1, 2], [0, 2, 3]])
 
-    def look(self, body: Body, turn: Rotation, place: np.ndarray) -> View:
-        """What is seen of `body`, rotated by `turn` and moved to `place` (3,), metres, in the plane's frame."""
+    def look(self, body: Body, rotation: Rotation, place: np.ndarray) -> View:
+        """What is seen of `body`, rotated by `rotation` and moved to `place` (3,), metres, in the plane's frame."""
         import open3d
 
-        vertices = (turn * body.rest).apply(body.vertices) + place
+        vertices = (rotation * body.rest).apply(body.vertices) + place
         vertices = vertices @ self.axes.T + self.origin
         scene = open3d.t.geometry.RaycastingScene(nthreads=1)
         for points, triangles in (self.plane, (vertices, body.triangles)):
@@ -119,9 +119,9 @@ class Scanner:
         seen = hit["geometry_ids"].numpy() == 1
         corners = body.triangles[np.where(seen, hit["primitive_ids"].numpy(), 0)]  # (h, w, 3)
         u, v = np.moveaxis(hit["primitive_uvs"].numpy().astype(np.float64), -1, 0)
-        share = np.stack([1 - u - v, u, v], axis=-1)[..., None]
-        albedo = np.where(seen[..., None], (body.colour[corners] * share).sum(axis=2), _PLANE_ALBEDO)
-        normal = (normals(vertices, body.triangles)[corners] * share).sum(axis=2)
+        barycentric = np.stack([1 - u - v, u, v], axis=-1)[..., None]
+        albedo = np.where(seen[..., None], (body.colour[corners] * barycentric).sum(axis=2), _PLANE_ALBEDO)
+        normal = (normals(vertices, body.triangles)[corners] * barycentric).sum(axis=2)
         normal = np.where(seen[..., None], normal, self.axes[:, 2])
         points = self.directions * depth[..., None]
         return self._shaded(scene, points, normal, seen, corners[..., 0], albedo)
@@ -154,10 +154,10 @@ class Exposure:
         self.long = _blurred(long, 20 * scanner.resolution)
         self.noise = white + 2.3 * _blurred(short, 2 * scanner.resolution) + 3.2 * self.long
         self.grain = rng.standard_normal((*shape, 3))
-        target = rng.uniform(*_INVALID_SHARE)
+        target = rng.uniform(*_INVALID_FRACTION)
         missed = self._chances(reference, 0.0)
         plane = ~reference.body
-        # missing pixels on the dark plane make up the rest of the share
+        # missing pixels on the dark plane make up the rest of the fraction
         rest = target * reference.depth.size - missed.sum()
         self.plane_chance = float(np.clip(rest / max((1 - missed)[plane].sum(), 1.0), 0.05, 0.85))
 

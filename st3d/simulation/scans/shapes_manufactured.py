@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from st3d.simulation.scans.shapes_natural import MM, plain, relief, tinted, turn, waves
+from st3d.simulation.scans.shapes_natural import MM, circle_angles, plain, relief, tinted, waves
 from st3d.simulation.surfaces import Body, Noise, revolved, swept
 
 FINGERS, THREAD = 1, 2  # regions of the cable gland
@@ -34,7 +34,7 @@ def cable_gland(rng: np.random.Generator, step: float) -> Body:
     # a stretch belongs to a polygon or a region if both its ends do
     corners = np.where(knots[piece, 2] == knots[piece + 1, 2], knots[piece, 2], np.maximum(knots[piece, 2], 0))
     region = np.where(knots[piece, 3] == knots[piece + 1, 3], knots[piece, 3], 0).astype(int)
-    angle = turn(2 * np.pi * 17 * MM, step)
+    angle = circle_angles(2 * np.pi * 17 * MM, step)
     grown = np.repeat(radius[:, None], len(angle), axis=1)
     for count, play in ((6, 0.0), (8, rng.uniform(0, 2 * np.pi))):  # the cap nut is screwed on by hand
         grown = np.where((corners == count)[:, None], radius[:, None] * _polygon(angle + play, count), grown)
@@ -58,7 +58,7 @@ def dowel(rng: np.random.Generator, step: float) -> Body:
     noise = Noise(rng)
     length, radius = 40 * MM + rng.normal(0, 0.25 * MM), 5.0 * MM + rng.normal(0, 0.06 * MM)
     along = np.linspace(0, length, int(length / step))
-    angle = turn(2 * np.pi * radius, min(step, 0.6 * MM))[None]
+    angle = circle_angles(2 * np.pi * radius, min(step, 0.6 * MM))[None]
     edge = np.clip(np.minimum(along, length - along) / (1.3 * MM), 0, 1)
     flute = 0.14 * MM * np.abs(np.sin(12 * angle + rng.uniform(0, 3)))
     size = radius * (0.80 + 0.20 * edge)[:, None] - flute * (edge >= 1)[:, None]
@@ -81,7 +81,7 @@ def foam(rng: np.random.Generator, step: float) -> Body:
     heading = heading + spread * ((path / total) * 2 - 1) + waves(rng, path / total * 4, range(1, 4), 0.02)
     axis = np.cumsum(np.stack([np.cos(heading), np.sin(heading), 0 * path], axis=1), axis=0) * (path[1] - path[0])
     axis -= (axis.max(axis=0) + axis.min(axis=0)) / 2
-    angle = turn(2 * (36 + 30) * MM, step)[None]
+    angle = circle_angles(2 * (36 + 30) * MM, step)[None]
     reach = (np.abs(np.cos(angle)) ** 7 + np.abs(np.sin(angle)) ** 7) ** (-1 / 7)  # a box with soft edges
     wide = 17 * MM * (1 + waves(rng, path / total * 6, range(1, 4), 0.02))[:, None]
     high = 14 * MM * (1 + waves(rng, path / total * 6, range(1, 4), 0.02))[:, None]
@@ -101,7 +101,7 @@ def rope(rng: np.random.Generator, step: float) -> Body:
     strands, length = 3, rng.uniform(165, 180) * MM
     thick = rng.uniform(5.4, 5.8) * MM
     along = np.linspace(0, 1, int(length / step))
-    angle = turn(2 * np.pi * thick, min(step, 0.7 * MM))
+    angle = circle_angles(2 * np.pi * thick, min(step, 0.7 * MM))
     bend = waves(rng, 3.5 * along, range(1, 4), 0.03) * length
     axis = np.stack([(along - 0.5) * length, bend - bend.mean(), 0 * along], axis=1)
     pitch = rng.uniform(30, 34) * MM * (1 + waves(rng, 5 * along, range(1, 3), 0.01))
@@ -126,8 +126,8 @@ def rope(rng: np.random.Generator, step: float) -> Body:
 def tire(rng: np.random.Generator, step: float) -> Body:
     noise = Noise(rng)
     ring, blocks = 36 * MM, 40
-    around = turn(2 * np.pi * 46 * MM, step)
-    angle = turn(2 * np.pi * 14 * MM, min(step, 0.8 * MM))[None]
+    around = circle_angles(2 * np.pi * 46 * MM, step)
+    angle = circle_angles(2 * np.pi * 14 * MM, min(step, 0.8 * MM))[None]
     oval = 1 + rng.normal(0, 0.02) * np.cos(2 * around) + waves(rng, around, range(2, 4), 0.008)  # soft rubber
     axis = np.stack([ring * oval * np.cos(around), ring * oval * np.sin(around), 0 * around], axis=1)
     reach = (np.abs(np.cos(angle)) ** 3.5 + np.abs(np.sin(angle)) ** 3.5) ** (-1 / 3.5)

@@ -20,12 +20,13 @@ def tinted(colour: tuple[float, float, float], *changes: tuple[np.ndarray, tuple
     first = changes[0][0]
     result = np.broadcast_to(np.array(colour), (len(first), 3))
     for weight, other in changes:
-        share = np.clip(weight, 0, 1)[:, None]
-        result = result * (1 - share) + np.array(other) * share
+        fraction = np.clip(weight, 0, 1)[:, None]
+        result = result * (1 - fraction) + np.array(other) * fraction
     return np.clip(result, 0.01, 1)
 
 
 def plain(vertices: np.ndarray, triangles: np.ndarray, colour: np.ndarray, rest: Rotation | None = None) -> Body:
+    """A body of one region from vertices (v, 3), metres, triangles (t, 3) and albedo (v, 3)."""
     regions = np.zeros(len(vertices), np.int64)
     return Body(vertices, triangles, colour, regions, rest or Rotation.identity())
 
@@ -39,16 +40,16 @@ def waves(rng: np.random.Generator, angle: np.ndarray, orders: range, deviation:
     return deviation * total
 
 
-def turn(count_length: float, step: float) -> np.ndarray:
-    """Angles of one whole turn, about `step` apart on a circle of circumference `count_length`."""
-    return np.linspace(0, 2 * np.pi, max(16, int(count_length / step)), endpoint=False)
+def circle_angles(circumference: float, step: float) -> np.ndarray:
+    """Angles of a full circle, about `step` apart on a circle of circumference `circumference`."""
+    return np.linspace(0, 2 * np.pi, max(16, int(circumference / step)), endpoint=False)
 
 
 def bagel(rng: np.random.Generator, step: float) -> Body:
     noise = Noise(rng)
     ring, tube = rng.uniform(31, 36) * MM, rng.uniform(17.5, 20.5) * MM
-    around = turn(2 * np.pi * ring * 1.3, step)
-    angle = turn(2 * np.pi * tube, step)[None]
+    around = circle_angles(2 * np.pi * ring * 1.3, step)
+    angle = circle_angles(2 * np.pi * tube, step)[None]
     radius = (ring * (1 + waves(rng, around, range(2, 5), 0.035)))[:, None]
     thick = (tube * (1 + waves(rng, around, range(1, 5), 0.06)))[:, None]
     axis = np.stack([radius[:, 0] * np.cos(around), radius[:, 0] * np.sin(around), 0 * around], axis=1)
@@ -66,7 +67,7 @@ def carrot(rng: np.random.Generator, step: float) -> Body:
     noise = Noise(rng)
     length, thick = rng.uniform(125, 155) * MM, rng.uniform(13, 17) * MM
     along = np.linspace(0, 1, int(length / step))
-    angle = turn(2 * np.pi * thick, step)[None]
+    angle = circle_angles(2 * np.pi * thick, step)[None]
     bend = waves(rng, 2.5 * along, range(1, 4), 0.035) * length * along
     axis = np.stack([(along - 0.5) * length, bend, 0 * along], axis=1)
     taper = 1 - rng.uniform(0.55, 0.72) * along ** rng.uniform(0.9, 1.5)
@@ -92,7 +93,7 @@ def carrot(rng: np.random.Generator, step: float) -> Body:
 def cookie(rng: np.random.Generator, step: float) -> Body:
     noise = Noise(rng)
     radius, height = rng.uniform(31, 35) * MM, rng.uniform(8, 10) * MM
-    angle = turn(2 * np.pi * radius, step)
+    angle = circle_angles(2 * np.pi * radius, step)
     outline = 1 + waves(rng, angle, range(2, 8), 0.02)
     arc = np.linspace(0, np.pi, int(2.2 * radius / step))
     across, up = np.sin(arc) ** 0.55, -np.cos(arc)  # a flattened ball: round rim, nearly flat faces
@@ -119,7 +120,7 @@ def peach(rng: np.random.Generator, step: float) -> Body:
     noise = Noise(rng)
     radius = rng.uniform(31, 36) * MM
     arc = np.linspace(0, np.pi, int(np.pi * radius / step))
-    angle = turn(2 * np.pi * radius, step)
+    angle = circle_angles(2 * np.pi * radius, step)
     off = (angle + np.pi) % (2 * np.pi) - np.pi
     size = 1 + waves(rng, angle, range(2, 4), 0.02)[None] - 0.045 * np.exp(-np.abs(off) / 0.14)[None]  # the suture
     stem = np.exp(-(((np.pi - arc) / 0.28) ** 2))[:, None]
@@ -139,7 +140,7 @@ def potato(rng: np.random.Generator, step: float) -> Body:
     noise = Noise(rng)
     long, wide, high = rng.uniform(42, 52) * MM, rng.uniform(29, 35) * MM, rng.uniform(24, 29) * MM
     arc = np.linspace(0, np.pi, int(1.25 * np.pi * long / step))
-    angle = turn(2 * np.pi * wide, step)[None]
+    angle = circle_angles(2 * np.pi * wide, step)[None]
     end = (np.sin(arc) ** 0.85)[:, None]
     axis = np.stack([-long * np.cos(arc), 0 * arc, 0 * arc], axis=1)
     vertices, triangles = swept(axis, wide * end * np.cos(angle), high * end * np.sin(angle), closed=False)

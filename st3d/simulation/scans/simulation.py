@@ -98,4 +98,4 @@ def _check(settings: dict, target: Path) -> None:
     for name in ("training", "validation", "test_good", "test_per_defect", "seed"):
         if settings[name] < 0:
             raise ValueError(f"{target}: expected {name} of at least 0, found {settings[name]}")
-    folders.refuse_foreign(target)
+    folders.refuse_other_files(target)
