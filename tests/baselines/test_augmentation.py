@@ -96,7 +96,7 @@ def test_of_two_points_in_one_pixel_the_nearest_wins_and_of_none_it_is_invalid()
     assert np.array_equal(painted, colours)
 
 
-def test_a_turned_picture_has_no_holes_inside(rng):
+def test_a_rotated_picture_has_no_holes_inside(rng):
     scan = scan_of(STRAIGHT, rng.uniform(0.48, 0.5, (20, 20)))
     colours = rng.uniform(0.1, 1, scan.shape).astype(np.float32)
     result, painted = rotate_scan(scan, colours, STRAIGHT, WALL, np.array([0.0, 0.0, 0.5]), 30.0)
@@ -124,7 +124,7 @@ def test_colours_without_a_point_turn_with_the_plane_and_hide_no_point(rng):
     assert np.array_equal(result, beyond) and np.array_equal(painted, colours)
 
 
-def test_a_turned_scan_keeps_its_heights_and_leaves_its_input_alone(rng):
+def test_a_rotated_scan_keeps_its_heights_and_leaves_its_input_alone(rng):
     scan = scan_of(STRAIGHT, rng.uniform(0.4, 0.5, (20, 20)))
     before = scan.copy()
     result, none = rotate_scan(scan, None, STRAIGHT, WALL, np.array([0.001, 0.002, 0.5]), 33.0)

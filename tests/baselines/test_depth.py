@@ -46,7 +46,7 @@ def test_a_smaller_image_takes_the_nearest_depth_and_a_mean_of_colours(tmp_path,
     assert np.abs(small[1:].mean() - whole[1:].mean()) < 0.01
 
 
-def test_a_copy_turned_by_no_angle_is_the_scan_where_no_two_points_share_a_pixel(tmp_path, rng):
+def test_a_copy_rotated_by_no_angle_is_the_scan_where_no_two_points_share_a_pixel(tmp_path, rng):
     make_frame(write_small_dataset(tmp_path, rng))
     with Images(make_depth(tmp_path, "train", copies=1, angle=0.0)) as images:
         scan, copy = (images.image(index, "3d_rgb") for index in (0, 1))

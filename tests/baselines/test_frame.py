@@ -44,7 +44,7 @@ def test_scans_that_start_beside_the_cameras_centre_give_its_place(tmp_path, rng
     assert found.camera.shift == pytest.approx(shift, abs=2e-6)
 
 
-def test_copies_are_turned_about_a_point_of_the_background(tmp_path, rng):
+def test_copies_are_rotated_about_a_point_of_the_background(tmp_path, rng):
     found = make_frame(write_small_dataset(tmp_path, rng))
     assert abs(found.plane.height(found.pivot[None])[0]) < 1e-12
 
@@ -55,7 +55,7 @@ def test_a_frame_survives_a_round_trip(tmp_path, rng):
     assert Frame.read(tmp_path / "again.json") == found
 
 
-def test_training_scans_alone_have_turned_copies_the_same_ones_each_time(tmp_path, rng):
+def test_training_scans_alone_have_rotated_copies_the_same_ones_each_time(tmp_path, rng):
     found = make_frame(write_small_dataset(tmp_path, rng))
     made = [list(views(scans(tmp_path, "train", 2), found)) for _ in range(2)]
     assert [(view.sample, view.copy_number) for view in made[0]] == [

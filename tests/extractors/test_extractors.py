@@ -139,7 +139,7 @@ def test_a_scan_with_fewer_points_than_are_described_has_a_map(scans, extractors
     assert found.shape == scan.shape[:2] and np.isfinite(found).all() and found.max() > 0
 
 
-def test_a_student_of_another_extractor_is_trained_on_turned_scans_too(scans, extractors, tmp_path):
+def test_a_student_of_another_extractor_is_trained_on_rotated_scans_too(scans, extractors, tmp_path):
     still, rotated, again = (
         train_student(scans, extractors["fpfh"], tmp_path / name, epochs=1, rotation=rotation)
         for name, rotation in (("still", "none"), ("rotated", "random"), ("again", "random"))

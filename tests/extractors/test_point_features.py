@@ -124,7 +124,7 @@ def test_small_and_flat_angles_keep_their_digits():
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32), scan=st.integers(0, 3))
-def test_point_pair_features_do_not_change_when_the_scan_is_turned_about_the_camera(seed, scan):
+def test_point_pair_features_do_not_change_when_the_scan_is_rotated_about_the_camera(seed, scan):
     rng = np.random.default_rng(scan)
     cloud, near = surface(rng, 300)
     at = rng.choice(300, 40, replace=False)
@@ -132,7 +132,7 @@ def test_point_pair_features_do_not_change_when_the_scan_is_turned_about_the_cam
     assert float((rotated - patch_features(cloud, near, at, 32)).abs().max()) < 1e-5
 
 
-def test_rounding_the_turned_points_to_float32_changes_features_little(rng):
+def test_rounding_the_rotated_points_to_float32_changes_features_little(rng):
     cloud, near = surface(rng, 1000)
     at = rng.choice(1000, 100, replace=False)
     first, second = (patch_features(each.astype(np.float32), near, at, 64) for each in (cloud, cloud @ rotation(5).T))

@@ -146,7 +146,7 @@ def test_few_patches_pass_at_once_and_do_not_change_each_other(graph, monkeypatc
     assert torch.allclose(made.extract(graph, at[:3]), whole[:3], rtol=1e-5, atol=1e-5)
 
 
-def test_descriptors_do_not_change_when_the_cloud_is_turned(graph):
+def test_descriptors_do_not_change_when_the_cloud_is_rotated(graph):
     made, at = network(), np.arange(0, 200, 5)
     first, second = made.extract(graph, at), made.extract(graph.rotated(rotation(2)), at)
     assert float((first - second).abs().max()) < 1e-3 * float(first.abs().max())

@@ -90,7 +90,7 @@ def test_positives_are_voxels_of_the_same_place_and_candidates_are_distinct(rng)
         assert len(view.candidates.unique()) == 32 and len(view.centres) == len(view.keys)
 
 
-def test_views_are_turned_and_their_voxels_keep_the_scenes_size(rng):
+def test_views_are_rotated_and_their_voxels_keep_the_scenes_size(rng):
     views = views_of(rng, overlap=1.0)
     assert not torch.equal(views[0].keys, views[1].keys)
     for view in views:

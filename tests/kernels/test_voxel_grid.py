@@ -57,7 +57,7 @@ def test_no_point_falls_out_of_the_cube_around_its_box(points, cells):
         assert index[points[:, axis].argmin()] == 0 and index[points[:, axis].argmax()] == cells - 1
 
 
-def test_a_box_without_extent_or_turned_around_is_refused():
+def test_a_box_without_extent_or_reversed_is_refused():
     with pytest.raises(ValueError, match="expected a side above 0 m, found 0"):
         Grid.around(np.ones(3), np.ones(3), 4)
     with pytest.raises(ValueError, match="expected a box from low to high"):

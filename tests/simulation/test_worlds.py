@@ -178,7 +178,7 @@ def test_a_chamfer_takes_its_width_off_the_edge():
     assert np.linalg.norm(top[:, :2], axis=1).max() == pytest.approx(2.75)
 
 
-def test_a_placed_thing_is_turned_then_moved():
+def test_a_placed_object_is_rotated_then_moved():
     point = np.array([[1.0, 0, 0]]), np.zeros((0, 3), np.int64)
     ((vertices, _), albedo) = placed([(point, 0.3)], [5, 6, 7], np.pi / 2)[0]
     np.testing.assert_allclose(vertices, [[5, 7, 7]], atol=1e-12)

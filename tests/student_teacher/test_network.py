@@ -98,7 +98,7 @@ def test_a_point_given_twice_is_refused(rng):
         Graph(*cloud(rng, 20, 3)).subgraph(np.array([4, 4]), 2)
 
 
-def test_a_turned_graph_is_that_of_the_turned_points(rng):
+def test_a_rotated_graph_is_that_of_the_rotated_points(rng):
     points, near = cloud(rng, 80, 6)
     rotation = Rotation.random(rng=rng).as_matrix()
     rotated = torch.from_numpy((points.double().numpy() @ rotation.T).astype(np.float32))

@@ -96,7 +96,7 @@ def test_the_points_are_a_farthest_point_sample_of_the_surfaces(folder, tmp_path
         assert np.array_equal(shard.cloud(1).points, dense[farthest_points(dense, 100)])
 
 
-def test_a_placed_mesh_has_a_longest_side_of_one_before_it_is_turned(rng, folder):
+def test_a_placed_mesh_has_a_longest_side_of_one_before_it_is_rotated(rng, folder):
     corners = MeshCache(10**6).corners(folder / "chair/chair_00.off")
     assert corners.shape == (12, 3, 3)
     moved = placed(corners, 3.0, rng)
