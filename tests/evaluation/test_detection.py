@@ -86,10 +86,12 @@ def test_a_detector_finds_the_defects_of_a_category_that_it_saw_without(tmp_path
     25, 26       0.399 / 0.509 (0.039 / 0.027) 0.526 / 0.497 (0.126 / 0.071)
     ============ ============================= =============================
 
-    The mean difference is -0.022, its standard deviation 0.069. More time, seed 5, 6: 0.473 / 0.425 (0.055 / 0.024)
-    in 170 s (d = 16, 4,800 teacher steps), 0.492 / 0.489 (0.042 / 0.018) in 215 s (2,000 points, d = 32, 3,360 steps).
-    The teachers have hardly learned: a decoder that ignores its descriptor, trained for 1,000 steps at 800 points (960
-    steps of the teacher) and 600 at 2,000, has the validation loss 1.69 and 2.73, the teachers 1.59 (d = 16) and 2.68.
+    The mean difference is -0.022, its standard deviation 0.069. In 170 s (d = 16, 4,800 teacher steps, 4 meshes, 16
+    scans): 0.473 / 0.425 (0.055 / 0.024) with seeds 5, 6 and 0.501 / 0.456 (0.032 / 0.010) with 15, 16. In 215 s (2,000
+    points, d = 32, 3,360 steps), 5, 6: 0.492 / 0.489 (0.042 / 0.018). So the teacher's budget may decide; not settled.
+    With seed 5 the teachers have hardly learned: a decoder that ignores its descriptor, trained for 1,000 steps at 800
+    points (960 steps of the teacher) and 600 at 2,000, has the validation loss 1.69 and 2.73, the
+    teachers 1.59 (d = 16) and 2.68.
     The paper's teacher takes 250,000 steps.
     """
     make_data(tmp_path)
