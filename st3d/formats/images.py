@@ -34,7 +34,7 @@ class Image:
     sample
         Name such as "crack/003".
     copy_number
-        0 as it was scanned.
+        0 as it was scanned, else the number of the rotated copy.
     size
         Rows and columns of the scan.
     """
