@@ -15,6 +15,13 @@ from st3d.training.inputs import scaled
 class Detector:
     """A trained pair, ready for scans; it leaves torch's settings and the environment of the process as they are.
 
+    Parameters
+    ----------
+    pair
+        Teacher and student, on one device.
+    threads
+        CPU threads, 1 or more.
+
     Examples
     --------
     >>> detector = Detector.load(teacher="teacher.pt", student="student.pt")  # doctest: +SKIP
@@ -37,12 +44,16 @@ class Detector:
         device
             "auto" takes a GPU if there is one.
         threads
-            CPU threads.
+            CPU threads, 1 or more.
+
+        Returns
+        -------
+        Detector
 
         Raises
         ------
         ValueError
-            If a file is truncated or no model of st3d, or the two do not fit each other.
+            If a file is truncated or no model of st3d, the two do not fit each other, or there is no such device.
         """
         with reproducible(threads):
             return cls(load_pair(Path(teacher), Path(student), choose_device(device, alone=False)), threads)

@@ -20,10 +20,24 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)  # some network file syst
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield an empty file beside `path`, to be written, that takes its name on success and vanishes on an error.
+    """Write a file whole or not at all; missing folders are made.
 
-    Its name is fixed and it is locked: what a killed process left is overwritten, and a second writer waits. Missing
-    folders are made. A full disk is an OSError of one line with `path`.
+    The temporary file's name is fixed and it is locked: what a killed process left is overwritten, and a second writer
+    waits.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+
+    Yields
+    ------
+    An empty file beside `path`, to be written, that takes its name on success and vanishes on an error
+
+    Raises
+    ------
+    OSError
+        One line with `path` where the disk is full.
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.partial")
@@ -42,9 +56,12 @@ def atomic(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Lock the file `path` exclusively; it exists as long as the lock.
+    """Lock a file exclusively: an orphaned job and its successor must not train the same model together.
 
-    An orphaned job and its successor must not train the same model together.
+    Parameters
+    ----------
+    path
+        The file, which exists as long as the lock; another holder is waited for.
     """
     with _exclusive(path):
         try:
@@ -54,13 +71,38 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write `content` atomically, its keys sorted."""
+    """Write JSON atomically, its keys sorted.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    content
+        What JSON can hold, numbers finite.
+    """
     with atomic(path) as partial:
         partial.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read what `write_json` wrote; a ValueError of one line if it is damaged."""
+    """Read what `write_json` wrote.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    Its content
+
+    Raises
+    ------
+    ValueError
+        One line with the file if it is damaged.
+    OSError
+        If it is missing or cannot be read.
+    """
     try:
         return json.loads(Path(path).read_text())
     except json.JSONDecodeError as error:
@@ -68,7 +110,17 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Write `rows` atomically, with `columns` as the header."""
+    """Write a table atomically.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    rows
+        A value per column; a missing one is left empty.
+    columns
+        The header, in its order.
+    """
     with atomic(path) as partial, open(partial, "w", newline="") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()

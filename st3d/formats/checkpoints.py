@@ -15,7 +15,15 @@ from st3d.formats.provenance import FORMAT
 
 
 def save(path: Path, content: Mapping[str, Any]) -> None:
-    """Write `content` atomically."""
+    """Write a checkpoint atomically; equal content gives equal bytes.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    content
+        Tensors, numbers, texts and their containers; with `kind` and `format`, which `load` checks.
+    """
     # torch.save names the archive's root after the file; through memory the (temporary) name stays out of the bytes
     memory = io.BytesIO()
     torch.save(dict(content), memory)
@@ -32,6 +40,10 @@ def load(path: Path, *kinds: str) -> dict[str, Any]:
         The checkpoint.
     kinds
         What it may be ("teacher", "student", "progress"), what is usually meant first.
+
+    Returns
+    -------
+    Its content
 
     Raises
     ------
@@ -60,6 +72,10 @@ def read_tensors(path: Path, what: str, origin: str = "", harmless: Sequence[Any
     harmless
         Classes to read beside tensors, numbers, texts and their containers.
 
+    Returns
+    -------
+    What was saved
+
     Raises
     ------
     ValueError
@@ -79,7 +95,22 @@ def read_tensors(path: Path, what: str, origin: str = "", harmless: Sequence[Any
 
 
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    """Put `weights`, read from `path`, into `module`; a ValueError at other names or dimensions."""
+    """Put weights that were read from a file into a module.
+
+    Parameters
+    ----------
+    module
+        Takes the weights, in place.
+    weights
+        By the names of the module's state dictionary.
+    path
+        Their file, for errors.
+
+    Raises
+    ------
+    ValueError
+        One line with the file if a name or a shape differs from the module's.
+    """
     expected = module.state_dict()
     for name in sorted(expected.keys() | weights.keys()):
         wanted, found = (tuple(side[name].shape) if name in side else "none" for side in (expected, weights))

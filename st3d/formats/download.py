@@ -51,6 +51,11 @@ def download_modelnet10(*, url: str, archive: str, md5: str, retries: int, outpu
         Attempts to fetch it, 1 or more.
     output
         Folder to make: <kind>/{train,test}/*.off, and last complete.json.
+
+    Raises
+    ------
+    ValueError
+        One line: the archive cannot be had, is another one, or does not unpack; or the folder holds other files.
     """
     _download(url, archive, md5, retries, output, "*/train/*.off")
 
@@ -70,6 +75,11 @@ def download_mvtec_3d_ad(*, url: str, archive: str, md5: str, retries: int, outp
         Attempts to fetch it, 1 or more.
     output
         Folder to make: <category>/{train,validation,test}/..., and last complete.json.
+
+    Raises
+    ------
+    ValueError
+        As `download_modelnet10`.
     """
     _download(url, archive, md5, retries, output, "*/train/good/xyz/*.tiff")
 
@@ -89,6 +99,11 @@ def download_3dmatch(*, scene: str, url: str, archive: str, retries: int, output
         Attempts to fetch it, 1 or more.
     output
         Folder to make: cloud_bin_*.ply, or camera-intrinsics.txt and seq-*/*.depth.png; and last complete.json.
+
+    Raises
+    ------
+    ValueError
+        As `download_modelnet10`.
     """
     copy = str(Path(archive) / f"{scene}.zip") if archive else ""
     _download(url.replace("{scene}", scene), copy, "", retries, output, "cloud_bin_*.ply", "seq-*/*.depth.png")

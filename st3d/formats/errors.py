@@ -6,18 +6,44 @@ from collections.abc import Iterator, Sequence
 
 
 def sides_text(shape: Sequence[int]) -> str:
-    """The text of a shape, such as 400 x 400."""
+    """The text of a shape.
+
+    Parameters
+    ----------
+    shape
+        Integers.
+
+    Returns
+    -------
+    Such as "400 x 400"
+    """
     return " x ".join(str(side) for side in shape)
 
 
 def error_text(error: object) -> str:
-    """The text of another library's error, on one line and at most 120 characters long."""
+    """The text of another library's error.
+
+    Parameters
+    ----------
+    error
+        The exception, or its text.
+
+    Returns
+    -------
+    One line of at most 120 characters; the type's name where there is no text
+    """
     return " ".join(str(error).split())[:120] or type(error).__name__
 
 
 @contextlib.contextmanager
 def silenced(library: str) -> Iterator[None]:
-    """Drop log records of `library` inside the context; for damaged files, of which our own error tells."""
+    """Drop the log records of a library inside the context; for damaged files, of which our own error tells.
+
+    Parameters
+    ----------
+    library
+        Name of its logger.
+    """
     logger = logging.getLogger(library)
 
     def nothing(_: logging.LogRecord) -> bool:
@@ -32,7 +58,18 @@ def silenced(library: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def one_line(expected: str) -> Iterator[None]:
-    """Replace what a library raises at a damaged file by a ValueError `<expected>, found <its reason>`."""
+    """Replace what a library raises at a damaged file by an error of one line.
+
+    Parameters
+    ----------
+    expected
+        Its first part, such as "<file>: expected a TIFF file".
+
+    Raises
+    ------
+    ValueError
+        `<expected>, found <the library's reason>`, for any exception inside the context.
+    """
     try:
         yield
     except FileNotFoundError:

@@ -12,7 +12,17 @@ MARKER = ".made_by_st3d"  # tells a folder that may be replaced from someone's o
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All files at any depth, relative to `folder`, sorted; links to folders are followed, each folder once."""
+    """All files in a folder, at any depth.
+
+    Parameters
+    ----------
+    folder
+        The folder; links to folders are followed, each folder once.
+
+    Returns
+    -------
+    Paths relative to `folder`, sorted; empty where it does not exist
+    """
     seen: set[str] = set()
     found = []
     for parent, below, names in os.walk(folder, followlinks=True):
@@ -27,17 +37,41 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def refuse_other_files(target: Path) -> None:
-    """Raise a ValueError if `target` holds files that `replaced` did not put there."""
+    """Refuse a folder that `replaced` must not replace.
+
+    Parameters
+    ----------
+    target
+        The folder; it need not exist.
+
+    Raises
+    ------
+    ValueError
+        If it holds files that `replaced` did not put there.
+    """
     if target.exists() and any(target.iterdir()) and not (target / MARKER).exists():
         raise ValueError(f"{target}: expected an empty folder or one made by st3d, found other files; move them away")
 
 
 @contextlib.contextmanager
 def replaced(target: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `target`, to be filled, that takes its name on success.
+    """Make a folder whole or not at all.
 
-    An earlier one that was made in this way is replaced as a whole; stopped at any moment, no mixture is left. A user's
-    own files in `target` are a ValueError of one line.
+    An earlier one that was made in this way is replaced as a whole; stopped at any moment, no mixture is left.
+
+    Parameters
+    ----------
+    target
+        The folder to make.
+
+    Yields
+    ------
+    An empty folder beside `target`, to be filled, that takes its name on success
+
+    Raises
+    ------
+    ValueError
+        One line with the folder if it holds a user's own files.
     """
     refuse_other_files(target)
     partial, old = (target.with_name(f".{target.name}.{kind}") for kind in ("partial", "old"))

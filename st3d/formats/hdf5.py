@@ -21,7 +21,7 @@ _REMAKE = "delete it and run the same command again to remake it"
 
 @contextlib.contextmanager
 def new_file(path: Path, settings: Mapping[str, Any], code: str, **attributes: str) -> Iterator[tuple[h5py.File, Any]]:
-    """A new file under a temporary name until all is written, and a function that raises if the disk refused anything.
+    """Write an HDF5 file under a temporary name until all of it is there.
 
     Parameters
     ----------
@@ -33,6 +33,10 @@ def new_file(path: Path, settings: Mapping[str, Any], code: str, **attributes: s
         Fingerprint of the stage's source.
     attributes
         Further ones.
+
+    Yields
+    ------
+    The open file, and a function that raises if the disk refused anything
 
     Raises
     ------
@@ -54,7 +58,27 @@ def new_file(path: Path, settings: Mapping[str, Any], code: str, **attributes: s
 def dataset(
     file: h5py.File, name: str, shape: tuple, chunk: tuple, dtype: Any, compression: int | None = None
 ) -> h5py.Dataset:
-    """A new dataset with checksums, whose first two sides may grow; `compression` is gzip's level."""
+    """Make a dataset with checksums.
+
+    Parameters
+    ----------
+    file
+        Open for writing.
+    name
+        Of the dataset.
+    shape
+        Sides at first; the first two may grow.
+    chunk
+        Sides of a chunk, 1 or more each.
+    dtype
+        NumPy type.
+    compression
+        gzip's level, with bytes shuffled; None: not compressed.
+
+    Returns
+    -------
+    h5py.Dataset
+    """
     most = (None,) * min(2, len(shape)) + shape[2:]
     packed = {} if compression is None else {"compression": "gzip", "compression_opts": compression, "shuffle": True}
     return file.create_dataset(
@@ -63,12 +87,32 @@ def dataset(
 
 
 def column(file: h5py.File, name: str, values: np.ndarray) -> None:
-    """A dataset with one row of `values` per item."""
+    """Write a dataset with one row per item.
+
+    Parameters
+    ----------
+    file
+        Open for writing.
+    name
+        Of the dataset.
+    values
+        (items, ...), of a type that HDF5 has.
+    """
     dataset(file, name, values.shape, (max(1, len(values)), *values.shape[1:]), values.dtype)[...] = values
 
 
 def names(samples: Sequence[str]) -> np.ndarray:
-    """Sample names as a column."""
+    """Sample names as a column.
+
+    Parameters
+    ----------
+    samples
+        One or more names.
+
+    Returns
+    -------
+    (samples,) fixed-length UTF-8, as long as the longest
+    """
     encoded = [sample.encode() for sample in samples]
     return np.array(encoded, dtype=h5py.string_dtype("utf-8", max(map(len, encoded))))
 
@@ -112,7 +156,17 @@ class File:
         self.file.close()
 
     def guarded(self, call: Callable[[], T]) -> T:
-        """What `call` returns; if it fails, the file is closed."""
+        """Call a function; if it fails, the file is closed.
+
+        Parameters
+        ----------
+        call
+            A function without arguments.
+
+        Returns
+        -------
+        What it returns
+        """
         try:
             return call()
         except BaseException:
@@ -120,14 +174,41 @@ class File:
             raise
 
     def read(self, name: str, place: Any) -> Any:
-        """Part of a dataset; damaged data are an error that names the file."""
+        """Read a part of a dataset.
+
+        Parameters
+        ----------
+        name
+            Of the dataset.
+        place
+            An index as h5py takes it.
+
+        Returns
+        -------
+        Array or scalar, of the dataset's type
+
+        Raises
+        ------
+        ValueError
+            One line with the file if the data are damaged.
+        """
         try:
             return self.file[name][place]
         except OSError as error:
             raise self.bad(f"whole data in '{name}'", f"damaged data ({error_text(error)})") from None
 
     def bad(self, expected: str, found: str) -> ValueError:
-        """The error of one line that says how to remake the file."""
+        """An error of one line that says how to remake the file.
+
+        Parameters
+        ----------
+        expected, found
+            Its two sides.
+
+        Returns
+        -------
+        ValueError, to be raised
+        """
         return ValueError(f"{self.path}: expected {expected}, found {found}; {_REMAKE}")
 
     def _checked(self, fields: set[str]) -> dict[str, Any]:

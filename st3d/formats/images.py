@@ -25,12 +25,24 @@ COMPRESSION = 1  # gzip's level: grids are mostly empty
 
 @dataclass(frozen=True)
 class Image:
-    """One scan, or a rotated copy of it."""
+    """One scan, or a rotated copy of it.
 
-    values: np.ndarray  # (channels, ...) float32
-    sample: str  # such as "crack/003"
-    copy_number: int  # 0: as it was scanned
-    size: tuple[int, int]  # rows and columns of the scan
+    Attributes
+    ----------
+    values
+        (channels, ...) float32.
+    sample
+        Name such as "crack/003".
+    copy_number
+        0 as it was scanned, else the number of the rotated copy.
+    size
+        Rows and columns of the scan.
+    """
+
+    values: np.ndarray
+    sample: str
+    copy_number: int
+    size: tuple[int, int]
 
 
 def write_images(
@@ -87,6 +99,11 @@ def write_images(
 class Images(File):
     """The images of one split; a context manager.
 
+    Parameters
+    ----------
+    path
+        What `write_images` wrote.
+
     Attributes
     ----------
     kind
@@ -96,7 +113,12 @@ class Images(File):
     channels, sides
         Of every image.
     copies
-        (images,) 0 where the image is a scan as it is.
+        (images,) uint32, 0 where the image is a scan as it is.
+
+    Raises
+    ------
+    ValueError
+        One line with the file, what is wrong with it and how to remake it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -115,20 +137,61 @@ class Images(File):
         return len(self.copies)
 
     def properties(self, modality: Modality) -> dict[str, Any]:
-        """Kind, channels, sides and frame, which a model keeps so that it is used with equal images only."""
+        """What a model keeps of its images, so that it is used with equal ones only.
+
+        Parameters
+        ----------
+        modality
+            3d, or 3d_rgb.
+
+        Returns
+        -------
+        input (the kind), modality, frame, channels (how many) and sides, by name
+
+        Raises
+        ------
+        ValueError
+            As `channels_of`.
+        """
         channels = self.channels_of(modality)
         sides = {"channels": channels.stop - channels.start, "sides": list(self.sides)}
         return {"input": self.kind, "modality": modality, "frame": self.frame} | sides
 
     def check_alike(self, model: Mapping[str, Any]) -> None:
-        """Raise a ValueError that names the first of `properties` in which these images differ from the model's."""
+        """Refuse images that differ from those that a model was trained on.
+
+        Parameters
+        ----------
+        model
+            The model's `properties`, and more.
+
+        Raises
+        ------
+        ValueError
+            One line with the file and the first property that differs.
+        """
         own = self.properties(model["modality"])
         for name in ("input", "channels", "sides", "frame"):
             if own[name] != model[name]:
                 raise self.bad(f"{name} {model[name]}, as the model was trained on", f"{own[name]}")
 
     def channels_of(self, modality: Modality) -> slice:
-        """The channels that a method of this modality sees; coloured voxels are their colour alone."""
+        """The channels that a method of a modality sees; coloured voxels are their colour alone.
+
+        Parameters
+        ----------
+        modality
+            3d, or 3d_rgb.
+
+        Returns
+        -------
+        slice
+
+        Raises
+        ------
+        ValueError
+            One line with the file if 3d_rgb is asked of scans without RGB images.
+        """
         if modality == "3d":
             return slice(0, 1)
         if self.channels == 1:
@@ -136,7 +199,24 @@ class Images(File):
         return slice(1, 4) if self.kind == "voxels" else slice(0, 4)
 
     def image(self, index: int, modality: Modality) -> Image:
-        """Image `index` with the channels of `modality`."""
+        """Read one image.
+
+        Parameters
+        ----------
+        index
+            In [0, len(self)).
+        modality
+            3d, or 3d_rgb: its channels are read.
+
+        Returns
+        -------
+        Image
+
+        Raises
+        ------
+        ValueError
+            As `channels_of`, or if the data are damaged.
+        """
         values = self.read("values", (index, self.channels_of(modality)))
         height, width = self.read("size", index)
         return Image(values, self.read("sample", index).decode(), int(self.copies[index]), (int(height), int(width)))

@@ -80,7 +80,22 @@ def ply_header(path: Path) -> Ply:
 
 
 def read_ply(path: Path) -> Sequence[np.ndarray]:
-    """All vertices of a PLY file as three columns; a ValueError if it is damaged."""
+    """Read all vertices of a PLY file, text or binary.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    x, y and z, (n,) each, n >= 1, as the module says; text becomes float32 or float64
+
+    Raises
+    ------
+    ValueError
+        If it is damaged or truncated, or has no vertices with x, y and z.
+    """
     header = ply_header(path)
     vertex = header.element("vertex")
     if vertex.rows == 0:
@@ -125,7 +140,22 @@ def _by_trimesh(path: Path, count: int) -> Sequence[np.ndarray]:
 
 
 def read_pcd(path: Path) -> Sequence[np.ndarray]:
-    """All points of a PCD file as three columns; a ValueError if it is damaged."""
+    """Read all points of a PCD file, text, binary or compressed.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    x, y and z, (n,) each, n >= 1, as the module says; text becomes float32 or float64
+
+    Raises
+    ------
+    ValueError
+        If it is damaged or truncated, or has no points with x, y and z.
+    """
     header, start = _pcd_header(path)
     names = header.get("FIELDS", [])
     if not {"x", "y", "z"} <= set(names):
@@ -216,7 +246,21 @@ def lines(path: Path, start: int = 0) -> Iterator[str]:
 
 
 def parsed(rows: Iterable[str], columns: Sequence[int], kind: type) -> Sequence[np.ndarray]:
-    """Three columns of numbers, of type `kind`, of rows of words; the rows are taken one at a time."""
+    """Three columns of numbers of rows of text.
+
+    Parameters
+    ----------
+    rows
+        n lines, taken one at a time.
+    columns
+        Positions of the three among a line's words.
+    kind
+        NumPy type of the result.
+
+    Returns
+    -------
+    Three arrays (n,) of that type
+    """
     return list(np.loadtxt(rows, kind, comments=None, usecols=columns, ndmin=2).T)
 
 

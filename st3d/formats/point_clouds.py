@@ -130,7 +130,22 @@ def _finite(columns: Sequence[np.ndarray], at: int) -> np.ndarray:
 
 
 def has_faces(path: Path) -> bool:
-    """Whether a PLY file is a mesh, by its header; a ValueError of one line if it has none."""
+    """Whether a PLY file is a mesh, by its header.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    ValueError
+        One line with the file if it is missing or its header is none.
+    """
     with _faults(path):
         return ply_header(path).element("face").rows > 0
 

@@ -35,7 +35,17 @@ Frames = tuple[Path, ...]  # the depth images of one fragment
 
 
 def runs(images: Sequence[Path]) -> list[Frames]:
-    """Depth images with a pose beside them, in runs of 50 of one folder, by name; a folder's last may be shorter."""
+    """Divide depth images into fragments: runs of 50 of one folder, by name; a folder's last may be shorter.
+
+    Parameters
+    ----------
+    images
+        Files in any order; those without a pose beside them are left out.
+
+    Returns
+    -------
+    Tuples of 1 to 50 files
+    """
     posed = sorted(image for image in images if pose_of(image).is_file())
     found: list[Frames] = []
     for _, sequence in itertools.groupby(posed, lambda image: image.parent):
@@ -45,7 +55,17 @@ def runs(images: Sequence[Path]) -> list[Frames]:
 
 
 def pose_of(image: Path) -> Path:
-    """The file with the pose of a depth image."""
+    """The file with the pose of a depth image.
+
+    Parameters
+    ----------
+    image
+        <frame>.depth.png
+
+    Returns
+    -------
+    <frame>.pose.txt beside it; it may be missing
+    """
     return image.with_name(image.name.removesuffix(DEPTH) + POSE)
 
 
@@ -89,7 +109,22 @@ def read_fragment(images: Frames) -> np.ndarray:
 
 
 def read_depth(path: Path) -> np.ndarray:
-    """A depth image: (h, w) uint16, millimetres, 0 where there is none; a ValueError of one line if it is damaged."""
+    """Read a depth image.
+
+    Parameters
+    ----------
+    path
+        PNG of 16 bits and 1 channel, millimetres; 0 or 65535 where there is none.
+
+    Returns
+    -------
+    (h, w) uint16, millimetres, 0 where there is none
+
+    Raises
+    ------
+    ValueError
+        One line with the file and its fault.
+    """
     with one_line(f"{path}: expected a depth image"), Image.open(path) as image:
         depth = np.asarray(image)
     if depth.ndim != 2 or depth.dtype.kind not in "iu" or depth.dtype == np.uint8:

@@ -22,12 +22,24 @@ Invalid = Literal["refuse", "drop"]
 
 @dataclass(frozen=True)
 class Sample:
-    """The files of one scan."""
+    """The files of one scan.
 
-    name: str  # defect and number, such as "crack/003"; anomaly-free ones are "good/..."
+    Attributes
+    ----------
+    name
+        Defect and number, such as "crack/003"; anomaly-free ones are "good/...".
+    scan
+        xyz image.
+    mask
+        Ground truth, of test samples only.
+    rgb
+        None where there is no RGB image.
+    """
+
+    name: str
     scan: Path
-    mask: Path | None  # of test samples only
-    rgb: Path | None  # None where there is no RGB image
+    mask: Path | None
+    rgb: Path | None
 
     @property
     def defect(self) -> str:
@@ -37,11 +49,21 @@ class Sample:
 
 @dataclass(frozen=True)
 class Map:
-    """The anomaly map of one scan."""
+    """The anomaly map of one scan.
 
-    sample: str  # as in Sample
-    scores: np.ndarray  # (h, w) float32
-    points: int  # points, voxels or pixels that were scored
+    Attributes
+    ----------
+    sample
+        Name, as in Sample.
+    scores
+        (h, w) float32, larger where more anomalous.
+    points
+        Points, voxels or pixels that were scored.
+    """
+
+    sample: str
+    scores: np.ndarray
+    points: int
 
 
 def list_samples(dataset: Path, category: str, split: Split) -> list[Sample]:
@@ -56,6 +78,10 @@ def list_samples(dataset: Path, category: str, split: Split) -> list[Sample]:
         Name of a folder in it.
     split
         train and validation have anomaly-free samples only; test has a mask for every sample.
+
+    Returns
+    -------
+    One or more samples
 
     Raises
     ------

@@ -22,17 +22,41 @@ _ROWS = 4096  # points in one chunk: a chunk of the neighbours stays under 1 MB,
 
 @dataclass(frozen=True)
 class Cloud:
-    """One scene or scan; a prefix of its points is a farthest point sample."""
+    """One scene or scan; a prefix of its points is a farthest point sample.
 
-    points: np.ndarray  # (n, 3) float32, unscaled (scans: metres)
-    neighbours: np.ndarray | None = None  # (n, k) integer, nearest first
-    pixel: np.ndarray | None = None  # (n,) uint32, place in the flattened image
-    size: tuple[int, int] | None = None  # rows and columns of the image
-    sample: str | None = None  # such as "crack/003"
+    Attributes
+    ----------
+    points
+        (n, 3) float32, unscaled (scans: metres).
+    neighbours
+        (n, k) integer, rows of `points`, nearest first; None before stage `graph`.
+    pixel
+        (n,) uint32, of a scan: place in the flattened image.
+    size
+        Of a scan: rows and columns of the image.
+    sample
+        Of a scan: name such as "crack/003".
+    """
+
+    points: np.ndarray
+    neighbours: np.ndarray | None = None
+    pixel: np.ndarray | None = None
+    size: tuple[int, int] | None = None
+    sample: str | None = None
 
 
 def index_type(points: int) -> type[np.unsignedinteger]:
-    """The narrowest stored type that can number `points` points."""
+    """The narrowest stored type that can number points.
+
+    Parameters
+    ----------
+    points
+        How many there are, at most 2^32.
+
+    Returns
+    -------
+    np.uint16 or np.uint32
+    """
     return np.uint16 if points <= 2**16 else np.uint32
 
 
@@ -75,7 +99,18 @@ def write_shard(path: Path, clouds: Iterable[Cloud], *, settings: Mapping[str, A
 
 
 class Shard(File):
-    """An open shard; a context manager. `attributes` says how it was made."""
+    """An open shard; a context manager. `attributes` says how it was made.
+
+    Parameters
+    ----------
+    path
+        What `write_shard` wrote.
+
+    Raises
+    ------
+    ValueError
+        As `read_shard`.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "a shard", {"points", "count"})
@@ -85,7 +120,20 @@ class Shard(File):
         return len(self._count)
 
     def check(self, points: int | None, neighbours: int | None) -> None:
-        """Refuse clouds that were made for another n or k; None: any n, None or 0: any k."""
+        """Refuse clouds that were made for another n or k.
+
+        Parameters
+        ----------
+        points
+            n; None: any.
+        neighbours
+            k; None or 0: any.
+
+        Raises
+        ------
+        ValueError
+            One line with the file if they differ.
+        """
         n = self.attributes["settings"].get("points", points)  # a cloud may have fewer
         if points is not None and n != points:
             raise self.bad(f"clouds of {points} points", f"{n}")
@@ -94,7 +142,24 @@ class Shard(File):
             raise self.bad(f"{neighbours} neighbours a point", f"{k}")
 
     def cloud(self, index: int, neighbours: bool = True) -> Cloud:
-        """Cloud `index` as it is stored; its neighbours are not read without `neighbours`."""
+        """Read one cloud.
+
+        Parameters
+        ----------
+        index
+            In [0, len(self)).
+        neighbours
+            Whether its neighbours are read, where it has some.
+
+        Returns
+        -------
+        Cloud, as it is stored
+
+        Raises
+        ------
+        ValueError
+            One line with the file if the data are damaged.
+        """
         n = int(self._count[index])
         near = self.read("neighbours", np.s_[index, :n]) if neighbours and "neighbours" in self.file else None
         pixel = self.read("pixel", np.s_[index, :n]) if "pixel" in self.file else None
@@ -109,6 +174,15 @@ class Shard(File):
 def read_shard(path: Path) -> Shard:
     """Open a shard for reading: `with read_shard(path) as shard: shard.cloud(0)`.
 
+    Parameters
+    ----------
+    path
+        What `write_shard` wrote.
+
+    Returns
+    -------
+    Shard
+
     Raises
     ------
     ValueError
@@ -119,7 +193,7 @@ def read_shard(path: Path) -> Shard:
 
 
 class Clouds(Sequence[Cloud]):
-    """The clouds of all parts of a split, in the order of its samples; a context manager."""
+    """The clouds of all parts of a split, in the order of its samples; a context manager. See `clouds`."""
 
     def __init__(self, paths: Sequence[Path], points: int | None = None, neighbours: int | None = None) -> None:
         self._with_neighbours = neighbours != 0
@@ -163,6 +237,10 @@ def clouds(paths: Sequence[Path], points: int | None = None, neighbours: int | N
         n that the clouds were made for; None: any.
     neighbours
         k that they must have; None: any; 0: neighbours are not read.
+
+    Returns
+    -------
+    Clouds
 
     Raises
     ------

@@ -54,7 +54,7 @@ def _kernels(device: torch.device) -> ModuleType:
 
 
 class Aggregation(torch.autograd.Function):
-    """`aggregate` and its gradients."""
+    """`aggregate` as torch's autograd function: its value and its gradients."""
 
     @staticmethod
     def forward(

@@ -23,7 +23,27 @@ BLOCK = 1024  # points: the least work of a thread, and the points of a partial 
 def aggregate(
     points: Tensor, neighbours: Tensor, weight: Tensor, bias: Tensor, features: Tensor, rows: int, slope: float
 ) -> Tensor:
-    """Mean over neighbours of LeakyReLU(G W + b), beside the mean of the neighbours' features: (rows, 2 c) float32."""
+    """Mean over neighbours of LeakyReLU(G W + b), beside the mean of the neighbours' features.
+
+    Parameters
+    ----------
+    points
+        (n, 3) float32.
+    neighbours
+        (at least `rows`, k) int32, in [0, n), k <= 1024.
+    weight, bias
+        (g, c) and (c,) float32, g = 4 or 10, c a multiple of 4.
+    features
+        (as many as `neighbours` names, c) float32; or (1, c), which stands for all points.
+    rows
+        How many points, the first ones, are computed.
+    slope
+        Of the LeakyReLU.
+
+    Returns
+    -------
+    (rows, 2 c) float32
+    """
     c = weight.shape[1]
     out = torch.empty(rows, 2 * c)
     edges = _edges(points, neighbours, weight, bias)
@@ -35,7 +55,19 @@ def aggregate(
 def aggregate_weights(
     points: Tensor, neighbours: Tensor, weight: Tensor, bias: Tensor, gradient: Tensor, slope: float
 ) -> Tensor:
-    """Gradient (g + 1, c) float32 of `weight` and, last row, `bias`."""
+    """Gradient of `weight` and `bias`; the edges are computed again.
+
+    Parameters
+    ----------
+    points, neighbours, weight, bias, slope
+        As for `aggregate`.
+    gradient
+        (rows, 2 c) float32, of what `aggregate` returns.
+
+    Returns
+    -------
+    (g + 1, c) float32, the last row of `bias`; the same bits for any number of threads
+    """
     (g, c), rows = weight.shape, len(gradient)
     sums = np.zeros((-(-rows // BLOCK), g + 1, c), np.float32)  # one sum per block: equal for any threads
     arguments = *_edges(points, neighbours, weight, bias), c, slope, gradient.numpy(), rows, sums, BLOCK
@@ -44,7 +76,26 @@ def aggregate_weights(
 
 
 def aggregate_features(offsets: Tensor, sources: Tensor, gradient: Tensor, k: int, targets: int) -> Tensor:
-    """Gradient (targets, c) float32 of `features`, gathered over the reversed graph without atomics."""
+    """Gradient of `features`, gathered over the reversed graph without atomics.
+
+    Parameters
+    ----------
+    offsets
+        (at least `targets` + 1,) int64.
+    sources
+        (e,) int32; sources[offsets[j] : offsets[j + 1]] have point j as a neighbour, rising; those from `rows` on are
+        ignored.
+    gradient
+        (rows, 2 c) float32, of what `aggregate` returns.
+    k
+        Neighbours of a point.
+    targets
+        Rows of `features`.
+
+    Returns
+    -------
+    (targets, c) float32
+    """
     c = gradient.shape[1] // 2
     result = torch.empty(targets, c)
     arguments = offsets.numpy(), sources.numpy(), len(gradient), k, gradient.numpy(), c, result.numpy()

@@ -69,9 +69,18 @@ def aggregate(
 def aggregate_weights(
     points: Tensor, neighbours: Tensor, weight: Tensor, bias: Tensor, gradient: Tensor, slope: float
 ) -> Tensor:
-    """Gradient (g + 1, c) of `weight` and, last row, `bias`, from `gradient` (rows, 2 c) of what `aggregate` returns.
+    """Gradient of `weight` and `bias`; the edges are computed again.
 
-    Recomputes the edges. The derivative of LeakyReLU at 0 is the slope, as in torch.
+    Parameters
+    ----------
+    points, neighbours, weight, bias, slope
+        As for `aggregate`; the derivative of LeakyReLU at 0 is the slope, as in torch.
+    gradient
+        (rows, 2 c) float32, of what `aggregate` returns.
+
+    Returns
+    -------
+    (g + 1, c) float32, the last row of `bias`
     """
     (g, c), k, rows = weight.shape, neighbours.shape[1], len(gradient)
     width, chunk, warps = _tile(c)
@@ -86,7 +95,7 @@ def aggregate_weights(
 
 
 def aggregate_features(offsets: Tensor, sources: Tensor, gradient: Tensor, k: int, targets: int) -> Tensor:
-    """Gradient (targets, c) of `features`, from `gradient` (rows, 2 c) of what `aggregate` returns: a gather.
+    """Gradient of `features`, gathered over the reversed graph without atomics.
 
     Parameters
     ----------
@@ -94,6 +103,16 @@ def aggregate_features(offsets: Tensor, sources: Tensor, gradient: Tensor, k: in
         (at least `targets` + 1,) int64.
     sources
         (e,) int32; sources[offsets[j] : offsets[j + 1]] have point j as a neighbour, those from `rows` on are ignored.
+    gradient
+        (rows, 2 c) float32, of what `aggregate` returns.
+    k
+        Neighbours of a point.
+    targets
+        Rows of `features`.
+
+    Returns
+    -------
+    (targets, c) float32
     """
     rows, c = len(gradient), gradient.shape[1] // 2
     width, chunk, _ = _tile(c)

@@ -63,7 +63,17 @@ class Graph:
         self._centred: Self | None = None
 
     def num_needed(self, hops: int) -> int:
-        """How many of the points, always the first ones, descriptors depend on with `hops` aggregations to come."""
+        """How many points, always the first ones, need features where `hops` aggregations follow.
+
+        Parameters
+        ----------
+        hops
+            0 or more; of a subgraph at most its L.
+
+        Returns
+        -------
+        int; n for a graph that is not a subgraph
+        """
         return self._counts[hops] if self._counts else len(self.points)
 
     def subgraph(self, at: NDArray[np.int64], hops: int) -> Self:
@@ -100,12 +110,34 @@ class Graph:
         return part
 
     def receptive_field(self, index: int, hops: int) -> Tensor:
-        """Points (r, 3), in units of s, within `hops` edges of the point in row `index`, in the order of their rows."""
+        """The points within some hops of a point.
+
+        Parameters
+        ----------
+        index
+            Row of the point, in [0, n); of a subgraph in [0, q).
+        hops
+            Edges to follow at most, 0 or more; of a subgraph at most its L.
+
+        Returns
+        -------
+        (r, 3) float32, in units of s, the point itself included, in the order of their rows
+        """
         order = within_hops(self._on_host, np.array([index]), hops, len(self.points)).order
         return self.points[torch.from_numpy(np.sort(order)).to(self.points.device)]
 
     def rotated(self, rotation: NDArray[np.float64]) -> Self:
-        """The same graph with every point p as R p, for the rotation matrix R = `rotation` (3, 3)."""
+        """The same graph with every point p as R p.
+
+        Parameters
+        ----------
+        rotation
+            (3, 3) float64, the rotation matrix R.
+
+        Returns
+        -------
+        Graph
+        """
         other = object.__new__(type(self))
         other.row_of_point = self.row_of_point
         matrix = torch.from_numpy(rotation.T.copy()).to(self.points.device)

@@ -30,7 +30,18 @@ _pool: ThreadPoolExecutor | None = None
 
 
 def set_threads(count: int) -> None:
-    """Let kernels use `count` threads, 1 or more, from now on; the results do not depend on it."""
+    """Let kernels use `count` threads from now on; their results do not depend on it.
+
+    Parameters
+    ----------
+    count
+        1 or more.
+
+    Raises
+    ------
+    ValueError
+        If it is less.
+    """
     global _threads, _pool
     if count < 1:
         raise ValueError(f"threads: expected 1 or more, found {count}")
@@ -102,9 +113,18 @@ def declared(function: Any, signature: str) -> Any:
 
 
 def in_ranges(call: Callable[[int, int], object], total: int, block: int) -> None:
-    """Run `call(start, stop)` over [0, total) on the kernel threads, in pieces of `block` or more.
+    """Run a kernel over a range on the kernel threads, in pieces of any size.
 
     For kernels whose result does not depend on how the range is divided; `in_blocks` is for those that sum.
+
+    Parameters
+    ----------
+    call
+        call(start, stop) computes [start, stop).
+    total
+        The range is [0, total).
+    block
+        Least size of a piece, but for the last.
     """
     if _pool is None:
         call(0, total)
@@ -113,7 +133,17 @@ def in_ranges(call: Callable[[int, int], object], total: int, block: int) -> Non
 
 
 def in_blocks(call: Callable[[int, int], object], total: int, block: int) -> None:
-    """Run `call(start, stop)` over [0, total), divided at every multiple of `block`, on the kernel threads."""
+    """Run a kernel over a range on the kernel threads, divided at the same places for any number of threads.
+
+    Parameters
+    ----------
+    call
+        call(start, stop) computes [start, stop).
+    total
+        The range is [0, total).
+    block
+        The range is divided at every multiple of it.
+    """
     starts = range(0, total, block)
     if _pool is None:
         for start in starts:

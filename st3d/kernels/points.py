@@ -145,7 +145,19 @@ def neighbours(points: NDArray, k: int) -> NDArray[np.int64]:
 
 
 def neighbour_distance(points: NDArray, near: NDArray) -> NDArray[np.float64]:
-    """Distances (n, k) float64 of `points` (n, 3) to their neighbours `near` (n, k), rows; in the points' unit."""
+    """Distances of points to their neighbours.
+
+    Parameters
+    ----------
+    points
+        (n, 3) float, any one length unit.
+    near
+        (n, k) integer, rows of `points`.
+
+    Returns
+    -------
+    (n, k) float64, in the points' unit
+    """
     points = np.asarray(points, np.float64)
     return np.linalg.norm(points[:, None] - points[near], axis=2)
 
@@ -262,7 +274,7 @@ class Hops(NamedTuple):
 
 
 def within_hops(neighbours: NDArray[np.int32], at: NDArray[np.int64], hops: int, n: int) -> Hops:
-    """Breadth-first search in a directed graph.
+    """Breadth-first search in a directed graph: the points reached, as `Hops` describes them.
 
     Parameters
     ----------

@@ -47,6 +47,10 @@ class Scores:
         masks
             (h, w) arrays, anomalous where not zero.
 
+        Returns
+        -------
+        Scores
+
         Raises
         ------
         ValueError

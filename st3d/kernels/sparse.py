@@ -59,7 +59,7 @@ def voxelise(points: Tensor, voxel: float) -> tuple[Tensor, Tensor]:
 
 
 def positions(keys: Tensor) -> Tensor:
-    """Coordinates (v, 3) int64, voxels, of keys (v,); the lowest along each axis is `MARGIN`."""
+    """Coordinates (v, 3) int64, voxels, of keys (v,) int64; the lowest along each axis is `MARGIN`."""
     return torch.stack([keys >> 2 * BITS, keys >> BITS & 2**BITS - 1, keys & 2**BITS - 1], dim=1)
 
 
@@ -82,7 +82,16 @@ def strided(keys: Tensor, stride: int) -> Tensor:
 
 
 def offsets(kernel: int) -> list[tuple[int, int, int]]:
-    """The o = kernel**3 offsets (x, y, z) of a centred cube, x fastest: MinkowskiEngine's order of kernel weights.
+    """The offsets of a centred cube, x fastest: MinkowskiEngine's order of kernel weights.
+
+    Parameters
+    ----------
+    kernel
+        Side of the cube in voxels, odd.
+
+    Returns
+    -------
+    o = kernel**3 triples (x, y, z) of int, voxels
 
     Raises
     ------
@@ -139,7 +148,7 @@ def kernel_map(inputs: Tensor, outputs: Tensor, kernel: int, stride: int) -> Pai
 
 
 def transposed(pairs: Pairs) -> list[tuple[Tensor, Tensor]]:
-    """The map of the transposed convolution, from the outputs back to the inputs."""
+    """The map of the transposed convolution: (output rows, input rows), int64, of each of `kernel_map`'s pairs."""
     return [(outputs, inputs) for inputs, outputs in pairs]
 
 
@@ -248,13 +257,35 @@ class Grids:
         self._maps: dict[tuple[int, int, int], Pairs] = {}
 
     def keys(self, stride: int) -> Tensor:
-        """Keys (v,) of the voxels that are `stride` finest voxels long; 1, 2, 4 or 8."""
+        """The voxels of a stride.
+
+        Parameters
+        ----------
+        stride
+            Side of a voxel in finest voxels, a power of two, at most `MARGIN`.
+
+        Returns
+        -------
+        (v,) int64, sorted, distinct
+        """
         if stride not in self._keys:
             self._keys[stride] = strided(self.keys(stride // 2), stride)
         return self._keys[stride]
 
     def kernel_map(self, kernel: int, source: int, target: int) -> Pairs:
-        """The pairs of `kernel_map` from stride `source` to stride `target`; to a finer one, the transposed map."""
+        """The pairs of `kernel_map` between two strides; to a finer one, the transposed map.
+
+        Parameters
+        ----------
+        kernel
+            Side of the kernel in the finer of the two grids, odd.
+        source, target
+            Strides of the inputs and of the outputs, as for `keys`.
+
+        Returns
+        -------
+        For each offset (input rows, output rows), int64
+        """
         if target < source:
             return transposed(self.kernel_map(kernel, target, source))
         name = kernel, source, target

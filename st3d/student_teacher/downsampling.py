@@ -50,6 +50,11 @@ def downsampling(
         Shard (HDF5) to write: points in metres, pixels, image sizes, sample names.
     code
         Fingerprint of this stage's source, kept in the shard.
+
+    Raises
+    ------
+    ValueError
+        One line: `part` is out of its range, or the folder or file at fault.
     """
     if not 0 <= part < parts:
         raise ValueError(f"part: expected a number from 0 to {parts - 1}, found {part}")

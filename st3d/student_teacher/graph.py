@@ -26,6 +26,11 @@ def graph(*, input: Path, points: int, neighbours: int, output: Path, code: str)
         Shard (HDF5) to write.
     code
         Fingerprint of this stage's source, kept in the shard.
+
+    Raises
+    ------
+    ValueError
+        One line with the shard: it is damaged or made for fewer points, or a cloud has `neighbours` points or fewer.
     """
     with read_shard(input) as shard:
         stored = shard.attributes["settings"].get("points", points)

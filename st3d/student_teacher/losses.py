@@ -7,7 +7,23 @@ from st3d.kernels.nearest import chamfer_of_sets
 
 
 def regression(features: Tensor, target: Tensor) -> Tensor:
-    """Mean over points of the squared distance between `features` and `target`, both (n, d); a () tensor."""
+    """The student's loss: mean over points of the squared Euclidean distance of two descriptors.
+
+    Parameters
+    ----------
+    features
+        (n, c) float, the student's, n >= 1.
+    target
+        (n, c) float, the teacher's, standardised.
+
+    Returns
+    -------
+    () float tensor, differentiable
+
+    Notes
+    -----
+    Bergmann and Sattlegger, section 3.2.
+    """
     return functional.mse_loss(features, target, reduction="sum") / len(target)  # two passes instead of seven
 
 

@@ -8,14 +8,35 @@ from st3d.formats.meshes import read_mesh
 
 
 class MeshCache:
-    """The triangles of the meshes that were read last, up to `max_bytes` of them."""
+    """The triangles of the meshes that were read last.
+
+    Parameters
+    ----------
+    max_bytes
+        Memory for them; one mesh stays whatever its size.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes, self._size = max_bytes, 0
         self._kept: dict[Path, np.ndarray] = {}
 
     def corners(self, path: Path) -> np.ndarray:
-        """Triangle corners (t, 3, 3) float64 of a mesh file; vertices of no triangle are left out."""
+        """Read a mesh, or take it from memory.
+
+        Parameters
+        ----------
+        path
+            A file that `formats.meshes.read_mesh` reads.
+
+        Returns
+        -------
+        (t, 3, 3) float64, corners of the triangles, in the file's unit; vertices of no triangle are left out
+
+        Raises
+        ------
+        ValueError
+            One line with the file and its fault.
+        """
         if path not in self._kept:
             vertices, triangles = read_mesh(path)
             corners = vertices[triangles]

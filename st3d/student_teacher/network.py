@@ -41,7 +41,15 @@ class NetworkSettings:
 
 
 class LocalFeatureAggregation(nn.Module):
-    """LFA(c): the mean over neighbours of a shared MLP of the geometry G, joined by their features' mean: c -> 2 c."""
+    """LFA(c): the mean over neighbours of a shared MLP of the geometry G, joined by their features' mean: c -> 2 c.
+
+    Parameters
+    ----------
+    channels
+        c, a multiple of 4.
+    geometry
+        Numbers of G per edge, 4 or 10.
+    """
 
     def __init__(self, channels: int, geometry: int) -> None:
         super().__init__()
@@ -65,7 +73,15 @@ def _mlp(layer: nn.Linear, features: Tensor) -> Tensor:
 
 
 class Block(nn.Module):
-    """Figure 4: MLP d -> d/4, LFA -> d/2, LFA -> d, MLP d -> d, plus MLP d -> d of the block's input."""
+    """Figure 4: MLP d -> d/4, LFA -> d/2, LFA -> d, MLP d -> d, plus MLP d -> d of the block's input.
+
+    Parameters
+    ----------
+    width
+        d, a multiple of 16.
+    geometry
+        Numbers of G per edge, 4 or 10.
+    """
 
     def __init__(self, width: int, geometry: int) -> None:
         super().__init__()
@@ -135,11 +151,21 @@ class DescriptorNetwork(nn.Module):
         return AGGREGATIONS_PER_BLOCK * len(self.blocks)
 
     def forward(self, points: Tensor, neighbours: Tensor) -> Tensor:
-        """Descriptors (n, c) of `points` (n, 3), scaled, with `neighbours` (n, k), integers."""
+        """Descriptors (n, c) float32 of `points` (n, 3) float, scaled, with `neighbours` (n, k), integers in [0, n)."""
         return self.extract(Graph(points, neighbours))
 
     def extract(self, graph: Graph) -> Tensor:
-        """Descriptors (n, c) of the rows of `graph`, or (q, c) of the q points of a subgraph."""
+        """Descriptors of the points of a graph.
+
+        Parameters
+        ----------
+        graph
+            Scaled, on the network's device; a whole one, or a subgraph of `hops` hops around q points.
+
+        Returns
+        -------
+        (n, c) float32, or (q, c) of a subgraph, in the order of the graph's rows
+        """
         if self.coordinates == "absolute":  # the camera's frame is hundreds of scale units away
             graph = graph.centred()
         features = torch.zeros(1, self.width, device=graph.points.device)  # one row stands for all points
@@ -149,7 +175,15 @@ class DescriptorNetwork(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Reconstructs each descriptor's receptive field as `points` points around its mean (section 3.1)."""
+    """Reconstructs each descriptor's receptive field as points around its mean (section 3.1).
+
+    Parameters
+    ----------
+    width
+        d.
+    points
+        m.
+    """
 
     def __init__(self, width: int, points: int = 1024) -> None:
         super().__init__()
@@ -164,5 +198,5 @@ class Decoder(nn.Module):
         _initialise(self, DECODER_SLOPE)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Points (q, m, 3), scaled and centred, of the descriptors `features` (q, d)."""
+        """Points (q, m, 3) float32, scaled and centred, of the descriptors `features` (q, d) float32."""
         return self.layers(features).view(-1, self.points, 3)

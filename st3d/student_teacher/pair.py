@@ -31,6 +31,10 @@ def load_teacher(
     model
         Width, blocks and coordinates that a teacher must have; None: any.
 
+    Returns
+    -------
+    DescriptorNetwork or Extractor
+
     Raises
     ------
     ValueError
@@ -94,12 +98,34 @@ class Pair:
 
 
 def standardised(features: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """(features - mean) / std per channel, (n, c); features (n, c), mean and std (c,)."""
+    """(features - mean) / std, per channel (section 3.2).
+
+    Parameters
+    ----------
+    features
+        (n, c) float, descriptors.
+    mean, std
+        (c,) float, of the training scans' descriptors; std above 0.
+
+    Returns
+    -------
+    (n, c) float
+    """
     return (features - mean) / std
 
 
 def squared_error(features: Tensor, target: Tensor) -> Tensor:
-    """Squared Euclidean distance per point (n,) of two (n, c)."""
+    """Squared Euclidean distance of two descriptors, per point.
+
+    Parameters
+    ----------
+    features, target
+        (n, c) float each.
+
+    Returns
+    -------
+    (n,) float
+    """
     return (features - target).square().sum(dim=1)
 
 
@@ -114,6 +140,10 @@ def load_pair(teacher: Path, student: Path, device: torch.device) -> Pair:
         A student that learned from this very file.
     device
         Device of both.
+
+    Returns
+    -------
+    Pair
 
     Raises
     ------

@@ -30,6 +30,10 @@ def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) 
     device
         Where the networks run.
 
+    Yields
+    ------
+    Map, of each scan in the order of the samples
+
     Raises
     ------
     ValueError

@@ -24,6 +24,11 @@ def scale(*, train: list[Path], points: int, neighbours: int, output: Path, code
         JSON file to write: `scale` in the clouds' unit (scans: metres), and what it was measured on.
     code
         Fingerprint of this stage's source, kept in the file.
+
+    Raises
+    ------
+    ValueError
+        One line with the shard: it is damaged, has another n or k, a part is missing, or no two points are distinct.
     """
     total, count = 0.0, 0
     with clouds(train, points, neighbours) as training:
@@ -39,7 +44,17 @@ def scale(*, train: list[Path], points: int, neighbours: int, output: Path, code
 
 
 def distance_sum(cloud: Cloud) -> float:
-    """Sum of the distances of all points to their neighbours, in float64."""
+    """Sum of the distances of all points to their neighbours.
+
+    Parameters
+    ----------
+    cloud
+        With neighbours.
+
+    Returns
+    -------
+    float, in the cloud's unit, summed in float64
+    """
     assert cloud.neighbours is not None  # asked for; the shard has refused otherwise
     points = cloud.points.astype(np.float64)
     total = 0.0

@@ -79,6 +79,11 @@ def scenes(
         Shard (HDF5) to write.
     code
         Fingerprint of this stage's source, kept in the shard.
+
+    Raises
+    ------
+    ValueError
+        One line: a number is out of its range, or the folder or file at fault.
     """
     if not 0 <= part < parts:
         raise ValueError(f"part: expected a number from 0 to {parts - 1}, found {part}")
@@ -168,7 +173,21 @@ def scene(
 
 
 def placed(corners: np.ndarray, half_width: float, rng: np.random.Generator) -> np.ndarray:
-    """Triangle corners (t, 3, 3), scaled to a longest box side of 1, rotated about each axis, and moved."""
+    """A mesh scaled to a longest bounding box side of 1, rotated about x, y and z by random angles, and moved.
+
+    Parameters
+    ----------
+    corners
+        (t, 3, 3) float, corners of its triangles, any one length unit.
+    half_width
+        Its centre goes into [-half_width, half_width]^3.
+    rng
+        Random generator; 6 numbers are drawn from it.
+
+    Returns
+    -------
+    (t, 3, 3) float64; the unit is the mesh's longest bounding box side
+    """
     low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
     unit = (corners - (low + high) / 2) / (high - low).max()
     rotation = euler_rotation("xyz", rng.uniform(0, 2 * np.pi, 3))

@@ -56,7 +56,17 @@ def list_source(folders: Sequence[Path], split: Split, validation_share: float, 
 
 
 def first_file(item: Item) -> Path:
-    """The file that an item goes by."""
+    """The file that an item goes by.
+
+    Parameters
+    ----------
+    item
+        A file, or the depth images of a fragment.
+
+    Returns
+    -------
+    The file, or the first of the images
+    """
     return item if isinstance(item, Path) else item[0]
 
 

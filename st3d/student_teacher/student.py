@@ -81,6 +81,12 @@ def student(
         Memory that may hold the scans' graphs and, if they fit too, the teacher's descriptors of them, GB.
     code
         Fingerprint of this stage's source, kept with the model.
+
+    Raises
+    ------
+    ValueError
+        One line with the file: it holds no teacher or extractor, a teacher of another network or with the student's
+        initial weights; a shard has no cloud or another n or k; or a loss is not finite.
     """
     unit, files = read_json(scale)["scale"], [teacher, *train, *validation, scale]
     settings = flat(graph, network, training, machine) | {"downsampling_seed": downsampling_seed}
@@ -146,7 +152,19 @@ def student(
 
 
 def descriptors(teacher: DescriptorNetwork | Extractor, keep: bool) -> Features:
-    """The teacher's descriptors (q, c) of cloud `index`, kept after the first time if `keep`."""
+    """A function that extracts the teacher's descriptors of a cloud, and may keep them.
+
+    Parameters
+    ----------
+    teacher
+        The frozen network.
+    keep
+        Whether descriptors are kept on the device after the first time.
+
+    Returns
+    -------
+    Function of the cloud's index and its graph, with the result (q, c) float32; what is kept goes by the index alone
+    """
     kept: dict[int, Tensor] = {}
 
     @torch.no_grad()

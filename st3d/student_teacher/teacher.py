@@ -75,6 +75,11 @@ def teacher(
         Memory that may hold the scenes' graphs, GB; 0 reads them anew in each epoch.
     code
         Fingerprint of this stage's source, kept with the model.
+
+    Raises
+    ------
+    ValueError
+        One line with the file: a shard has no cloud or another n or k, or a loss is not finite.
     """
     unit, files = read_json(scale)["scale"], [*train, *validation, scale]
     settings = flat(graph, network, training, machine)
@@ -135,7 +140,23 @@ class ReconstructionTask:
 
 
 def draw_task(graph: Graph, hops: int, count: int, rng: np.random.Generator) -> ReconstructionTask:
-    """Draw `count` points of a scene's graph whose receptive fields, `hops` deep, are to be reconstructed."""
+    """Draw points of a scene whose receptive fields are to be reconstructed.
+
+    Parameters
+    ----------
+    graph
+        The scene's, n points, scaled.
+    hops
+        Depth of the receptive fields in edges.
+    count
+        Points to draw; a scene with fewer takes all.
+    rng
+        Random generator.
+
+    Returns
+    -------
+    ReconstructionTask
+    """
     chosen = rng.choice(len(graph.points), size=min(count, len(graph.points)), replace=False)
     part = graph.subgraph(graph.row_of_point[chosen], hops)
     part.reverse()  # here, where it can be computed before it is needed
@@ -145,5 +166,19 @@ def draw_task(graph: Graph, hops: int, count: int, rng: np.random.Generator) -> 
 
 
 def reconstruction_loss(network: DescriptorNetwork, decoder: Decoder, task: ReconstructionTask) -> Tensor:
-    """Mean Chamfer distance () between what is decoded and the receptive fields, in squared units of the scale."""
+    """The teacher's loss: mean Chamfer distance of what is decoded to the receptive fields (section 3.1).
+
+    Parameters
+    ----------
+    network
+        The teacher.
+    decoder
+        Reconstructs m points from each of its descriptors.
+    task
+        q receptive fields.
+
+    Returns
+    -------
+    () float32 tensor, differentiable, in squared units of the scale
+    """
     return chamfer_of_sets(decoder(network.extract(task.graph)), task.fields, task.offsets).mean()

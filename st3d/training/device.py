@@ -34,6 +34,10 @@ def choose_device(choice: Device, *, alone: bool = True) -> "torch.device":
     alone
         Lock a GPU for this process, and wait until one is free.
 
+    Returns
+    -------
+    torch.device
+
     Raises
     ------
     ValueError
@@ -53,7 +57,16 @@ def choose_device(choice: Device, *, alone: bool = True) -> "torch.device":
 
 
 def lock_folder(parent: Path | None = None) -> Path:
-    """This user's folder for locks in `parent`, by default the system's folder for temporary files.
+    """This user's folder for locks, made if missing.
+
+    Parameters
+    ----------
+    parent
+        Where it lies; None: the system's folder for temporary files.
+
+    Returns
+    -------
+    The folder
 
     Raises
     ------
@@ -106,6 +119,16 @@ def set_threads(count: int) -> None:
     """Fix the number of CPU threads and the order of every sum in this process, so that equal inputs give equal bits.
 
     For jobs of the command line, which own their process; a library uses `reproducible`.
+
+    Parameters
+    ----------
+    count
+        CPU threads, 1 or more.
+
+    Raises
+    ------
+    ValueError
+        If it is less.
     """
     native.keep_memory()
     _fix_arithmetic(count)
@@ -118,7 +141,17 @@ _one_at_a_time = threading.RLock()  # of `reproducible`: these settings belong t
 def reproducible(threads: int) -> Iterator[None]:
     """The arithmetic of `set_threads` inside a `with` block; afterwards all is as it was, random numbers included.
 
-    Threads of one process enter one after the other.
+    Blocks in several threads of one process run one after the other.
+
+    Parameters
+    ----------
+    threads
+        CPU threads, 1 or more.
+
+    Raises
+    ------
+    ValueError
+        If `threads` is less.
     """
     import torch
 

@@ -28,6 +28,11 @@ class Inputs:
         Where the graphs go.
     memory
         If all graphs fit into it, each is read once and stays on the device.
+
+    Raises
+    ------
+    ValueError
+        One line with the shard: no cloud, another n or k, or what `formats.shards.clouds` says.
     """
 
     def __init__(
@@ -59,11 +64,31 @@ class Inputs:
         self._clouds.__exit__()
 
     def cloud(self, index: int) -> Cloud:
-        """Cloud `index` as it is stored."""
+        """Read a cloud as it is stored.
+
+        Parameters
+        ----------
+        index
+            In [0, len(self)).
+
+        Returns
+        -------
+        Cloud
+        """
         return self._clouds[index]
 
     def graph(self, index: int) -> Graph:
-        """Cloud `index`, scaled."""
+        """The graph of a cloud, scaled.
+
+        Parameters
+        ----------
+        index
+            In [0, len(self)).
+
+        Returns
+        -------
+        Graph of n points, see `scaled`
+        """
         if index in self._kept:
             return self._kept[index]
         graph = self.scaled(self._clouds[index])
@@ -72,15 +97,45 @@ class Inputs:
         return graph
 
     def scaled(self, cloud: Cloud) -> Graph:
-        """The graph of one of the clouds."""
+        """The graph of one of the clouds, which is not kept.
+
+        Parameters
+        ----------
+        cloud
+            With neighbours.
+
+        Returns
+        -------
+        Graph of n points, see the function `scaled`
+        """
         assert cloud.neighbours is not None  # the shard checked it
         return scaled(cloud.points, cloud.neighbours, self._scale, self._device)
 
 
 def scaled(points: np.ndarray, neighbours: np.ndarray, scale: float, device: torch.device) -> Graph:
-    """The network's input of one cloud: points / scale (n, 3) with neighbours (n, k).
+    """The network's input of one cloud: points / scale with their neighbours.
 
     Its rows follow a curve through space: what an aggregation gathers is then mostly in the processor's cache.
+
+    Parameters
+    ----------
+    points
+        (n, 3) float, any one length unit, finite.
+    neighbours
+        (n, k) integer in [0, n), rows of `points`.
+    scale
+        Mean neighbour distance, in the points' unit, above 0.
+    device
+        Device of the result.
+
+    Returns
+    -------
+    Graph; its `row_of_point` maps a point of the cloud to its row
+
+    Raises
+    ------
+    ValueError
+        If an index is n or more, or a coordinate is not finite.
     """
     if neighbours.size and int(neighbours.max()) >= len(points):
         raise ValueError(f"neighbours: expected indices below {len(points)}, found {int(neighbours.max())}")

@@ -26,7 +26,17 @@ class Memory:
             self._left = min(self._left, 0.8 * torch.cuda.mem_get_info(device)[0])
 
     def reserve(self, size: int) -> bool:
-        """Whether `size` more bytes fit; if so, they are taken."""
+        """Take memory from the budget, if it is there.
+
+        Parameters
+        ----------
+        size
+            Bytes.
+
+        Returns
+        -------
+        bool, whether they fit; if not, nothing is taken
+        """
         fits = size <= self._left
         self._left -= size if fits else 0
         return fits
@@ -43,6 +53,10 @@ def read_ahead(calls: Iterable[Callable[[], T]], device: torch.device) -> Iterat
         What to call, once each.
     device
         Where the results are used.
+
+    Yields
+    ------
+    What each call returns
     """
     if device.type == "cpu":  # a reading thread would compete for the computing core
         for call in calls:

@@ -63,7 +63,13 @@ class Adam:
         return {"means": self._means, "squares": self._squares, "steps": self._steps}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state_dict` was taken; the parameters' values are the module's own to restore."""
+        """Go on where `state_dict` was taken; the parameters' values are the module's own to restore.
+
+        Parameters
+        ----------
+        state
+            What `state_dict` returned, for parameters of the same shapes in the same order.
+        """
         for name in ("means", "squares", "steps"):
             for own, found in zip(getattr(self, f"_{name}"), state[name], strict=True):
                 own.copy_(found)

@@ -26,7 +26,21 @@ T = TypeVar("T")
 
 
 def run_hash(settings: Mapping[str, Any], inputs: Sequence[Path], code: str) -> str:
-    """The identity of a training run: a resume file is only read by the run that wrote it."""
+    """The identity of a training run: a resume file is only read by the run that wrote it.
+
+    Parameters
+    ----------
+    settings
+        All numbers that decide the result, by name.
+    inputs
+        All files that decide it, by their content.
+    code
+        Fingerprint of the stage's source.
+
+    Returns
+    -------
+    64 hexadecimal digits
+    """
     return digest({"settings": settings, "inputs": [sha256(path) for path in inputs], "code": code})
 
 
@@ -62,6 +76,15 @@ def training_run(
         Fingerprint of the stage's source.
     cache_gb
         Memory that may hold the inputs, GB; it changes no result.
+
+    Yields
+    ------
+    TrainingRun
+
+    Raises
+    ------
+    ValueError
+        If `machine` asks for a GPU and there is none, or for no thread.
     """
     set_threads(machine.threads)
     device = choose_device(machine.device)
@@ -95,7 +118,13 @@ class TrainingRun:
             log.info("%s is already there", result)
 
     def save(self, **content: Any) -> None:
-        """Write the curves and the model with this content, and delete the resume files."""
+        """Write the curves and the model, and delete the resume files.
+
+        Parameters
+        ----------
+        content
+            The model's weights and dimensions, by name; the run's provenance is added.
+        """
         for curve, progress in self.curves.items():
             write_csv(curve, progress.history if progress else [], ["epoch", "train", "validation"])
         save(self.result, {**self._content, **content})
@@ -113,14 +142,34 @@ class TrainingRun:
 
 @dataclass
 class Epoch:
-    """One epoch: its number, from 1, and the losses () that the stage's loop adds."""
+    """One epoch of a training.
+
+    Attributes
+    ----------
+    number
+        From 1.
+    train, validation
+        Losses, () tensors, that the stage's loop appends, one per step.
+    """
 
     number: int
     train: list[Tensor] = field(default_factory=list)
     validation: list[Tensor] = field(default_factory=list)
 
     def shown(self, items: Iterable[T], total: int) -> Iterable[T]:
-        """`items`, `total` of them, with a progress bar on a terminal."""
+        """Items with a progress bar of this epoch on a terminal.
+
+        Parameters
+        ----------
+        items
+            Used one at a time.
+        total
+            How many there are.
+
+        Returns
+        -------
+        The items
+        """
         return progress_bar(items, f"epoch {self.number}", total)
 
 
@@ -187,7 +236,20 @@ class Progress:
             )
 
     def end_epoch(self, epoch: Epoch, seconds: float) -> None:
-        """Log the mean losses of the epoch's steps and of its validation, and save the state."""
+        """Log the mean losses of the epoch's steps and of its validation, and save the state.
+
+        Parameters
+        ----------
+        epoch
+            With one loss or more of each kind.
+        seconds
+            That it took, for the log.
+
+        Raises
+        ------
+        ValueError
+            If a mean loss is not finite.
+        """
         train, validation = (float(torch.stack(losses).double().mean()) for losses in (epoch.train, epoch.validation))
         if not math.isfinite(train + validation):
             raise ValueError(

@@ -71,5 +71,15 @@ class DecayedTrainingSettings(TrainingSettings):
 
 
 def flat(*groups: Any) -> dict[str, Any]:
-    """All fields of the settings `groups` by name, as they are hashed and kept with a result."""
+    """All fields of settings by name, as they are hashed and kept with a result.
+
+    Parameters
+    ----------
+    groups
+        Instances of dataclasses; of two fields of one name the last counts.
+
+    Returns
+    -------
+    Values by name
+    """
     return {name: value for group in groups for name, value in asdict(group).items()}

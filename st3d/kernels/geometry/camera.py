@@ -55,6 +55,10 @@ class Camera:
         source
             The file's name, for errors.
 
+        Returns
+        -------
+        Camera, without shift
+
         Raises
         ------
         ValueError
@@ -80,7 +84,17 @@ class Camera:
         return {"camera_type": "area_scan_division", **numbers, "image_width": self.width, "image_height": self.height}
 
     def resized(self, resolution: float) -> "Camera":
-        """The same view with `resolution` (above 0) times the pixels in each direction, 1 at least."""
+        """The same view in an image of another size.
+
+        Parameters
+        ----------
+        resolution
+            Factor of the pixels in each direction, above 0.
+
+        Returns
+        -------
+        Camera, its image of 1 x 1 pixels at least
+        """
         return replace(
             self,
             sx=self.sx / resolution,
@@ -103,6 +117,10 @@ class Camera:
             (n, 3) float array, metres, n >= 3.
         pixels
             (n, 2) float array, row and column that see the points.
+
+        Returns
+        -------
+        Camera, equal but for its shift
 
         Raises
         ------

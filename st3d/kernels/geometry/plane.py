@@ -28,7 +28,17 @@ class Plane:
     offset: float
 
     def height(self, points: NDArray) -> NDArray[np.float64]:
-        """(n,) float64: signed distance of `points` (n, 3) from the plane, above 0 on the camera's side, metres."""
+        """Signed distances of points from the plane.
+
+        Parameters
+        ----------
+        points
+            (n, 3) float, metres.
+
+        Returns
+        -------
+        (n,) float64, metres, above 0 on the camera's side
+        """
         return np.asarray(points, np.float64) @ np.array(self.normal) - self.offset
 
 

@@ -24,14 +24,36 @@ def euler_rotation(axes: str, angles: ArrayLike) -> NDArray[np.float64]:
 
 
 def axis_rotation(axis: ArrayLike, degrees: float) -> NDArray[np.float64]:
-    """Rotation (3, 3) float64 about the unit vector `axis` (3,), counterclockwise; exactly the identity for 0."""
+    """Rotation about an axis through the origin.
+
+    Parameters
+    ----------
+    axis
+        (3,) float, unit vector.
+    degrees
+        Angle, degrees, counterclockwise as seen from the axis' tip.
+
+    Returns
+    -------
+    (3, 3) float64; exactly the identity for 0 degrees
+    """
     from scipy.spatial.transform import Rotation
 
     return Rotation.from_rotvec(degrees * np.asarray(axis, np.float64), degrees=True).as_matrix()
 
 
 def random_rotation(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Rotation (3, 3) float64, uniform over all rotations."""
+    """A random rotation, uniform over all rotations.
+
+    Parameters
+    ----------
+    rng
+        Random stream.
+
+    Returns
+    -------
+    (3, 3) float64
+    """
     from scipy.spatial.transform import Rotation
 
     return Rotation.random(rng=rng).as_matrix()

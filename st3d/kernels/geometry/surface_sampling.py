@@ -4,7 +4,19 @@ import numpy as np
 
 
 def triangle_areas(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Areas (t,) of `triangles` (t, 3), rows of `vertices` (v, 3), in the square of the vertices' unit."""
+    """Areas of triangles.
+
+    Parameters
+    ----------
+    vertices
+        (v, 3) float, any one length unit.
+    triangles
+        (t, 3) integer, rows of `vertices`.
+
+    Returns
+    -------
+    (t,) float, the vertices' unit squared
+    """
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
     return 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
 

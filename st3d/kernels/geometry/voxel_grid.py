@@ -21,11 +21,16 @@ class Grid:
     Attributes
     ----------
     low
-        The corner of lowest coordinates, metres.
+        The corner of lowest coordinates, metres, finite.
     side
-        Edge of the whole cube, metres.
+        Edge of the whole cube, metres, above 0.
     cells
-        Voxels along each axis.
+        Voxels along each axis, 1 or more.
+
+    Raises
+    ------
+    ValueError
+        If one of them is out of its range.
     """
 
     low: tuple[float, float, float]
@@ -52,6 +57,10 @@ class Grid:
         cells
             Voxels along each axis.
 
+        Returns
+        -------
+        Grid
+
         Raises
         ------
         ValueError
@@ -67,7 +76,22 @@ class Grid:
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> "Grid":
-        """The grid whose `parameters()` are given; a missing one is a ValueError."""
+        """The grid whose `parameters()` are given.
+
+        Parameters
+        ----------
+        parameters
+            low (3 numbers) and side, metres, and cells.
+
+        Returns
+        -------
+        Grid
+
+        Raises
+        ------
+        ValueError
+            If one is missing or out of its range.
+        """
         missing = sorted({"low", "side", "cells"} - set(parameters))
         if missing:
             raise ValueError(f"Grid: expected {', '.join(missing)}, found {', '.join(sorted(parameters))}")
@@ -96,6 +120,11 @@ class Grid:
         (n,) int64, (i c + j) c + k of voxel i, j, k; -1 outside the cube and at NaN. A voxel holds its lower faces; the
         last ones hold the cube's upper faces too.
 
+        Raises
+        ------
+        ValueError
+            If the points are not of shape (n, 3).
+
         Examples
         --------
         >>> Grid((0.0, 0.0, 0.0), 1.0, cells=2).cell_of(np.array([[0, 0, 0.5], [1, 1, 1], [0, 0, 1.1]]))
@@ -115,7 +144,24 @@ class Grid:
 
 
 def occupancy(points: NDArray, grid: Grid) -> NDArray[np.float32]:
-    """Occupancy (c, c, c) float32 of a grid: 1 where one of `points` (n, 3), metres, lies in the voxel, else -1."""
+    """Which voxels of a grid hold a point.
+
+    Parameters
+    ----------
+    points
+        (n, 3) float, metres.
+    grid
+        The grid, in the points' frame.
+
+    Returns
+    -------
+    (c, c, c) float32, 1 where a point lies in the voxel, else -1
+
+    Raises
+    ------
+    ValueError
+        If the points are not of shape (n, 3).
+    """
     cell = grid.cell_of(points)
     filled = np.full(grid.cells**3, -1, np.float32)
     filled[cell[cell >= 0]] = 1
@@ -131,6 +177,8 @@ def mean_colours(points: NDArray, colours: NDArray, grid: Grid) -> NDArray[np.fl
         (n, 3) float, metres.
     colours
         (n, 3) float, each in [0, 1].
+    grid
+        The grid, in the points' frame.
 
     Returns
     -------
@@ -158,11 +206,20 @@ def to_pixels(scores: NDArray, grid: Grid, camera: Camera) -> NDArray[np.float32
     ----------
     scores
         (c, c, c) float, finite, any unit.
+    grid
+        The scores' grid, in the camera's frame.
+    camera
+        The camera, of h x w pixels.
 
     Returns
     -------
     (h, w) float32, unit of `scores`: the maximum over the voxels that a pixel's centre sees, in front of others or
     behind them; 0 where it sees none. A voxel that is not all in front of the camera is left out.
+
+    Raises
+    ------
+    ValueError
+        If the scores are not of the grid's shape or not finite.
     """
     corners = grid.corners()
     pixels = camera.project(corners.reshape(-1, 3)).reshape(*corners.shape[:3], 2)
