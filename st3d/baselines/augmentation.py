@@ -20,11 +20,13 @@ def rotate_scan(
     Parameters
     ----------
     scan
-        (h, w, 3) float32, metres.
+        (h, w, 3) float32, metres; invalid pixels are (0, 0, 0).
     colours
         (h, w, 3) float32, or None.
     camera
         With h rows and w columns.
+    plane
+        The background, metres.
     pivot
         (3,) float, a point of the axis, metres.
     angle
@@ -36,6 +38,11 @@ def rotate_scan(
         (h, w, 3) float32, metres; of several points in a pixel the nearest to the camera, (0, 0, 0) for none.
     colours
         (h, w, 3) float32, those of the points; None without colours.
+
+    Raises
+    ------
+    ValueError
+        If scan or colours have another size than the camera.
 
     Notes
     -----

@@ -40,6 +40,11 @@ def autoencoder(
         Memory that may hold the images, GB.
     code
         Fingerprint of this stage's source, kept with the model.
+
+    Raises
+    ------
+    ValueError
+        If a file is none of images, the network cannot take their sides, or validation images are unlike training ones.
     """
     settings, files = flat(training, machine), [train, validation]
     with (
@@ -72,20 +77,50 @@ def autoencoder(
 
 
 def empty_fraction(images: ImageInputs) -> float:
-    """The fraction in [0, 1] of voxels, of all training grids, in which no point lies."""
+    """The fraction in [0, 1] of voxels, of all images, in which no point lies.
+
+    Parameters
+    ----------
+    images
+        Voxel grids (c, *sides), read one at a time.
+
+    Returns
+    -------
+    float in [0, 1]
+    """
     total = sum(int((~occupied(images.batch([index]))).sum()) for index in range(len(images)))
     return total / (len(images) * int(np.prod(images.images.sides)))
 
 
 def occupied(images: Tensor) -> Tensor:
-    """Voxels (b, 1, *sides) in which a point lies; of images (b, c, *sides), where empty is -1 in all channels."""
+    """Voxels in which a point lies.
+
+    Parameters
+    ----------
+    images
+        (b, c, *sides) float32; an empty voxel is -1 in all channels.
+
+    Returns
+    -------
+    (b, 1, *sides) bool
+    """
     return images.amax(dim=1, keepdim=True) > -0.5
 
 
 def reconstruction_loss(images: Tensor, reconstructed: Tensor, empty: float | None) -> Tensor:
-    """Mean squared difference () of two (b, c, *sides).
+    """Mean squared difference of images and their reconstructions.
 
-    Of voxels, `empty` not None, occupied ones have the weight `empty` and the others 1 - `empty`.
+    Parameters
+    ----------
+    images, reconstructed
+        (b, c, *sides) float32.
+    empty
+        Of voxels, fraction in [0, 1] of empty ones: occupied voxels have the weight `empty`, the others 1 - `empty`.
+        None: all weights are 1.
+
+    Returns
+    -------
+    () float32, in squares of the images' units
     """
     squared = (images - reconstructed).square()
     if empty is not None:

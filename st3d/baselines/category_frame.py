@@ -29,7 +29,7 @@ class Frame:
     low, high
         Corners of the bounding box of all valid points of the training scans, metres.
     plane
-        The background.
+        The background, metres.
     camera
         With the shift that sends the scans' points to their pixels.
     """
@@ -52,7 +52,22 @@ class Frame:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """The frame in a JSON that stage `frame` wrote."""
+        """The frame in a JSON that stage `frame` wrote.
+
+        Parameters
+        ----------
+        path
+            The file.
+
+        Returns
+        -------
+        Frame
+
+        Raises
+        ------
+        ValueError
+            One line with the file, if it is not JSON or holds no frame.
+        """
         content = read_json(path)
         try:
             plane = Plane(tuple(content["plane"]["normal"]), content["plane"]["offset"])
@@ -62,12 +77,39 @@ class Frame:
 
 
 def camera_content(camera: Camera) -> dict[str, Any]:
-    """A camera, its shift included, as JSON can hold it."""
+    """A camera as JSON can hold it.
+
+    Parameters
+    ----------
+    camera
+        The camera.
+
+    Returns
+    -------
+    Its `parameters()`, and `shift`, metres; see `camera_of`
+    """
     return camera.parameters() | {"shift": list(camera.shift)}
 
 
 def camera_of(content: dict[str, Any]) -> Camera:
-    """The camera that `camera_content` gave."""
+    """The camera that `camera_content` gave.
+
+    Parameters
+    ----------
+    content
+        Parameters by name, `shift` among them.
+
+    Returns
+    -------
+    The camera, with its shift
+
+    Raises
+    ------
+    ValueError
+        If it is not an area_scan_division camera, or a parameter is missing or not a number.
+    KeyError
+        If there is no `shift`.
+    """
     return replace(Camera.from_parameters(content), shift=tuple(content["shift"]))
 
 
@@ -120,7 +162,24 @@ class ViewSettings:
 
 
 def views(settings: ViewSettings, frame: Frame) -> Iterator[View]:
-    """The scans of a split, one by one; each training scan is followed by its rotated copies."""
+    """The scans of a split, one by one; each training scan is followed by its rotated copies.
+
+    Parameters
+    ----------
+    settings
+        Which scans, and how many copies of each.
+    frame
+        Of the category; its plane and camera make the copies.
+
+    Returns
+    -------
+    Iterator of views
+
+    Raises
+    ------
+    ValueError
+        One line with the scan, if some scans have an RGB image and it has none, or it has another size than the camera.
+    """
     category, split = settings.category, settings.split
     samples = list_samples(settings.dataset, category, split)
     coloured = [sample for sample in samples if sample.rgb is not None]

@@ -22,6 +22,11 @@ def depth(*, scans: ViewSettings, size: int, output: Path, code: str) -> None:
         Images (HDF5) to write.
     code
         Fingerprint of this stage's source, kept with the images.
+
+    Raises
+    ------
+    ValueError
+        If the frame's file holds none, or a scan or its RGB image does not suit it or the other scans.
     """
     settings = scans.provenance() | {"size": size}
     common = Frame.read(scans.frame)
@@ -34,7 +39,22 @@ def depth(*, scans: ViewSettings, size: int, output: Path, code: str) -> None:
 
 
 def depth_image(view: View, camera: Camera, size: int) -> np.ndarray:
-    """Distances (1, size, size) in metres, 0 where invalid, and where there are colours these too (4, size, size)."""
+    """A scan as a depth image.
+
+    Parameters
+    ----------
+    view
+        The scan (h, w, 3), metres, and its colours, or none.
+    camera
+        With the shift that sends the scan's points to their pixels.
+    size
+        Rows and columns of the result, pixels; 0: h and w.
+
+    Returns
+    -------
+    (1, size, size) float32, distances from the camera, metres, 0 where invalid, taken from the nearest pixel; with
+    colours (4, size, size), these in [0, 1], interpolated
+    """
     channels = [distance(view.scan, camera)]
     if view.colours is not None:
         channels += list(np.moveaxis(view.colours, 2, 0))

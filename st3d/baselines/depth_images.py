@@ -25,9 +25,21 @@ def distance(scan: np.ndarray, camera: Camera) -> np.ndarray:
 
 
 def resized(image: np.ndarray, size: tuple[int, int], smooth: bool) -> np.ndarray:
-    """An image (h, w) float32 at another size (rows, columns): nearest pixel, or bilinear if `smooth`.
+    """An image at another size.
 
-    Bilinear as PIL does it: where the image shrinks, all pixels that fall into a new one count.
+    Parameters
+    ----------
+    image
+        (h, w) float32.
+    size
+        Rows and columns of the result.
+    smooth
+        Bilinear as PIL does it: where the image shrinks, all pixels that fall into a new one count. Else the nearest
+        pixel.
+
+    Returns
+    -------
+    (rows, columns) float32
     """
     how = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
     return np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize((size[1], size[0]), how))

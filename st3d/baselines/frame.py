@@ -51,6 +51,12 @@ def frame(
         JSON to write: corners of the bounding box, plane (metres), camera.
     code
         Fingerprint of the code, kept with the result.
+
+    Raises
+    ------
+    ValueError
+        If the camera's parameters are missing, are of another size than the scans or do not send the points to their
+        pixels, or a scan has no valid pixel.
     """
     settings = {"category": category, "border": border, "plane_distance": plane_distance, "seed": seed}
     path = Path(dataset) / category / "calibration" / "camera_parameters.json"

@@ -69,6 +69,11 @@ def gan(
         Memory that may hold the images, GB.
     code
         Fingerprint of this stage's source, kept with the model.
+
+    Raises
+    ------
+    ValueError
+        If a file is none of images, the network cannot take their sides, or validation images are unlike training ones.
     """
     settings, files, curves = flat(training, machine), [train, validation], [critic_curve, curve]
     with (
@@ -106,7 +111,17 @@ def gan(
 
 @dataclass(frozen=True)
 class Data:
-    """The inputs of both trainings: images, and noise from random streams."""
+    """The inputs of both trainings: images, and noise from random streams.
+
+    Attributes
+    ----------
+    images, validation
+        Training and validation images.
+    device
+        Device of the noise.
+    training
+        Gives batch size, z and the streams' seed.
+    """
 
     images: ImageInputs
     validation: ImageInputs
@@ -114,16 +129,16 @@ class Data:
     training: GanSettings
 
     def batches(self, stream: int, epoch: int) -> Iterable[Tensor]:
-        """The epoch's batches of images (b, c, *sides), in random order."""
+        """The epoch's training images in batches (b, c, *sides) float32, in the random order of a stream's number."""
         return self.images.shuffled([self.training.seed, stream, epoch], self.training.batch, f"epoch {epoch}")
 
     def noise(self, stream: list[int], count: int) -> Tensor:
-        """Latent vectors (count, z) of standard normal distribution, from a random stream of their own."""
+        """Latent vectors (count, z) float32 of standard normal distribution, from the stream of these numbers."""
         rng = np.random.default_rng([self.training.seed, *stream])
         return torch.from_numpy(rng.standard_normal((count, self.training.latent), np.float32)).to(self.device)
 
     def fractions(self, stream: list[int], count: int) -> Tensor:
-        """Numbers (count,) of uniform distribution in [0, 1), from a random stream of their own."""
+        """Numbers (count,) float32 of uniform distribution in [0, 1), from the stream of these numbers."""
         rng = np.random.default_rng([self.training.seed, *stream])
         return torch.from_numpy(rng.random(count)).float().to(self.device)
 
@@ -136,7 +151,21 @@ def train_generator(
     generator_optimizer: Adam,
     critic_optimizer: Adam,
 ) -> None:
-    """Train `generator` and `critic` against each other, `critic_steps` steps of the critic for one of the other."""
+    """Train generator and critic against each other, `critic_steps` steps of the critic for one of the other.
+
+    Parameters
+    ----------
+    progress
+        The epochs; it gets the critic's losses, in validation without the penalty.
+    data
+        Images and noise.
+    generator
+        (b, z) to (b, c, *sides); trained in place.
+    critic
+        (b, c, *sides) to (b, 1); trained in place.
+    generator_optimizer, critic_optimizer
+        Of their parameters.
+    """
     training = data.training
     for epoch in progress:
         for number, images in enumerate(data.batches(GAN, epoch.number)):
@@ -162,7 +191,21 @@ def train_generator(
 
 
 def train_encoder(progress: Progress, data: Data, generator: Generator, encoder: Encoder, optimizer: Adam) -> None:
-    """Train `encoder` to invert the frozen `generator`: image to image (izi) and latent to latent (ziz)."""
+    """Train an encoder to invert the frozen generator: image to image (izi) and latent to latent (ziz).
+
+    Parameters
+    ----------
+    progress
+        The epochs; it gets the losses of `encoder_loss`.
+    data
+        Images and noise.
+    generator
+        (b, z) to (b, c, *sides); frozen.
+    encoder
+        (b, c, *sides) to (b, z); trained in place.
+    optimizer
+        Of the encoder's parameters.
+    """
     validation_noise = [data.noise([ENCODER_VALIDATION, index], 1) for index in range(len(data.validation))]
     for epoch in progress:
         for number, images in enumerate(data.batches(ENCODER, epoch.number)):
@@ -180,17 +223,29 @@ def train_encoder(progress: Progress, data: Data, generator: Generator, encoder:
 
 
 def critic_loss(critic: Network, images: Tensor, generated: Tensor) -> Tensor:
-    """Minus the critic's estimate () of the Wasserstein distance between `images` and `generated`, (b, c, *sides)."""
+    """Minus the critic's estimate of the Wasserstein distance between real and generated images.
+
+    Parameters
+    ----------
+    critic
+        (b, c, *sides) to (b, 1).
+    images, generated
+        (b, c, *sides) float32.
+
+    Returns
+    -------
+    () float32, of any sign
+    """
     return critic(generated).mean() - critic(images).mean()
 
 
 def generator_loss(critic: Network, generated: Tensor) -> Tensor:
-    """The lower (), the higher the critic's values of `generated` images (b, c, *sides)."""
+    """Minus the mean () of the critic's values (b, 1) of `generated` images (b, c, *sides) float32; of any sign."""
     return -critic(generated).mean()
 
 
 def encoder_loss(encoder: Network, generator: Network, images: Tensor, latent: Tensor) -> Tensor:
-    """Mean squared differences () of image to image (izi) and of latent to latent (ziz), of equal weight.
+    """Mean squared differences of image to image (izi) and of latent to latent (ziz), of equal weight.
 
     Parameters
     ----------
@@ -200,13 +255,17 @@ def encoder_loss(encoder: Network, generator: Network, images: Tensor, latent: T
         (b, c, *sides) float32.
     latent
         (b, z) float32.
+
+    Returns
+    -------
+    () float32, their sum
     """
     izi = (images - generator(encoder(images))).square().mean()
     return izi + (latent - encoder(generator(latent))).square().mean()
 
 
 def gradient_penalty(critic: Network, images: Tensor, generated: Tensor, mix: Tensor) -> Tensor:
-    """Mean of (norm of the critic's gradient - 1)^2, (), between real and generated images.
+    """Mean of (norm of the critic's gradient - 1)^2 between real and generated images.
 
     Parameters
     ----------
@@ -216,6 +275,10 @@ def gradient_penalty(critic: Network, images: Tensor, generated: Tensor, mix: Te
         (b, c, *sides) float32.
     mix
         (b,) in [0, 1). Where between the two the slope is taken.
+
+    Returns
+    -------
+    () float32, 0 or more
 
     Notes
     -----

@@ -35,11 +35,13 @@ class ImageInputs:
     ----------
     properties
         Kind, channels, sides and frame, which a model of these images keeps.
+    channels
+        c, those of the modality.
 
     Raises
     ------
     ValueError
-        If the file is none of images, or the networks cannot take their sides.
+        If the file is none of images, the networks cannot take their sides, or the colours are missing.
     """
 
     def __init__(self, path: Path, modality: Modality, device: torch.device, memory: Memory) -> None:
@@ -61,13 +63,34 @@ class ImageInputs:
         self.images.close()
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> Tensor:
-        """Images (b, c, *sides) float32 at `indices`."""
+        """Some images.
+
+        Parameters
+        ----------
+        indices
+            (b,) in [0, number of images).
+
+        Returns
+        -------
+        (b, c, *sides) float32, on the device
+        """
         return torch.stack([self._image(int(index)) for index in indices])
 
     def shuffled(self, stream: list[int], size: int, what: str) -> Iterable[Tensor]:
-        """All images in the order of the random `stream`, in batches of `size`, the last one maybe smaller.
+        """All images in random order, in batches, the last one maybe smaller; read ahead of a GPU.
 
-        They are read ahead of a GPU; `what` names the progress bar.
+        Parameters
+        ----------
+        stream
+            Numbers of the random stream.
+        size
+            Images of a batch.
+        what
+            Names the progress bar.
+
+        Returns
+        -------
+        Iterable of (b, c, *sides) float32, on the device
         """
         order = np.random.default_rng(stream).permutation(len(self))
         batches = [order[start : start + size] for start in range(0, len(order), size)]
@@ -112,6 +135,16 @@ class ImageTrainingSettings(TrainingSettings):
     batch: int
 
     def dimensions(self, images: ImageInputs) -> dict[str, Any]:
-        """The parameters of a network for `images`."""
+        """The parameters of a network for images.
+
+        Parameters
+        ----------
+        images
+            What the network takes.
+
+        Returns
+        -------
+        `inputs`, `sides`, `channels` and `latent`, as `image_networks.Encoder` takes them
+        """
         sides = list(images.images.sides)
         return {"inputs": images.channels, "sides": sides, "channels": self.channels, "latent": self.latent}

@@ -30,6 +30,10 @@ def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) 
     device
         Where the networks run.
 
+    Returns
+    -------
+    Iterator of maps (h, w) float32, one per test scan, in the unit of the baseline's scores
+
     Raises
     ------
     ValueError

@@ -30,6 +30,11 @@ class Encoder(nn.Module):
         Of the first convolution; later ones have multiples of it.
     latent
         z.
+
+    Raises
+    ------
+    ValueError
+        If the sides are others.
     """
 
     def __init__(self, inputs: int, sides: Sequence[int], channels: int, latent: int) -> None:
@@ -52,7 +57,15 @@ class Encoder(nn.Module):
 
 
 class Generator(nn.Module):
-    """Latent vectors (b, z) to images (b, c, *sides): the encoder mirrored; voxels end in tanh. Parameters as there."""
+    """Latent vectors (b, z) to images (b, c, *sides): the encoder mirrored; voxels end in tanh.
+
+    Parameters
+    ----------
+    outputs
+        c, channels of an image.
+    sides, channels, latent
+        As of Encoder.
+    """
 
     def __init__(self, outputs: int, sides: Sequence[int], channels: int, latent: int) -> None:
         super().__init__()
@@ -75,7 +88,13 @@ class Generator(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """Images (b, c, *sides) to images through a latent vector; parameters as of Encoder."""
+    """Images (b, c, *sides) to images through a latent vector.
+
+    Parameters
+    ----------
+    inputs, sides, channels, latent
+        As of Encoder.
+    """
 
     def __init__(self, inputs: int, sides: Sequence[int], channels: int, latent: int) -> None:
         super().__init__()
@@ -88,7 +107,18 @@ class Autoencoder(nn.Module):
 
 
 def plan(sides: Sequence[int], channels: int) -> list[tuple[int, int, int, int]]:
-    """Kernel, stride, padding and output channels of each of an encoder's convolutions but the last.
+    """The convolutions of an encoder but the last.
+
+    Parameters
+    ----------
+    sides
+        Of an image.
+    channels
+        Of the first convolution.
+
+    Returns
+    -------
+    Kernel, stride, padding and output channels of each
 
     Raises
     ------
@@ -103,7 +133,22 @@ def plan(sides: Sequence[int], channels: int) -> list[tuple[int, int, int, int]]
 
 
 def core(sides: Sequence[int]) -> tuple[int, ...]:
-    """The sides that the strided convolutions leave, and the last convolution's kernel."""
+    """The sides that the strided convolutions leave, and the last convolution's kernel.
+
+    Parameters
+    ----------
+    sides
+        Of an image; voxels: three, the same power of two, 8 or more; depth: two multiples of 32, 64 or more.
+
+    Returns
+    -------
+    A side for each of `sides`
+
+    Raises
+    ------
+    ValueError
+        If the sides are others.
+    """
     if len(sides) == 3:
         cells = sides[0]
         if any(side != cells for side in sides) or cells < 8 or cells & (cells - 1):

@@ -29,7 +29,24 @@ class Baseline:
 
 
 def load_baseline(path: Path, device: torch.device) -> Baseline:
-    """The trained baseline in `path`, on the device."""
+    """The trained baseline in a file.
+
+    Parameters
+    ----------
+    path
+        A model that stage `variation`, `autoencoder` or `gan` wrote.
+    device
+        Device of its weights, and of the images that it takes.
+
+    Returns
+    -------
+    Baseline
+
+    Raises
+    ------
+    ValueError
+        One line with the file, if it is damaged, no baseline, or of another version.
+    """
     content = load(path, "baseline")
     if content["method"] == "variation":
         mean, std = content["mean"].to(device), content["std"].to(device)
@@ -42,12 +59,36 @@ def load_baseline(path: Path, device: torch.device) -> Baseline:
 
 
 def residual(images: Tensor, network: nn.Module) -> Tensor:
-    """Euclidean distance over the channels (b, *sides) of images (b, c, *sides) and their reconstructions."""
+    """Euclidean distance over the channels between images and their reconstructions.
+
+    Parameters
+    ----------
+    images
+        (b, c, *sides) float32.
+    network
+        (b, c, *sides) to the same shape.
+
+    Returns
+    -------
+    (b, *sides) float32, in the images' units
+    """
     return (images - network(images)).square().sum(dim=1).sqrt()
 
 
 def mahalanobis(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """Mahalanobis distance (b, *sides) of images (b, c, *sides); mean and std (c, *sides), channels independent."""
+    """Mahalanobis distance of each voxel or pixel, its channels independent.
+
+    Parameters
+    ----------
+    images
+        (b, c, *sides) float32.
+    mean, std
+        (c, *sides) float32, the same units; std above 0.
+
+    Returns
+    -------
+    (b, *sides) float32, in standard deviations
+    """
     return ((images - mean) / std).square().sum(dim=1).sqrt()
 
 

@@ -30,6 +30,11 @@ def variation(*, train: Path, model: Path, modality: Modality, least_std: float,
         Standard deviations below it become it, in the images' units: voxels that are always alike have none.
     code
         Fingerprint of the code, kept with the model.
+
+    Raises
+    ------
+    ValueError
+        If the file is none of images, or the colours are missing.
     """
     settings = {"modality": modality, "least_std": least_std}
     with Images(train) as images:
@@ -45,9 +50,22 @@ def variation(*, train: Path, model: Path, modality: Modality, least_std: float,
 
 
 def moments(images: Images, order: list[int], modality: Modality) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation (c, *sides), float32, over the images at `order`; summed in float64, one at a time.
+    """Mean and standard deviation over some images; summed in float64, one image at a time.
 
     Two passes: squares of values far from their spread would leave few significant digits.
+
+    Parameters
+    ----------
+    images
+        Of one split.
+    order
+        Indices of one or more of them, in the order of the sums.
+    modality
+        3d, or 3d_rgb for the colours too.
+
+    Returns
+    -------
+    Two (c, *sides) float32, in the images' units; the standard deviation is that of the population
     """
     total = np.zeros((), np.float64)
     for index in order:

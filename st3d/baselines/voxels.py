@@ -21,6 +21,11 @@ def voxels(*, scans: ViewSettings, cells: int, output: Path, code: str) -> None:
         Images (HDF5) to write.
     code
         Fingerprint of this stage's source, kept with the images.
+
+    Raises
+    ------
+    ValueError
+        If the frame's file holds none, or a scan or its RGB image does not suit it or the other scans.
     """
     settings = scans.provenance() | {"cells": cells}
     common = Frame.read(scans.frame)
@@ -35,7 +40,20 @@ def voxels(*, scans: ViewSettings, cells: int, output: Path, code: str) -> None:
 
 
 def voxelised(view: View, grid: Grid) -> np.ndarray:
-    """Occupancy (1, c, c, c), and where there are colours the mean ones too (4, c, c, c); empty voxels are -1."""
+    """A scan as a voxel grid.
+
+    Parameters
+    ----------
+    view
+        The scan (h, w, 3), metres, and its colours, or none.
+    grid
+        The voxels, c along each axis.
+
+    Returns
+    -------
+    (1, c, c, c) float32, 1 where a point lies, else -1; with colours (4, c, c, c), the mean ones in [0, 1], -1 where
+    no point lies
+    """
     valid = (view.scan != 0).any(axis=2)
     points = view.scan[valid]
     parts = [occupancy(points, grid)[None]]

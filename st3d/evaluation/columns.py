@@ -27,12 +27,32 @@ MORE = {"table3": ("device",), "table4": ("weights",)}  # weights: what the stud
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """The rows of a CSV, every cell as the text that stands there."""
+    """The rows of a CSV, every cell as the text that stands there.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    DataFrame of str; an empty cell is the empty text
+    """
     return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
 def published(table: str) -> pd.DataFrame:
-    """The published rows of a table; none for the sampled AU-PRO, which the paper does not give."""
+    """The published rows of a table; none for the sampled AU-PRO, which the paper does not give.
+
+    Parameters
+    ----------
+    table
+        Its name, a key of `KEYS`.
+
+    Returns
+    -------
+    DataFrame of str; scores are fractions in [0, 1]
+    """
     rows = read_table(PUBLISHED / FILES.get(table, f"3d_st_{'table1' if table == 'sampled_au_pro' else table}.csv"))
     if table == "auroc":
         rows = rows[rows["modality"] == "3d"].drop(columns="modality")
@@ -42,7 +62,17 @@ def published(table: str) -> pd.DataFrame:
 
 
 def columns(table: str) -> tuple[str, ...]:
-    """The columns of a table, the key first."""
+    """The columns of a table, the key first.
+
+    Parameters
+    ----------
+    table
+        Its name, a key of `KEYS`.
+
+    Returns
+    -------
+    Names, in their order
+    """
     values = [name for name in published(table) if name not in KEYS[table]]
     return (*KEYS[table], *values, *ORIGIN, *MORE.get(table, ()))
 

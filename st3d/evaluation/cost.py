@@ -47,6 +47,11 @@ def cost(
         Timed passes, whose median is written.
     code
         Fingerprint of the code, kept with the result.
+
+    Raises
+    ------
+    ValueError
+        If a shard or the scale's file is none, or there is no such device.
     """
     set_threads(machine.threads)
     device = choose_device(machine.device)

@@ -27,6 +27,11 @@ def gallery(*, dataset: Path, category: str, maps: Path, manifest: Path, samples
         PNG to write.
     code
         Fingerprint of the code; not kept.
+
+    Raises
+    ------
+    ValueError
+        If a scan, map or mask is missing or not what its name says.
     """
     shown: dict[str, int] = {}
     panels = []

@@ -37,7 +37,7 @@ class PeakMemory:
             self._before = _status("VmRSS") if self._resets else _life_peak()
 
     def grown_gb(self) -> float:
-        """Growth at the peak, in GB (1e9 bytes)."""
+        """Growth at the peak since this object was made, in GB (1e9 bytes)."""
         if self._cuda:
             peak = self._cuda.max_memory_allocated(self._device)
         else:

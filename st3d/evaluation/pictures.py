@@ -36,13 +36,37 @@ def relief(scan: np.ndarray) -> np.ndarray:
 
 
 def heat(scores: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Scores (h, w) as an RGB image (h, w, 3) uint8, from `low` (dark) to `high` (bright)."""
+    """Scores as an RGB image.
+
+    Parameters
+    ----------
+    scores
+        (h, w) float.
+    low, high
+        Scores of the darkest and of the brightest colour; others are clipped to them.
+
+    Returns
+    -------
+    (h, w, 3) uint8 RGB image
+    """
     unit = (scores - low) / max(high - low, 1e-12)
     return (colormaps["inferno"](np.clip(unit, 0, 1))[..., :3] * 255).astype(np.uint8)
 
 
 def outlined(panel: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """A copy of the RGB image (h, w, 3) with the border of the mask (h, w) bool drawn in."""
+    """A copy of an image with the border of a mask drawn in.
+
+    Parameters
+    ----------
+    panel
+        (h, w, 3) uint8 RGB image.
+    mask
+        (h, w) bool.
+
+    Returns
+    -------
+    (h, w, 3) uint8 RGB image; the mask's outermost pixels have the colour OUTLINE
+    """
     inner = mask.copy()
     for axis in (0, 1):
         for shift in (-1, 1):
@@ -76,11 +100,27 @@ def figure(scan: np.ndarray, scores: np.ndarray, mask: np.ndarray | None = None)
 
 
 def save_figure(path: Path, scan: np.ndarray, scores: np.ndarray, mask: np.ndarray | None = None) -> None:
-    """Write `figure` as PNG."""
+    """Write a scan's relief and map as PNG, atomically.
+
+    Parameters
+    ----------
+    path
+        The file.
+    scan, scores, mask
+        As `figure` takes them.
+    """
     save_png(path, figure(scan, scores, mask))
 
 
 def save_png(path: Path, pixels: np.ndarray) -> None:
-    """Write (h, w, 3) uint8 as PNG, atomically."""
+    """Write an image as PNG, atomically.
+
+    Parameters
+    ----------
+    path
+        The file.
+    pixels
+        (h, w, 3) uint8 RGB image.
+    """
     with atomic(path) as temporary:
         Image.fromarray(pixels).save(temporary, format="PNG")

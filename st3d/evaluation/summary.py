@@ -60,6 +60,17 @@ def rows_with_differences(table: str, rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with one column for their source; after a measured row its difference from the published one above it.
 
     The mean's difference is over the categories that both have.
+
+    Parameters
+    ----------
+    table
+        Its name, a key of `KEYS`.
+    rows
+        Of the table, all text, as stage `tables` writes them.
+
+    Returns
+    -------
+    DataFrame of str; differences are measured minus published, in the columns' units, with three decimals
     """
     keys = list(KEYS[table])
     values = [name for name in columns(table) if name not in {*keys, *ORIGIN} or (name, table) == ("dataset", "table4")]

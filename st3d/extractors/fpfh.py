@@ -25,9 +25,14 @@ def fpfh(*, extractor: Path, neighbours: int, code: str) -> None:
     extractor
         The file to write.
     neighbours
-        Points around a point that its histogram is made of.
+        Points around a point that its histogram is made of, 1 or more.
     code
         Fingerprint of the code, kept with the file.
+
+    Raises
+    ------
+    ValueError
+        If `neighbours` is less than 1.
     """
     if neighbours < 1:
         raise ValueError(f"fpfh: expected neighbours of 1 or more, found {neighbours}")
@@ -37,7 +42,13 @@ def fpfh(*, extractor: Path, neighbours: int, code: str) -> None:
 
 
 class FPFHExtractor:
-    """Fast point feature histograms of all points."""
+    """Fast point feature histograms (Rusu et al., ICRA 2009) of all points.
+
+    Parameters
+    ----------
+    neighbours
+        Points around a point that its histogram is made of.
+    """
 
     descriptor_points: int | None = None
     outputs = DIMENSION
@@ -46,12 +57,34 @@ class FPFHExtractor:
         self._neighbours = neighbours
 
     def extract(self, graph: Graph) -> Tensor:
-        """Descriptors (n, 33) float32 of all points of a scaled graph, computed on the CPU, on the graph's device."""
+        """Histograms of all points, computed on the CPU.
+
+        Parameters
+        ----------
+        graph
+            n points in units of the scale, and their neighbours, from which the normals are estimated.
+
+        Returns
+        -------
+        (n, 33) float32, percent, on the graph's device
+        """
         points, near = graph.points.cpu().numpy(), graph.neighbours.cpu().numpy()
         histograms = point_features.fpfh(points, self._neighbours, point_features.normals(points, near))
         return torch.from_numpy(histograms).to(graph.points.device)
 
 
 def load(content: Mapping[str, Any], path: Path, scale: float, device: torch.device) -> Extractor:
-    """The extractor of a checkpoint's content; see `interface.load_extractor`. Only `content` is needed."""
+    """The extractor of a checkpoint's content; see `interface.load_extractor`.
+
+    Parameters
+    ----------
+    content
+        Of the checkpoint; `model` holds `neighbours`.
+    path, scale, device
+        Not needed.
+
+    Returns
+    -------
+    FPFHExtractor
+    """
     return FPFHExtractor(content["model"]["neighbours"])

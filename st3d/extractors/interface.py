@@ -34,7 +34,17 @@ class Extractor(Protocol):
         ...
 
     def extract(self, graph: Graph) -> Tensor:
-        """Descriptors (q, c) of the points of `graph` that have one."""
+        """Descriptors of the points that have one.
+
+        Parameters
+        ----------
+        graph
+            A cloud in units of the scale.
+
+        Returns
+        -------
+        (q, c) float32, on the graph's device
+        """
         ...
 
 
@@ -52,6 +62,11 @@ def load_extractor(content: Mapping[str, Any], path: Path, scale: float, device:
     device
         Device of the result.
 
+    Returns
+    -------
+    Extractor
+        Frozen, on the device.
+
     Raises
     ------
     ValueError
@@ -62,12 +77,38 @@ def load_extractor(content: Mapping[str, Any], path: Path, scale: float, device:
 
 
 def at_descriptor_points(extractor: Extractor, graph: Graph, features: Tensor) -> Tensor:
-    """The rows of `features` (n, c) of the points that have a descriptor by `extractor`: (q, c)."""
+    """The rows of the points that have a descriptor.
+
+    Parameters
+    ----------
+    extractor
+        Says which points these are.
+    graph
+        A cloud of n points.
+    features
+        (n, c), a row per point of `graph`.
+
+    Returns
+    -------
+    (q, c), in the order of the extractor's descriptors; `features` itself where all points have one
+    """
     if extractor.descriptor_points is None:
         return features
     return features[first_rows(graph, extractor.descriptor_points)]
 
 
 def first_rows(graph: Graph, count: int) -> Tensor:
-    """The graph's rows (count,) of the first `count` points of its cloud."""
+    """The graph's rows of the first points of its cloud.
+
+    Parameters
+    ----------
+    graph
+        A cloud of n points.
+    count
+        How many points; all if there are fewer.
+
+    Returns
+    -------
+    (q,) int64, q = min(count, n), on the graph's device
+    """
     return torch.from_numpy(graph.row_of_point[:count]).to(graph.points.device)

@@ -31,6 +31,11 @@ def normals(points: NDArray, neighbours: NDArray, at: NDArray[np.int64] | None =
     Returns
     -------
     (q, 3) float64, the same bits for any number of threads
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit each other.
     """
     points = np.asarray(points, np.float64)
     at = np.arange(len(points)) if at is None else at
@@ -152,6 +157,11 @@ def fpfh(points: NDArray, neighbours: int, normals: NDArray) -> NDArray[np.float
     -------
     (n, 33) float32: three histograms of 11 angles each, in percent, weighted sums; the same bits for any number of
     threads
+
+    Raises
+    ------
+    ValueError
+        If `neighbours` is less than 1, or points and normals differ in shape.
     """
     import open3d
 

@@ -6,7 +6,19 @@ import numpy as np
 
 
 def tensor(values: np.ndarray, kind: type = np.float32) -> Any:
-    """`values` as an Open3D tensor of type `kind`."""
+    """An array as an Open3D tensor.
+
+    Parameters
+    ----------
+    values
+        Of any shape.
+    kind
+        NumPy's type of the result's numbers.
+
+    Returns
+    -------
+    open3d.core.Tensor of the same shape
+    """
     import open3d
 
     core: Any = open3d.core  # its stubs have no arrays

@@ -26,6 +26,11 @@ def fingerprint(*names: str, package: Path = PACKAGE) -> str:
         Modules below st3d: `evaluation.maps`.
     package
         The folder st3d/.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
     """
     modules: set[str] = set()
     todo = list(names)
@@ -44,7 +49,19 @@ def fingerprint(*names: str, package: Path = PACKAGE) -> str:
 
 @functools.cache
 def imports(module: str, package: Path = PACKAGE) -> tuple[str, ...]:
-    """The modules of st3d that `module` imports, wherever in it: `kernels.points`."""
+    """The modules of st3d that a module imports, wherever in it.
+
+    Parameters
+    ----------
+    module
+        Its name below st3d: `kernels.points`.
+    package
+        The folder st3d/.
+
+    Returns
+    -------
+    Names below st3d, sorted, without those of `NO_RESULT`
+    """
     names: set[str] = set()
     for node in ast.walk(_syntax(module, package)):
         if isinstance(node, ast.Import):
@@ -57,7 +74,17 @@ def imports(module: str, package: Path = PACKAGE) -> tuple[str, ...]:
 
 
 def c_tokens(source: str) -> str:
-    """A C source without its comments and with single spaces."""
+    """A C source without its comments and with single spaces.
+
+    Parameters
+    ----------
+    source
+        The text of a C file.
+
+    Returns
+    -------
+    str, equal for sources that differ only in comments and layout
+    """
     quoted = r'"(?:\\.|[^"\\\n])*"'
     bare = re.sub(rf"({quoted})|/\*.*?\*/|//[^\n]*", lambda match: match[1] or " ", source, flags=re.DOTALL)
     return " ".join(bare.split())

@@ -38,6 +38,11 @@ def inspect(
         auto, cpu or cuda.
     threads
         CPU threads.
+
+    Raises
+    ------
+    ValueError
+        One line with the file, if a checkpoint or the scan is not what its flag says.
     """
     detector = Detector.load(teacher=teacher, student=student, device=device, threads=threads)
     xyz = read_scan(scan)

@@ -54,6 +54,8 @@ def overlapping(
         (n, 3) float.
     overlap
         Fraction of a part's points that are also in the other, in (0, 1].
+    rng
+        Of the planes' direction.
 
     Returns
     -------
@@ -102,6 +104,15 @@ def draw_views(
         Generator of all draws.
     device
         Device of the views.
+
+    Returns
+    -------
+    Two views; row i of the positives of one and of the other hold a common point
+
+    Raises
+    ------
+    ValueError
+        If the two parts would have no point in common.
     """
     parts = overlapping(points, overlap, rng)
     grids = [_rotated_voxels(points[part], voxel, rng) for part in parts]

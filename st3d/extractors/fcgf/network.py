@@ -21,7 +21,19 @@ SHORTEST = 1e-8  # added to a descriptor's length before it divides
 
 
 class Convolution(nn.Module):
-    """Sparse convolution from one stride to another, without bias unless asked for; `kernel` is its side."""
+    """Sparse convolution from one stride to another.
+
+    Parameters
+    ----------
+    inputs, outputs
+        Channels.
+    kernel
+        Its side, odd, voxels.
+    source, target
+        Strides of the input and of the output, in finest voxels: 1, 2, 4 or 8.
+    bias
+        Whether there is one; only a kernel of side 1 adds it.
+    """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, source: int = 1, target: int = 1, bias: bool = False):
         super().__init__()
@@ -32,7 +44,7 @@ class Convolution(nn.Module):
         self.bias = nn.Parameter(torch.empty(1, outputs).uniform_(-bound, bound)) if bias else None
 
     def forward(self, features: Tensor, grids: Grids) -> Tensor:
-        """Features (v, inputs) at the source's stride to (w, outputs) at the target's."""
+        """Features (v, inputs) float32 of the voxels at the source's stride to (w, outputs) at the target's."""
         if self._side == 1:
             result = features @ self.kernel
             return result if self.bias is None else result + self.bias
@@ -41,7 +53,13 @@ class Convolution(nn.Module):
 
 
 class Norm(nn.Module):
-    """Batch normalisation over voxels; a module of its own, so that its weights have the official names."""
+    """Batch normalisation over voxels; a module of its own, so that its weights have the official names.
+
+    Parameters
+    ----------
+    channels
+        Of the features.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -53,7 +71,15 @@ class Norm(nn.Module):
 
 
 class Block(nn.Module):
-    """Residual block: two convolutions of side 3 at one stride."""
+    """Residual block: two convolutions of side 3 at one stride.
+
+    Parameters
+    ----------
+    channels
+        Of the features.
+    stride
+        Of the voxels, in finest voxels: 1, 2, 4 or 8.
+    """
 
     def __init__(self, channels: int, stride: int) -> None:
         super().__init__()
@@ -61,7 +87,7 @@ class Block(nn.Module):
         self.conv2, self.norm2 = Convolution(channels, channels, 3, stride, stride), Norm(channels)
 
     def forward(self, features: Tensor, grids: Grids) -> Tensor:
-        """Features (v, channels) to the same."""
+        """Features (v, channels) float32 of the v voxels at the block's stride to the same shape."""
         inner = self.norm1(self.conv1(features, grids)).relu()
         return (self.norm2(self.conv2(inner, grids)) + features).relu()
 
@@ -102,10 +128,19 @@ class FCGF(nn.Module):
         self.final = Convolution(UP_CHANNELS[0], width, 1, bias=True)
 
     def forward(self, points: Tensor) -> Tensor:
-        """Descriptors (n, width), of length 1 if normalised; points (n, 3) float.
+        """Descriptors of points; each point gets its voxel's.
 
-        Each point gets its voxel's. A translation of the cloud by whole voxels changes nothing: voxels are counted
-        from its lowest one along each axis.
+        A translation of the cloud by whole voxels changes nothing: voxels are counted from its lowest one along each
+        axis.
+
+        Parameters
+        ----------
+        points
+            (n, 3) float, in the unit of `voxel`.
+
+        Returns
+        -------
+        (n, width) float32, of length 1 if normalised
 
         Raises
         ------
@@ -116,7 +151,17 @@ class FCGF(nn.Module):
         return self.extract(keys).index_select(0, place)
 
     def extract(self, keys: Tensor) -> Tensor:
-        """Descriptors (v, width) of voxels (v,), sorted keys as `st3d.kernels.sparse.voxelise` gives them."""
+        """Descriptors of voxels.
+
+        Parameters
+        ----------
+        keys
+            (v,) int64, sorted, as `st3d.kernels.sparse.voxelise` gives them.
+
+        Returns
+        -------
+        (v, width) float32, of length 1 if normalised
+        """
         grids = Grids(keys)
         features = self.final.kernel.new_ones(len(keys), 1)
         skipped = []

@@ -92,6 +92,12 @@ def pretrain_fcgf(
         n, points of a scene.
     code
         Fingerprint of this stage's source, kept with the model.
+
+    Raises
+    ------
+    ValueError
+        If the checkpoint is not one of FCGF's authors, a shard is none of st3d, or a scene's two views would have no
+        point in common.
     """
     path = training.checkpoint
     official = read_official(Path(path)) if path else None
@@ -145,7 +151,21 @@ def _draw(
 
 
 def contrastive_loss(network: FCGF, views: Views, training: FCGFSettings) -> Tensor:
-    """The hardest-contrastive loss () of two views; each is normalised by its own statistics in training."""
+    """The hardest-contrastive loss of two views of a scene.
+
+    Parameters
+    ----------
+    network
+        In training mode each view is normalised by its own statistics, else by the running ones.
+    views
+        The two.
+    training
+        Gives the margins.
+
+    Returns
+    -------
+    () float32; see `contrastive.hardest_contrastive`
+    """
     descriptors = network.extract(views[0].keys), network.extract(views[1].keys)
     return hardest_contrastive(descriptors, views, training.positive_margin, training.negative_margin)
 
@@ -172,6 +192,15 @@ def read_official(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Dimensions and weights of the authors' checkpoint: `state_dict`, and `config` with `normalize_feature`.
 
     Nothing in the file is run: classes other than torch's own and those of `READ_AS` are refused.
+
+    Parameters
+    ----------
+    path
+        The checkpoint, as torch.save wrote it.
+
+    Returns
+    -------
+    `width`, `conv1_kernel` and `normalised`, and the state as `FCGF` takes it
 
     Raises
     ------

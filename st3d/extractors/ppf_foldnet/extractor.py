@@ -14,7 +14,13 @@ from st3d.kernels.graph import Graph
 
 
 class PPFFoldNetExtractor:
-    """PPF-FoldNet's codewords of the first points' neighbourhoods."""
+    """PPF-FoldNet's codewords of the first points' neighbourhoods.
+
+    Parameters
+    ----------
+    network
+        Frozen, on the device of the graphs.
+    """
 
     def __init__(self, network: PPFFoldNet) -> None:
         self._network, self.outputs = network, network.width
@@ -22,12 +28,28 @@ class PPFFoldNetExtractor:
 
     @torch.no_grad()
     def extract(self, graph: Graph) -> Tensor:
-        """Descriptors (q, 512) float32 of the first q points of a scaled graph's cloud."""
+        """Codewords of the first points of a cloud.
+
+        Parameters
+        ----------
+        graph
+            n points, in units of the scale.
+
+        Returns
+        -------
+        (q, 512) float32, q = min(n, the network's `descriptors`), on the graph's device
+        """
         return self._network.extract(graph, first_rows(graph, self._network.descriptors))
 
 
 def load(content: Mapping[str, Any], path: Path, scale: float, device: torch.device) -> Extractor:
-    """The extractor of a checkpoint's content; see `interface.load_extractor`. `scale` is not needed."""
+    """The extractor of a checkpoint's content; see `interface.load_extractor`. `scale` is not needed.
+
+    Raises
+    ------
+    ValueError
+        If a dimension is too small, or the weights are not those of a PPF-FoldNet.
+    """
     network = PPFFoldNet(**content["model"])
     load_weights(network, content["weights"], path)
     return PPFFoldNetExtractor(network.requires_grad_(False).eval().to(device))

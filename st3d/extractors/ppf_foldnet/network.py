@@ -51,7 +51,13 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Codewords (p, 512) to features (p, m, 4): a grid in the unit square, folded twice."""
+    """Codewords (p, 512) to features (p, m, 4): a grid in the unit square, folded twice.
+
+    Parameters
+    ----------
+    m
+        Points of a patch, 2 or more.
+    """
 
     grid: Tensor
 
@@ -85,9 +91,14 @@ class PPFFoldNet(nn.Module):
     Parameters
     ----------
     neighbourhood
-        m, points of a patch; the paper has 1024.
+        m, points of a patch, 2 or more; the paper has 1024.
     descriptors
-        How many points of a cloud have a descriptor, the first in the order of farthest point sampling.
+        How many points of a cloud have a descriptor, the first in the order of farthest point sampling; 1 or more.
+
+    Raises
+    ------
+    ValueError
+        If one of them is smaller.
     """
 
     width = CODEWORD
@@ -104,15 +115,26 @@ class PPFFoldNet(nn.Module):
                 nn.init.xavier_normal_(module.weight)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Point pair features (p, m, 4), as `patch_features` gives them, reconstructed from the patches' codewords."""
+        """Point pair features (p, m, 4) float32, as of `patch_features`, reconstructed from the patches' codewords."""
         return self.decoder(self.encoder(features))
 
     @torch.no_grad()
     def extract(self, graph: Graph, rows: Tensor | NDArray[np.int64]) -> Tensor:
-        """Codewords (q, 512) of the neighbourhoods of the graph's points `rows` (q,), on the graph's device.
+        """Codewords of the neighbourhoods of some points.
 
         Frozen: batch normalisation uses its running statistics. A few patches at a time, so that memory does not grow
         with q but for the features, 16 bytes a point.
+
+        Parameters
+        ----------
+        graph
+            A cloud in units of the scale.
+        rows
+            (q,) int64, rows of the graph's points.
+
+        Returns
+        -------
+        (q, 512) float32, on the graph's device
         """
         self.eval()
         at = rows.cpu().numpy() if isinstance(rows, Tensor) else rows
@@ -123,10 +145,22 @@ class PPFFoldNet(nn.Module):
 
 
 def patch_radius(m: int, k: int) -> float:
-    """The radius of m points around a point, in units of the mean distance to k neighbours.
+    """The radius of m points around a point.
 
     On a plane with even points, k neighbours fill a disc of radius r, their mean distance is 2 r / 3, and m points
     fill m / k times its area. Real patches have edges and folds: some of their points lie further away.
+
+    Parameters
+    ----------
+    m
+        Points of a patch.
+    k
+        Neighbours of a point in the graph.
+
+    Returns
+    -------
+    float
+        In units of the mean distance to k neighbours.
 
     Examples
     --------
@@ -137,7 +171,21 @@ def patch_radius(m: int, k: int) -> float:
 
 
 def graph_features(graph: Graph, at: NDArray[np.int64], m: int) -> Tensor:
-    """The network's input (q, m, 4), on the CPU, of the patches of the graph's points `at` (q,)."""
+    """The network's input; see `patch_features`.
+
+    Parameters
+    ----------
+    graph
+        A cloud in units of the scale.
+    at
+        (q,) int64, rows of the graph's points.
+    m
+        Points of a patch.
+
+    Returns
+    -------
+    (q, m, 4) float32 tensor on the CPU
+    """
     return patch_features(graph.points.cpu().numpy(), graph.neighbours.cpu().numpy(), at, m)
 
 
@@ -173,7 +221,7 @@ def patch_features(points: NDArray, neighbours: NDArray, at: NDArray[np.int64], 
 
 
 def chamfer_of_features(first: Tensor, second: Tensor) -> Tensor:
-    """Chamfer distances (p,) of p pairs of sets: mean squared distance to the nearest, both ways, summed.
+    """Chamfer distances of p pairs of sets: mean squared distance to the nearest, both ways, summed.
 
     Parameters
     ----------
@@ -181,6 +229,10 @@ def chamfer_of_features(first: Tensor, second: Tensor) -> Tensor:
         (p, a, c) float32.
     second
         (p, b, c) float32.
+
+    Returns
+    -------
+    (p,) float32, in squares of the features
 
     Notes
     -----
@@ -196,6 +248,15 @@ def layers_of(official: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     A convolution of one point, (out, in, 1), is the matrix (out, in) that models/model_linear.py has in its place;
     both are taken.
+
+    Parameters
+    ----------
+    official
+        Names to tensors.
+
+    Returns
+    -------
+    The same names; all matrices (out, in)
     """
     return {
         name: value[:, :, 0] if value.ndim == 3 and value.shape[2] == 1 else value for name, value in official.items()

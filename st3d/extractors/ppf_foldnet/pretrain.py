@@ -71,6 +71,11 @@ def pretrain_ppf_foldnet(
         CSV of losses per epoch to write, in squares of the features; of a converted checkpoint only its header.
     code
         Fingerprint of this stage's source, kept with the model.
+
+    Raises
+    ------
+    ValueError
+        If the checkpoint is not one of PPF-FoldNet, a file is none of st3d, or a size is too small.
     """
     path = training.checkpoint
     torch.manual_seed(training.seed)
@@ -123,12 +128,31 @@ def pretrain_ppf_foldnet(
 
 
 def reconstruction_loss(network: PPFFoldNet, features: Tensor) -> Tensor:
-    """Mean Chamfer distance () between point pair features (p, m, 4) and their reconstruction."""
+    """Mean Chamfer distance between point pair features and their reconstruction.
+
+    Parameters
+    ----------
+    network
+        Reconstructs the features.
+    features
+        (p, m, 4) float32, as `patch_features` gives them.
+
+    Returns
+    -------
+    () float32, in squares of the features
+    """
     return chamfer_of_features(network(features), features).mean()
 
 
 def load_published(network: PPFFoldNet, path: Path) -> None:
-    """Put the weights in `path`, a dictionary of tensors by name, into `network`.
+    """Put published weights into a network.
+
+    Parameters
+    ----------
+    network
+        Gets the weights.
+    path
+        File of a dictionary of tensors by name, as torch.save wrote it.
 
     Raises
     ------

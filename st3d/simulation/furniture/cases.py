@@ -1,4 +1,8 @@
-"""Furniture of boards, with random measures: bed, desk, dresser, night stand, table; z is up, centimetres."""
+"""Furniture of boards: bed, desk, dresser, night stand, table.
+
+Each function takes a random generator, which all measures are drawn from, and returns a mesh: vertices (v, 3) float64,
+centimetres, and triangles (t, 3) int64. z is up, and fronts look towards -y.
+"""
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -34,6 +38,7 @@ def _drawers(rng: np.random.Generator, low: np.ndarray, high: np.ndarray, rows: 
 
 
 def bed(rng: np.random.Generator) -> Mesh:
+    """A bed, 190 to 220 cm long and 90 to 190 cm wide, with mattress, pillows and a headboard at y = its length."""
     length, width, height = rng.uniform(190, 220), rng.uniform(90, 190), rng.uniform(22, 40)
     thick, head = rng.uniform(14, 26), rng.uniform(30, 75)
     parts = [box([-width / 2, 0, height - 9], [width / 2, length, height])]
@@ -60,6 +65,7 @@ def bed(rng: np.random.Generator) -> Mesh:
 
 
 def desk(rng: np.random.Generator) -> Mesh:
+    """A desk, 110 to 180 cm wide, 55 to 85 cm deep, 70 to 78 cm high, with drawers; some with a lamp."""
     width, depth, height = rng.uniform(110, 180), rng.uniform(55, 85), rng.uniform(70, 78)
     thick = rng.uniform(2, 4)
     parts = [box([-width / 2, -depth / 2, height - thick], [width / 2, depth / 2, height])]
@@ -82,6 +88,7 @@ def desk(rng: np.random.Generator) -> Mesh:
 
 
 def dresser(rng: np.random.Generator) -> Mesh:
+    """A dresser, 80 to 160 cm wide, 42 to 58 cm deep, 70 to 125 cm high, with drawers; some with a mirror on top."""
     width, depth, height = rng.uniform(80, 160), rng.uniform(42, 58), rng.uniform(70, 125)
     feet = rng.uniform(6, 18)
     low, high = np.array([-width / 2, -depth / 2, feet]), np.array([width / 2, depth / 2, height])
@@ -98,6 +105,7 @@ def dresser(rng: np.random.Generator) -> Mesh:
 
 
 def night_stand(rng: np.random.Generator) -> Mesh:
+    """A night stand, 38 to 58 cm wide, 34 to 48 cm deep, 45 to 68 cm high, with drawers; some with a lamp on top."""
     width, depth, height = rng.uniform(38, 58), rng.uniform(34, 48), rng.uniform(45, 68)
     feet = rng.uniform(5, 25)
     low, high = np.array([-width / 2, -depth / 2, feet]), np.array([width / 2, depth / 2, height])
@@ -114,6 +122,7 @@ def night_stand(rng: np.random.Generator) -> Mesh:
 
 
 def table(rng: np.random.Generator) -> Mesh:
+    """A table, 40 to 78 cm high: rectangular, 70 to 200 cm by 60 to 105 cm, or oval, 60 to 105 cm deep."""
     width, depth, height = rng.uniform(70, 200), rng.uniform(60, 105), rng.uniform(40, 78)
     thick = rng.uniform(2, 5)
     if rng.random() < 0.5:

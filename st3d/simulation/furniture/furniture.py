@@ -67,7 +67,15 @@ def furniture(*, output: Path, training: int, test: int, seed: int, code: str) -
 
 
 def write_off(path: Path, mesh: Mesh) -> None:
-    """An OFF text file; a triangle that has two corners in one place is left out."""
+    """Write a mesh as OFF text; a triangle that has two corners in one place, or all three on a line, is left out.
+
+    Parameters
+    ----------
+    path
+        The file; its folder is made.
+    mesh
+        Vertices (v, 3), centimetres, written with five decimals, and triangles (t, 3).
+    """
     vertices, triangles = mesh
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
     triangles = triangles[np.linalg.norm(np.cross(b - a, c - a), axis=1) > 1e-9]

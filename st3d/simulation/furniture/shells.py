@@ -1,4 +1,8 @@
-"""Furniture of curved shells, with random measures: bathtub, chair, monitor, sofa, toilet; z is up, centimetres."""
+"""Furniture of curved shells: bathtub, chair, monitor, sofa, toilet.
+
+Each function takes a random generator, which all measures are drawn from, and returns a mesh: vertices (v, 3) float64,
+centimetres, and triangles (t, 3) int64. z is up, and fronts look towards -y.
+"""
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -7,6 +11,7 @@ from st3d.simulation.furniture.parts import Mesh, arc, bent_sheet, box, cushion,
 
 
 def bathtub(rng: np.random.Generator) -> Mesh:
+    """A bathtub with a tap, 140 to 190 cm long (along x), 65 to 90 cm wide, 45 to 65 cm high."""
     length, width, height = rng.uniform(140, 190), rng.uniform(65, 90), rng.uniform(45, 65)
     rim, floor, round_ = rng.uniform(4, 9), rng.uniform(6, 14), rng.uniform(0.35, 1.0)
     quarter = np.linspace(0, np.pi / 2, 12)
@@ -31,6 +36,7 @@ def bathtub(rng: np.random.Generator) -> Mesh:
 
 
 def chair(rng: np.random.Generator) -> Mesh:
+    """A chair, seat 40 to 52 cm wide and 40 to 48 cm high, back 35 to 58 cm above it; some with arms or on a column."""
     width, depth, seat, back = rng.uniform(40, 52), rng.uniform(38, 50), rng.uniform(40, 48), rng.uniform(35, 58)
     lean, curl = rng.uniform(2, 14), rng.uniform(-4, 5)
     parts: list[Mesh] = []
@@ -69,6 +75,7 @@ def chair(rng: np.random.Generator) -> Mesh:
 
 
 def monitor(rng: np.random.Generator) -> Mesh:
+    """A monitor on a foot, 38 to 75 cm wide, half to three quarters as high; some with the bulge of a tube."""
     width = rng.uniform(38, 75)
     height, thick, raised = width * rng.uniform(0.5, 0.75), rng.uniform(2, 6), rng.uniform(9, 18)
     bow = np.linspace(-1, 1, 16)
@@ -94,6 +101,7 @@ def monitor(rng: np.random.Generator) -> Mesh:
 
 
 def sofa(rng: np.random.Generator) -> Mesh:
+    """A sofa of two or three seats, 140 to 230 cm wide, 75 to 100 cm deep, seats 36 to 46 cm high."""
     width, depth, seat = rng.uniform(140, 230), rng.uniform(75, 100), rng.uniform(36, 46)
     arm, back, soft = rng.uniform(12, 26), rng.uniform(30, 50), rng.uniform(0.2, 0.6)
     feet = rng.uniform(4, 14)
@@ -119,6 +127,7 @@ def sofa(rng: np.random.Generator) -> Mesh:
 
 
 def toilet(rng: np.random.Generator) -> Mesh:
+    """A toilet with tank, seat and lid, bowl 34 to 40 cm wide and 36 to 44 cm high."""
     width, height, oval = rng.uniform(34, 40), rng.uniform(36, 44), rng.uniform(1.15, 1.4)
     r = width / 2
     foot, waist = rng.uniform(0.55, 0.75) * r, rng.uniform(0.4, 0.62) * r

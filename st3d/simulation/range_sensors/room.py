@@ -25,9 +25,9 @@ class Room:
     world
         All its triangles.
     size
-        (3,) width, depth, height.
+        (3,) width, depth, height, metres.
     pieces
-        (p, 2, 3) the furniture's bounding boxes, low and high corner.
+        (p, 2, 3) the furniture's bounding boxes, low and high corner, metres.
     """
 
     world: World
@@ -36,7 +36,17 @@ class Room:
 
 
 def room(rng: np.random.Generator) -> Room:
-    """A random room: walls with door and window, six to ten pieces of furniture, small objects on them."""
+    """A random room, 3.4 to 5.5 m by 3.0 to 4.8 m: walls with door and window, furniture, small objects on it.
+
+    Parameters
+    ----------
+    rng
+        Of all measures and places; six to ten pieces of furniture are tried, one that finds no place is left out.
+
+    Returns
+    -------
+    Room
+    """
     size = np.array([rng.uniform(3.4, 5.5), rng.uniform(3.0, 4.8), rng.uniform(2.3, 2.8)])
     objects: WorldObject = [(box([0, 0, 0], size), 0.7), *_on_walls(rng, size)]
     boxes: list[np.ndarray] = []
@@ -57,7 +67,21 @@ def room(rng: np.random.Generator) -> Room:
 
 
 def camera_path(rng: np.random.Generator, room: Room, frames: int) -> list[Pose]:
-    """Poses of a camera that looks at a piece of furniture, from where none is, and moves by some decimetres."""
+    """Poses of a camera that looks at a piece of furniture, from where none is, and moves by some decimetres.
+
+    Parameters
+    ----------
+    rng
+        Of the place, the piece and the movement.
+    room
+        Where the camera is.
+    frames
+        How many poses.
+
+    Returns
+    -------
+    `frames` pairs of axes (3, 3) and place (3,), metres, in the room's frame
+    """
     middles = room.pieces.mean(axis=1)
     best, eye, target = float("inf"), room.size / 2, middles[0]
     for _ in range(_ATTEMPTS):
@@ -79,7 +103,7 @@ def camera_path(rng: np.random.Generator, room: Room, frames: int) -> list[Pose]
 
 
 def shelf(rng: np.random.Generator) -> Mesh:
-    """A book case with books, its back at the largest y; one part."""
+    """A book case with books, 0.6 to 1.2 m wide, 1.2 to 2.0 m high, its back at the largest y; one part, metres."""
     width, depth, height = rng.uniform(0.6, 1.2), rng.uniform(0.25, 0.35), rng.uniform(1.2, 2.0)
     board, floors = 0.02, int(rng.integers(3, 6))
     boxes = [box([x, 0, 0], [x + board, depth, height]) for x in (0, width - board)]

@@ -1,6 +1,7 @@
 """A synthetic street, for a LiDAR on a car's roof: ground, houses, cars, trees, poles, fences, people. Metres; z is up.
 
-In the street's own frame x runs along it, y across it, and the road's surface is near z = 0.
+In the street's own frame x runs along it, y across it, and the road's surface is near z = 0. What stands in it, a
+`WorldObject`, is a list of meshes in a frame of its own and their albedos in [0, 1]; its measures are drawn from `rng`.
 """
 
 import numpy as np
@@ -18,7 +19,13 @@ _NEAR = 55.0  # fronts further away have no windows
 
 
 class Ground:
-    """The road's height along the street: a slope and a long wave."""
+    """The road's height along the street: a slope and a long wave.
+
+    Parameters
+    ----------
+    rng
+        Of both.
+    """
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.slope, self.wave = rng.uniform(-0.02, 0.02), rng.uniform(0, 0.25)
@@ -33,7 +40,17 @@ class Ground:
         return float(self.profile(np.array(x)))
 
     def strip(self, left: tuple[float, float], right: tuple[float, float]) -> Mesh:
-        """The surface between two lines along the street, each with its y and its height above the road."""
+        """The surface between two lines along the street.
+
+        Parameters
+        ----------
+        left, right
+            Each line's y and its height above the road, metres.
+
+        Returns
+        -------
+        Mesh, metres; x from -LENGTH to LENGTH in steps of 2 m
+        """
         x = np.arange(-LENGTH, LENGTH + 1, 2.0)
         rows = [np.column_stack([x, np.full(len(x), y), self.profile(x) + z]) for y, z in (left, right)]
         return grid(np.stack(rows), closed_rows=False, closed_columns=False)
@@ -43,6 +60,15 @@ def street(rng: np.random.Generator) -> World:
     """A street in the frame of a LiDAR that drives along it: x forward, y left, z up, the sensor in the origin.
 
     All vertices are less than 200 m from the sensor.
+
+    Parameters
+    ----------
+    rng
+        Of the street and of the sensor's place in it.
+
+    Returns
+    -------
+    World
     """
     ground = Ground(rng)
     road, pavement = rng.uniform(4.5, 6.0), rng.uniform(1.5, 3.5)  # half the road's width
@@ -112,7 +138,21 @@ def _traffic(rng: np.random.Generator, ground: Ground, road: float) -> WorldObje
 
 
 def house(rng: np.random.Generator, width: float, detailed: bool) -> WorldObject:
-    """A house whose front lies in y = 0, `width` along x around 0; its body is behind, at y > 0."""
+    """A house whose front lies in y = 0, its body, 8 to 12 m deep and of 1 to 4 storeys, at y > 0.
+
+    Parameters
+    ----------
+    rng
+        Of the measures.
+    width
+        Along x, around 0, metres.
+    detailed
+        Whether the front has windows and a door.
+
+    Returns
+    -------
+    Parts, metres, and their albedos
+    """
     depth, storeys, storey = rng.uniform(8, 12), int(rng.integers(1, 5)), rng.uniform(2.7, 3.4)
     top, rise, wall = storeys * storey + 0.6, rng.uniform(0, 4.5), rng.uniform(0.25, 0.7)
     half = width / 2
@@ -141,7 +181,7 @@ def house(rng: np.random.Generator, width: float, detailed: bool) -> WorldObject
 
 
 def car(rng: np.random.Generator) -> WorldObject:
-    """A car along x around the origin, its wheels on z = 0."""
+    """A car along x around the origin, 3.6 to 4.9 m long and 1.4 to 1.75 m high, its wheels on z = 0."""
     length, width, height = rng.uniform(3.6, 4.9), rng.uniform(1.65, 1.9), rng.uniform(1.4, 1.75)
     belt, paint = rng.uniform(0.5, 0.58) * height, rng.uniform(0.08, 0.7)
     a, b = -length / 2, length / 2
@@ -169,7 +209,7 @@ def _on_its_side(part: Mesh, width: float) -> Mesh:
 
 
 def tree(rng: np.random.Generator) -> WorldObject:
-    """A trunk, boughs and a crown of single leaves, each a triangle large enough to be met."""
+    """A tree, about 4 to 11 m high: trunk, boughs and a crown of 500 to 1,100 leaves, each a triangle."""
     height, thick = rng.uniform(4, 11), rng.uniform(0.1, 0.3)
     base = height * rng.uniform(0.3, 0.45)
     radii = np.array([1, 1, 1.3]) * (height - base) / 2.6 * rng.uniform(0.8, 1.1)
@@ -187,7 +227,7 @@ def tree(rng: np.random.Generator) -> WorldObject:
 
 
 def lamp(rng: np.random.Generator) -> WorldObject:
-    """A lamp post whose arm reaches towards +y, or a pole with a road sign."""
+    """A lamp post, 5 to 8 m high, whose arm reaches towards +y, or a pole with a road sign, 2.5 to 3.3 m high."""
     if rng.random() < 0.4:
         high = rng.uniform(2.2, 3)
         sign = prism(np.array([[0.3, 0.3], [-0.3, 0.3], [-0.3, -0.3], [0.3, -0.3]]), [(0, 1), (0.02, 1)])
@@ -200,7 +240,7 @@ def lamp(rng: np.random.Generator) -> WorldObject:
 
 
 def fence(rng: np.random.Generator, width: float) -> WorldObject:
-    """Pickets, a wall or a hedge, `width` along x around 0."""
+    """Pickets, a wall or a hedge, `width` metres along x around 0, about 0.6 to 1.7 m high."""
     style, high, half = rng.integers(3), rng.uniform(0.8, 1.6), width / 2
     if style == 0:
         x = np.arange(-half, half, rng.uniform(0.14, 0.3))
@@ -213,7 +253,7 @@ def fence(rng: np.random.Generator, width: float) -> WorldObject:
 
 
 def pedestrian(rng: np.random.Generator) -> WorldObject:
-    """A person who walks towards +x, feet on z = 0."""
+    """A person, 1.5 to 1.95 m tall, who walks towards +x, feet on z = 0."""
     high, cloth = rng.uniform(1.5, 1.95), rng.uniform(0.1, 0.7)
     hip, stride = 0.48 * high, rng.uniform(0, 0.3)
     parts = [cushion([0, 0, 0.93 * high], [0.1, 0.085, 0.12], 1.0, 8)]

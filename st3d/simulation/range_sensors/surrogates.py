@@ -1,4 +1,8 @@
-"""Stage `surrogates`: simulated clouds of three range sensors, synthetic surrogates of data sets to pretrain on."""
+"""Stage `surrogates`: simulated clouds of three range sensors, synthetic surrogates of data sets to pretrain on.
+
+Each function of `SENSORS` takes the number of clouds, the fraction in [0.05, 1] of the sensor's steps along a side and
+the seed; it yields a file's name and its points, metres, for one cloud after the other.
+"""
 
 import logging
 from collections.abc import Iterator
@@ -78,7 +82,7 @@ def surrogates(*, source: Source, output: Path, clouds: int, resolution: float, 
 
 
 def lidar_scans(clouds: int, resolution: float, seed: int) -> Iterator[tuple[str, np.ndarray]]:
-    """File names and points (n, 4) of a LiDAR's revolutions, each in a street of its own."""
+    """A LiDAR's revolutions, each in a street of its own: (n, 4) float32, see `sensors.lidar_scan`."""
     for index in range(clouds):
         ray_caster = RayCaster(street(np.random.default_rng([seed, WORLD, index])))
         cloud = lidar_scan(ray_caster, resolution, np.random.default_rng([seed, SENSOR, index]))
@@ -86,7 +90,7 @@ def lidar_scans(clouds: int, resolution: float, seed: int) -> Iterator[tuple[str
 
 
 def fragments(clouds: int, resolution: float, seed: int) -> Iterator[tuple[str, np.ndarray]]:
-    """File names and points (n, 3) of fragments, FRAGMENTS of each room, in the frame of their first view."""
+    """Fragments, FRAGMENTS of each room, in the frame of their first view: (n, 3) float64, a point per voxel."""
     for index in range(clouds):
         number, fragment = divmod(index, FRAGMENTS)
         if fragment == 0:
@@ -100,7 +104,7 @@ def fragments(clouds: int, resolution: float, seed: int) -> Iterator[tuple[str, 
 
 
 def bin_picking_scenes(clouds: int, resolution: float, seed: int) -> Iterator[tuple[str, np.ndarray]]:
-    """File names and points (n, 3) of an industrial sensor's scenes, in the camera's frame."""
+    """An industrial sensor's scenes, in the camera's frame: (n, 3) float64, see `sensors.stripe_view`."""
     for index in range(clouds):
         rng = np.random.default_rng([seed, WORLD, index])
         ray_caster = RayCaster(workpieces(rng))
@@ -112,7 +116,15 @@ SENSORS = {"simulated_kitti": lidar_scans, "simulated_3dmatch": fragments, "simu
 
 
 def write_ply(path: Path, points: np.ndarray) -> None:
-    """A binary PLY of points (n, 3) as little-endian float32, with the header of 3DMatch's fragments."""
+    """Write points as binary PLY, little-endian float32, with the header of 3DMatch's fragments.
+
+    Parameters
+    ----------
+    path
+        The file.
+    points
+        (n, 3) float, metres.
+    """
     header = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(points)}\n"
     header += "".join(f"property float {axis}\n" for axis in "xyz") + "end_header\n"
     path.write_bytes(header.encode() + points.astype("<f4").tobytes())

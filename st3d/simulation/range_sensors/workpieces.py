@@ -1,4 +1,8 @@
-"""Synthetic machine parts on a table or in a bin, for an industrial sensor above. Metres; z is up, the table z = 0."""
+"""Synthetic machine parts on a table or in a bin, for an industrial sensor above. Metres; z is up, the table z = 0.
+
+Each function of `KINDS` takes a random generator, which its measures are drawn from, and returns a mesh: vertices
+(v, 3) float64, metres, and triangles (t, 3) int64.
+"""
 
 from collections.abc import Callable
 
@@ -24,7 +28,7 @@ DISTANCE = 0.75  # of the sensor from the table
 
 
 def plate(rng: np.random.Generator) -> Mesh:
-    """A plate of one to three by one to two cells, a hole in each."""
+    """A plate, 3 to 10 mm thick, of one to three by one to two cells, 18 to 34 mm a side, a hole in each."""
     columns, rows = int(rng.integers(1, 4)), int(rng.integers(1, 3))
     cell, thick = rng.uniform(18, 34, 2) * MM, rng.uniform(3, 10) * MM
     hole = rng.uniform(0.15, 0.36) * cell.min()
@@ -33,7 +37,7 @@ def plate(rng: np.random.Generator) -> Mesh:
 
 
 def bracket(rng: np.random.Generator) -> Mesh:
-    """Two plates with holes at a right angle, and a rib between them."""
+    """Two plates with holes at a right angle, 25 to 45 mm wide and 3 to 6 mm thick, and a rib between them."""
     width, foot, high, thick = rng.uniform([25, 30, 25, 3], [45, 50, 45, 6]) * MM
     hole = rng.uniform(0.12, 0.25) * width
     lying = moved(bored(rectangle(width, foot), hole, thick), [0, foot / 2, 0])
@@ -45,7 +49,7 @@ def bracket(rng: np.random.Generator) -> Mesh:
 
 
 def shaft(rng: np.random.Generator) -> Mesh:
-    """A turned shaft of three to six steps with chamfers, lying along x."""
+    """A turned shaft of three to six steps, 4 to 15 mm in radius and 6 to 24 mm long, with chamfers, lying along x."""
     profile, z = [(0.0, 0.0)], 0.0
     for _ in range(rng.integers(3, 7)):
         radius, length, chamfer = rng.uniform(4, 15) * MM, rng.uniform(6, 24) * MM, 0.8 * MM
@@ -58,7 +62,7 @@ def shaft(rng: np.random.Generator) -> Mesh:
 
 
 def ring(rng: np.random.Generator) -> Mesh:
-    """A washer, bush or flange."""
+    """A washer, bush or flange, 12 to 30 mm in radius."""
     radius = rng.uniform(12, 30) * MM
     hole, high = rng.uniform(0.3, 0.8) * radius, rng.uniform(4, 22) * MM
     parts = [bored(circle(radius, 48), hole, high, 0.08 * (radius - hole))]
@@ -69,7 +73,7 @@ def ring(rng: np.random.Generator) -> Mesh:
 
 
 def gear(rng: np.random.Generator) -> Mesh:
-    """A spur gear with straight flanks and a boss."""
+    """A spur gear with straight flanks and a boss: 12 to 25 teeth, module 1.8 to 3 mm, 6 to 14 mm thick."""
     teeth, module = int(rng.integers(12, 26)), rng.uniform(1.8, 3.0) * MM
     pitch = teeth * module / 2
     fractions, radii = np.array([0.0, 0.22, 0.36, 0.64, 0.78]), np.array([-1.25, -1.25, 1, 1, -1.25])
@@ -82,7 +86,7 @@ def gear(rng: np.random.Generator) -> Mesh:
 
 
 def bolt(rng: np.random.Generator) -> Mesh:
-    """A hexagon bolt with a thread, standing on its head."""
+    """A hexagon bolt with a thread, 4 to 9 mm in radius, its shank 25 to 60 mm long, standing on its head."""
     radius = rng.uniform(4, 9) * MM
     shank, head = rng.uniform(25, 60) * MM, 1.3 * radius
     windings = np.arange(0, int(0.6 * shank / (0.35 * radius)))
@@ -98,7 +102,7 @@ def bolt(rng: np.random.Generator) -> Mesh:
 
 
 def block(rng: np.random.Generator) -> Mesh:
-    """A box with chamfered edges, with a groove's two rails or a stud on it."""
+    """A box with chamfered edges, 25 to 60 mm wide, 20 to 40 mm deep, with a groove's two rails or a stud on it."""
     width, depth, high = rng.uniform([25, 20, 12], [60, 40, 30]) * MM
     chamfer = rng.uniform(0.02, 0.12)
     inset = 1 - chamfer
@@ -118,7 +122,17 @@ KINDS: tuple[Callable[[np.random.Generator], Mesh], ...] = (plate, bracket, shaf
 
 
 def workpieces(rng: np.random.Generator) -> World:
-    """Some of one to three kinds of parts, each kind all alike, in rows on a table, or in a pile there or in a bin."""
+    """Some of one to three kinds of parts, each kind all alike, in rows on a table, or in a pile there or in a bin.
+
+    Parameters
+    ----------
+    rng
+        Of the kinds, measures and places.
+
+    Returns
+    -------
+    World; z = 0 is the table's surface
+    """
     chosen = rng.choice(len(KINDS), rng.integers(1, 4), replace=False)
     models = [(KINDS[kind](rng), float(rng.uniform(0.15, 0.6))) for kind in chosen]
     objects: WorldObject = [(box([-0.5, -0.5, -0.02], [0.5, 0.5, 0]), rng.uniform(0.03, 0.07))]
@@ -128,7 +142,17 @@ def workpieces(rng: np.random.Generator) -> World:
 
 
 def sensor_pose(rng: np.random.Generator) -> Pose:
-    """A pose above the table's middle that leans by some degrees."""
+    """A pose above the table's middle that leans by some degrees.
+
+    Parameters
+    ----------
+    rng
+        Of the place and the viewing direction.
+
+    Returns
+    -------
+    Axes (3, 3; columns right, down, forward) and place (3,), metres, about DISTANCE from the table
+    """
     target = np.append(rng.normal(0, 0.008, 2), 0.02)
     eye = target + DISTANCE * np.append(rng.normal(0, 0.07, 2), 1.0)
     return camera_axes(eye, target, rng.normal(0, 0.05)), eye

@@ -1,9 +1,9 @@
 """Defects: each takes an anomaly-free body and gives one that differs around a site, in shape or in colour.
 
-A defect is a function of the body, the site, a random generator, `size` and `inside`, the albedo (3,) of the object's
-inside where the defect exposes it; it returns the changed body and leaves the given one as it is.
-
-Lengths in metres; `size` scales a defect to its object (1 suits a object photographed on 150 mm x 150 mm).
+Each function of the type `Defect` takes the body, the site, a random generator, `size` and `inside`, the albedo (3,) in
+[0, 1] of the object's inside where the defect exposes it; it returns the changed body and leaves the given one as it
+is. Lengths in metres; `size` scales a defect to its object (1 suits an object photographed on 150 mm x 150 mm).
+Measures in docstrings are those of size 1. Letters: v vertices.
 """
 
 import itertools
@@ -19,7 +19,17 @@ from st3d.simulation.surfaces import Body, Noise, joined, normals, pebble, refin
 
 @dataclass(frozen=True)
 class Site:
-    """Where a defect goes: a vertex's position (3,) and outward normal (3,) in the body's frame, and its region."""
+    """Where a defect goes.
+
+    Attributes
+    ----------
+    centre
+        (3,) float64, position of a vertex in the body's frame, metres.
+    normal
+        (3,) float64, unit normal there, outwards.
+    region
+        The vertex's region.
+    """
 
     centre: np.ndarray
     normal: np.ndarray
@@ -28,7 +38,19 @@ class Site:
 
 @dataclass(frozen=True)
 class Chart:
-    """A body around a site: flat coordinates (v, 2), height along the site's normal (v,), which vertices count (v,)."""
+    """A body around a site in flat coordinates.
+
+    Attributes
+    ----------
+    body
+        Refined around the site.
+    flat
+        (v, 2) float64, coordinates across the site's normal, metres.
+    height
+        (v,) float64, along the site's normal, metres.
+    near
+        (v,) bool, vertices that count: within the radius, on the site's side of the object.
+    """
 
     body: Body
     flat: np.ndarray
@@ -37,7 +59,23 @@ class Chart:
 
     @classmethod
     def around(cls, body: Body, site: Site, radius: float, edge: float, angle: float) -> "Chart":
-        """Refined within `radius` to triangles of side `edge`; the flat axes are rotated by `angle`, radians."""
+        """The chart of a body around a site.
+
+        Parameters
+        ----------
+        body, site
+            The body, and the place on it.
+        radius
+            Distance from the site up to which vertices count, metres.
+        edge
+            Longest side of a triangle wanted there, to which the body is refined, metres.
+        angle
+            Rotation of the flat axes about the normal, radians.
+
+        Returns
+        -------
+        Chart
+        """
         body = refined(body, site.centre, 1.4 * radius, edge)
         helper = np.eye(3)[np.argmin(np.abs(site.normal))]
         first = np.cross(site.normal, helper)
@@ -51,7 +89,23 @@ class Chart:
         return cls(body, away @ axes.T, away @ site.normal, near)
 
     def sunk(self, depth: np.ndarray, normal: np.ndarray, inside: np.ndarray, stain: np.ndarray) -> Body:
-        """Vertices pushed in by `depth` (v,); where `stain` (v,) is 1 the albedo becomes `inside` (3,)."""
+        """The body with vertices pushed in and coloured; those that are not `near` stay as they are.
+
+        Parameters
+        ----------
+        depth
+            (v,) float, how far, metres.
+        normal
+            (3,) float, unit vector against which they are pushed.
+        inside
+            (3,) float in [0, 1], albedo to mix in.
+        stain
+            (v,) float, its weight, clipped to [0, 1].
+
+        Returns
+        -------
+        Body of the same triangles
+        """
         fraction = np.where(self.near, np.clip(stain, 0, 1), 0.0)[:, None]
         return replace(
             self.body,
@@ -85,7 +139,7 @@ def _groove(body: Body, site: Site, rng: np.random.Generator, path: np.ndarray, 
 
 
 def crack(body: Body, site: Site, rng: np.random.Generator, size: float, inside: np.ndarray) -> Body:
-    """A winding furrow, 14 to 24 mm long and 2 to 4 mm deep."""
+    """A winding furrow, 14 to 24 mm long, 1 to 1.8 mm wide and 2 to 4 mm deep."""
     length, width = rng.uniform(14, 24) * MM * size, rng.uniform(1.0, 1.8) * MM * size
     nodes = max(6, int(length / (1.5 * MM)))
     heading = np.cumsum(rng.normal(0, 0.45, nodes))
@@ -94,7 +148,7 @@ def crack(body: Body, site: Site, rng: np.random.Generator, size: float, inside:
 
 
 def cut(body: Body, site: Site, rng: np.random.Generator, size: float, inside: np.ndarray) -> Body:
-    """A straight furrow, or a slice removed."""
+    """A straight furrow, 9 to 18 mm long and 2.5 to 5 mm deep, or a slice removed, 1 to 1.8 mm thick."""
     if rng.random() < 0.6:
         length, width = rng.uniform(9, 18) * MM * size, rng.uniform(1.2, 2.2) * MM * size
         path = np.linspace([-length / 2, 0], [length / 2, rng.normal(0, 0.05) * length], 8)
@@ -108,7 +162,7 @@ def cut(body: Body, site: Site, rng: np.random.Generator, size: float, inside: n
 
 
 def hole(body: Body, site: Site, rng: np.random.Generator, size: float, inside: np.ndarray) -> Body:
-    """A pit with an irregular round outline, 1.5 to 3.2 mm in radius."""
+    """A pit with an irregular round outline, 1.5 to 3.2 mm in radius and 2.5 to 5.5 mm deep."""
     radius, depth = rng.uniform(1.5, 3.2) * MM * size, rng.uniform(2.5, 5.5) * MM * size
     chart = Chart.around(body, site, 2.5 * radius, 0.25 * radius, 0.0)
     around = np.arctan2(chart.flat[:, 1], chart.flat[:, 0])
@@ -121,7 +175,7 @@ _DIRT = np.array([[0.55, 0.56, 0.58], [0.08, 0.10, 0.30], [0.10, 0.32, 0.14], [0
 
 
 def contamination(body: Body, site: Site, rng: np.random.Generator, size: float, inside: np.ndarray) -> Body:
-    """One to three crumbs of other material that stick to the surface."""
+    """One to three crumbs of other material that stick to the surface, the largest 1.3 to 3.4 mm in radius."""
     colour = _DIRT[rng.integers(len(_DIRT))]
     radii = np.sort(rng.uniform(1.3, 3.4, 3)) * MM * size
     result = joined(body, pebble(rng, site.centre + 0.35 * radii[0] * site.normal, radii, colour, 0.35 * MM))
@@ -134,7 +188,7 @@ def contamination(body: Body, site: Site, rng: np.random.Generator, size: float,
 
 
 def color(body: Body, site: Site, rng: np.random.Generator, size: float, inside: np.ndarray) -> Body:
-    """A stain of ink; the shape stays as it is."""
+    """A stain of ink, 5 to 8 mm in radius; the shape stays as it is."""
     radius = rng.uniform(5, 8) * MM * size
     chart = Chart.around(body, site, 1.6 * radius, 0.8 * MM, rng.uniform(0, 2 * np.pi))
     edge = 1 + 0.25 * Noise(rng)(chart.body.vertices, radius)
@@ -166,14 +220,14 @@ def bent_finger(body: Body, site: Site, rng: np.random.Generator, size: float, i
 
 
 def cut_finger(body: Body, site: Site, rng: np.random.Generator, size: float, inside: np.ndarray) -> Body:
-    """The cable gland's finger at the site, cut off: its triangles are removed."""
+    """The cable gland's finger at the site, cut off 6 to 10.5 mm from its end: its triangles are removed."""
     chosen, _ = _finger(body, site)
     gone = chosen & (body.vertices[:, 0] < rng.uniform(6.0, 10.5) * MM)
     return replace(body, triangles=body.triangles[~gone[body.triangles].all(axis=1)])
 
 
 def worn_thread(body: Body, site: Site, rng: np.random.Generator, size: float, inside: np.ndarray) -> Body:
-    """The cable gland's thread flattened and brighter around the site."""
+    """The cable gland's thread flattened and brighter around the site, within 3 to 4.5 mm."""
     radius = rng.uniform(3.0, 4.5) * MM
     chart = Chart.around(body, site, 2 * radius, 0.3 * MM, rng.uniform(0, 2 * np.pi))
     body = chart.body
@@ -219,7 +273,7 @@ def _fibres(site: Site, rng: np.random.Generator, count: int, size: float, colou
 
 
 def cut_rope(body: Body, site: Site, rng: np.random.Generator, size: float, inside: np.ndarray) -> Body:
-    """A strand cut through; its yarns stand out at the cut."""
+    """A strand cut through, 2.2 to 3.5 mm wide and 3 to 4.5 mm deep; its yarns stand out at the cut."""
     length, width = rng.uniform(8, 11) * MM, rng.uniform(2.2, 3.5) * MM
     path = np.linspace([-length / 2, 0], [length / 2, 0], 8)
     result = _groove(body, site, rng, path, width, rng.uniform(3.0, 4.5) * MM, inside, 2.5)
@@ -229,7 +283,7 @@ def cut_rope(body: Body, site: Site, rng: np.random.Generator, size: float, insi
 
 
 def open_rope(body: Body, site: Site, rng: np.random.Generator, size: float, inside: np.ndarray) -> Body:
-    """A strand lifted out of the rope, with loose fibres."""
+    """A strand lifted out of the rope by 2 to 4.5 mm, with loose fibres."""
     away = body.vertices - site.centre
     along = np.exp(-(((away[:, 0]) / (rng.uniform(7, 11) * MM * size)) ** 2))
     along = np.clip((along - 0.05) / 0.95, 0, 1) * (body.region == site.region)

@@ -1,4 +1,8 @@
-"""Anomaly-free manufactured objects: cable gland and dowel (rigid), foam, rope and tire (soft). Lengths in metres."""
+"""Anomaly-free manufactured objects: cable gland and dowel (rigid), foam, rope and tire (soft). Lengths in metres.
+
+Each function takes a random generator, which all measures are drawn from, and `step`, about the distance between
+vertices, metres; it returns a body in a frame of its own, whose `rest` lays it down.
+"""
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -25,6 +29,7 @@ def _polygon(angle: np.ndarray, corners: int) -> np.ndarray:
 
 
 def cable_gland(rng: np.random.Generator, step: float) -> Body:
+    """A cable gland along x, 45 mm long, up to 18.4 mm from the axis to a flat; regions 0, FINGERS and THREAD."""
     noise = Noise(rng)
     knots = np.array(_GLAND)
     distance = np.concatenate([[0], np.cumsum(np.hypot(np.diff(knots[:, 0]), np.diff(knots[:, 1])))])
@@ -55,6 +60,7 @@ def cable_gland(rng: np.random.Generator, step: float) -> Body:
 
 
 def dowel(rng: np.random.Generator, step: float) -> Body:
+    """A fluted wooden dowel along x, about 40 mm long and 5 mm in radius."""
     noise = Noise(rng)
     length, radius = 40 * MM + rng.normal(0, 0.25 * MM), 5.0 * MM + rng.normal(0, 0.06 * MM)
     along = np.linspace(0, length, int(length / step))
@@ -72,6 +78,7 @@ def dowel(rng: np.random.Generator, step: float) -> Body:
 
 
 def foam(rng: np.random.Generator, step: float) -> Body:
+    """A horseshoe of porous foam: a bow 40 to 44 mm in radius, legs 38 to 46 mm long, its section 34 mm x 28 mm."""
     noise = Noise(rng)
     bow, leg = rng.uniform(40, 44) * MM, rng.uniform(38, 46) * MM
     spread = rng.normal(0, 0.08)  # soft: the legs bend in or out
@@ -97,6 +104,7 @@ def foam(rng: np.random.Generator, step: float) -> Body:
 
 
 def rope(rng: np.random.Generator, step: float) -> Body:
+    """A rope of three strands along x, 165 to 180 mm long, 5.4 to 5.8 mm in radius; regions 0 to 2 are the strands."""
     noise = Noise(rng)
     strands, length = 3, rng.uniform(165, 180) * MM
     thick = rng.uniform(5.4, 5.8) * MM
@@ -124,6 +132,7 @@ def rope(rng: np.random.Generator, step: float) -> Body:
 
 
 def tire(rng: np.random.Generator, step: float) -> Body:
+    """A tire about z, about 47 mm in radius and 26 mm wide, with treads and with marks on its sides."""
     noise = Noise(rng)
     ring, blocks = 36 * MM, 40
     around = circle_angles(2 * np.pi * 46 * MM, step)

@@ -1,4 +1,8 @@
-"""Anomaly-free natural and baked objects: bagel, carrot, cookie, peach, potato. Lengths in metres."""
+"""Anomaly-free natural and baked objects: bagel, carrot, cookie, peach, potato. Lengths in metres.
+
+The functions of these names take a random generator, which all measures are drawn from, and `step`, about the distance
+between vertices, metres; they return a body of one region in a frame of its own, whose `rest` lays it down.
+"""
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -10,13 +14,39 @@ Relief = list[tuple[float, float]]  # height's standard deviation and bump width
 
 
 def relief(vertices: np.ndarray, triangles: np.ndarray, noise: Noise, bumps: Relief) -> np.ndarray:
-    """`vertices` moved along their normals by smooth random heights."""
+    """Vertices moved along their normals by smooth random heights.
+
+    Parameters
+    ----------
+    vertices, triangles
+        (v, 3) float64, metres, and (t, 3) int64.
+    noise
+        Its fields are the heights.
+    bumps
+        Standard deviation and width of each kind of bumps, metres.
+
+    Returns
+    -------
+    (v, 3) float64, metres
+    """
     height = sum(deviation * noise(vertices, width) for deviation, width in bumps)
     return vertices + np.asarray(height)[:, None] * normals(vertices, triangles)
 
 
 def tinted(colour: tuple[float, float, float], *changes: tuple[np.ndarray, tuple[float, float, float]]) -> np.ndarray:
-    """(v, 3) albedo: `colour`, mixed with each further colour by its weight (v,) in 0 to 1."""
+    """Albedo of vertices: a colour with others mixed in, one after the other.
+
+    Parameters
+    ----------
+    colour
+        Red, green, blue in [0, 1].
+    changes
+        One or more of a weight (v,), clipped to [0, 1], and the colour that it mixes in.
+
+    Returns
+    -------
+    (v, 3) float64 in [0.01, 1]
+    """
     first = changes[0][0]
     result = np.broadcast_to(np.array(colour), (len(first), 3))
     for weight, other in changes:
@@ -26,13 +56,43 @@ def tinted(colour: tuple[float, float, float], *changes: tuple[np.ndarray, tuple
 
 
 def plain(vertices: np.ndarray, triangles: np.ndarray, colour: np.ndarray, rest: Rotation | None = None) -> Body:
-    """A body of one region from vertices (v, 3), metres, triangles (t, 3) and albedo (v, 3)."""
+    """A body of one region.
+
+    Parameters
+    ----------
+    vertices, triangles
+        (v, 3) float64, metres, and (t, 3) int64.
+    colour
+        (v, 3) float64 in [0, 1], albedo.
+    rest
+        Rotation that lays it down; None: none.
+
+    Returns
+    -------
+    Body, its regions 0
+    """
     regions = np.zeros(len(vertices), np.int64)
     return Body(vertices, triangles, colour, regions, rest or Rotation.identity())
 
 
 def waves(rng: np.random.Generator, angle: np.ndarray, orders: range, deviation: float) -> np.ndarray:
-    """A random periodic function of `angle`, weaker in its higher `orders`."""
+    """A random periodic function of an angle.
+
+    Parameters
+    ----------
+    rng
+        Of amplitudes and phases.
+    angle
+        Radians, of any shape.
+    orders
+        Numbers of periods of its terms in a full turn, each 1 or more.
+    deviation
+        Standard deviation of the amplitude at order 1; at order j it is a j-th of it.
+
+    Returns
+    -------
+    Values of the shape of `angle`, in the unit of `deviation`
+    """
     terms = [(rng.normal() / order, rng.uniform(0, 2 * np.pi), order) for order in orders]
     total = np.zeros(np.shape(angle))
     for strength, phase, order in terms:
@@ -41,11 +101,24 @@ def waves(rng: np.random.Generator, angle: np.ndarray, orders: range, deviation:
 
 
 def circle_angles(circumference: float, step: float) -> np.ndarray:
-    """Angles of a full circle, about `step` apart on a circle of circumference `circumference`."""
+    """Angles of a full circle in equal steps.
+
+    Parameters
+    ----------
+    circumference
+        Of the circle.
+    step
+        Distance between neighbours on it, about, in the same unit.
+
+    Returns
+    -------
+    (c,) float64, radians in [0, 2 pi), c of 16 or more
+    """
     return np.linspace(0, 2 * np.pi, max(16, int(circumference / step)), endpoint=False)
 
 
 def bagel(rng: np.random.Generator, step: float) -> Body:
+    """A bagel, flat below: a tube 17.5 to 20.5 mm in radius around a circle 31 to 36 mm in radius."""
     noise = Noise(rng)
     ring, tube = rng.uniform(31, 36) * MM, rng.uniform(17.5, 20.5) * MM
     around = circle_angles(2 * np.pi * ring * 1.3, step)
@@ -64,6 +137,7 @@ def bagel(rng: np.random.Generator, step: float) -> Body:
 
 
 def carrot(rng: np.random.Generator, step: float) -> Body:
+    """A carrot along x, 125 to 155 mm long, 13 to 17 mm in radius at its thick end."""
     noise = Noise(rng)
     length, thick = rng.uniform(125, 155) * MM, rng.uniform(13, 17) * MM
     along = np.linspace(0, 1, int(length / step))
@@ -91,6 +165,7 @@ def carrot(rng: np.random.Generator, step: float) -> Body:
 
 
 def cookie(rng: np.random.Generator, step: float) -> Body:
+    """A cookie with 9 to 15 chocolate chips on its upper face, 31 to 35 mm in radius, 8 to 10 mm high."""
     noise = Noise(rng)
     radius, height = rng.uniform(31, 35) * MM, rng.uniform(8, 10) * MM
     angle = circle_angles(2 * np.pi * radius, step)
@@ -117,6 +192,7 @@ def cookie(rng: np.random.Generator, step: float) -> Body:
 
 
 def peach(rng: np.random.Generator, step: float) -> Body:
+    """A peach with suture and stem cavity, 31 to 36 mm in radius."""
     noise = Noise(rng)
     radius = rng.uniform(31, 36) * MM
     arc = np.linspace(0, np.pi, int(np.pi * radius / step))
@@ -137,6 +213,7 @@ def peach(rng: np.random.Generator, step: float) -> Body:
 
 
 def potato(rng: np.random.Generator, step: float) -> Body:
+    """A potato with 6 to 11 eyes, its semi-axes 42 to 52 mm, 29 to 35 mm and 24 to 29 mm."""
     noise = Noise(rng)
     long, wide, high = rng.uniform(42, 52) * MM, rng.uniform(29, 35) * MM, rng.uniform(24, 29) * MM
     arc = np.linspace(0, np.pi, int(1.25 * np.pi * long / step))

@@ -80,7 +80,19 @@ def simulation(
 
 
 def write_sample(folder: Path, name: str, sample: Sample, *, with_mask: bool) -> None:
-    """One scan's files in `folder`/{xyz,rgb,gt}, in MVTec 3D-AD's formats."""
+    """Write one scan's files in MVTec 3D-AD's formats.
+
+    Parameters
+    ----------
+    folder
+        Gets xyz/, rgb/ and gt/.
+    name
+        Of the files, without suffix.
+    sample
+        The scan.
+    with_mask
+        Whether to write gt/.
+    """
     for kind in ("xyz", "rgb", *(["gt"] if with_mask else [])):
         (folder / kind).mkdir(parents=True, exist_ok=True)
     layout: dict[str, Any] = {"photometric": "rgb", "planarconfig": "contig", "rowsperstrip": 1, "metadata": None}
