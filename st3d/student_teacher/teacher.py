@@ -102,9 +102,10 @@ def teacher(
             rng = np.random.default_rng([training.seed, *stream, index])
             return draw_task(clouds.graph(index), learner.hops, training.receptive_fields, rng)
 
-        # the same points after every epoch, so that epochs compare
-        validation_tasks = [draw(validation_scenes, index, VALIDATION) for index in range(len(validation_scenes))]
         epochs = training.epochs if training.weights == "trained" else 0
+        # the same points after every epoch, so that epochs compare
+        indices = range(len(validation_scenes) if epochs else 0)
+        validation_tasks = [draw(validation_scenes, index, VALIDATION) for index in indices]
         progress = Progress(run, curve, learner, both, [optimizer], epochs)
         for epoch in progress:
             order = np.random.default_rng([training.seed, TRAINING, epoch.number]).permutation(len(scenes))
