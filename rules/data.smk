@@ -71,10 +71,11 @@ rule download_modelnet10:
         mem_mb=1000,
         runtime=600,
     params:
+        command="download_modelnet10",
         folder=folder_of,
         settings=settings("download.modelnet10", "download.retries"),
     shell:
-        "python -m st3d {rule} --output {params.folder} {params.settings} 2> {log}"
+        "python -m st3d {params.command} --output {params.folder} {params.settings} 2> {log}"
 
 
 use rule download_modelnet10 as download_mvtec_3d_ad with:
@@ -86,6 +87,7 @@ use rule download_modelnet10 as download_mvtec_3d_ad with:
         mem_mb=1000,
         runtime=1440,
     params:
+        command="download_mvtec_3d_ad",
         settings=settings("download.mvtec_3d_ad", "download.retries"),
 
 

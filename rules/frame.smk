@@ -37,12 +37,13 @@ rule voxels:
     conda:
         "../envs/st3d.yaml"
     params:
+        command="voxels",
         dataset=DATASET,
         listing=own_scans(),
         settings=settings("voxels", "augmentation", "downsampling.invalid"),
         code=code_of("voxels"),
     shell:
-        "python -m st3d {rule} --dataset {params.dataset:q} --category {wildcards.category} --split {wildcards.split}"
+        "python -m st3d {params.command} --dataset {params.dataset:q} --category {wildcards.category} --split {wildcards.split}"
         " --frame {input.frame} {params.settings} --output {output} --code {params.code} 2> {log}"
 
 
@@ -54,5 +55,6 @@ use rule voxels as depth with:
     benchmark:
         "<results>/depth/{variant}/{category}/{split}.benchmark.tsv"
     params:
+        command="depth",
         settings=settings("depth", "augmentation", "downsampling.invalid"),
         code=code_of("depth"),

@@ -81,7 +81,7 @@ rule gallery:
     params:
         dataset=DATASET,
         listing=own_scans("test"),
-        maps=f"{config['results']}/maps/{SHOWN}",
+        maps=lambda wildcards: f"{config['results']}/maps/{SHOWN}",
         settings=settings("gallery"),
         code=code_of("gallery"),
     shell:

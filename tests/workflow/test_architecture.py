@@ -167,7 +167,11 @@ def rules():
             head, *inherited = pieces(found[match[1]], r"    \w+:")
             own = pieces(part, r"    \w+:")[1:]
             found[match[2]] = head.replace(match[1], match[2]) + "".join(replaced(inherited, own))
-    return {name: part.replace("{rule}", name) for name, part in found.items()}
+    commands = {name: re.search(r'        command="(\w+)"', part) for name, part in found.items()}
+    return {
+        name: part.replace("{params.command}", match[1] if (match := commands[name]) else "")
+        for name, part in found.items()
+    }
 
 
 def pieces(text, start):
