@@ -11,13 +11,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from st3d.extractors.methods import MODULES
 from st3d.kernels.graph import Graph
-
-MODULES = {  # of each method, where its `load` is; by name, so that a change in one reruns nothing of another
-    "fcgf": "st3d.extractors.fcgf.extractor",
-    "ppf_foldnet": "st3d.extractors.ppf_foldnet.extractor",
-    "fpfh": "st3d.extractors.fpfh",
-}
 
 
 class Extractor(Protocol):
@@ -72,7 +67,7 @@ def load_extractor(content: Mapping[str, Any], path: Path, scale: float, device:
     ValueError
         If the weights are not those of the method's network.
     """
-    module = importlib.import_module(MODULES[content["method"]])
+    module = importlib.import_module(f"st3d.{MODULES[content['method']]}")
     return module.load(content, path, scale, device)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from st3d.evaluation.methods import BASELINES
 from st3d.evaluation.methods import MODULES as MAP_MODULES
+from st3d.extractors.methods import MODULES as EXTRACTOR_MODULES
 
 Settings = dict[str, Any]
 
@@ -106,9 +107,6 @@ COMMANDS = {  # package: {command: (module with the function of that name, a lin
     },
 }
 MODULE = {command: module for package in COMMANDS.values() for command, (module, _) in package.items()}
-EXTRACTOR_MODULES = {  # loaded by name, see extractors.interface
-    "fcgf": "extractors.fcgf.extractor", "ppf_foldnet": "extractors.ppf_foldnet.extractor", "fpfh": "extractors.fpfh",
-}  # fmt: skip
 CHOICES = {  # of these stages before it, a variant has one alone: named by section.key
     "maps": ("detector.method", MODELS),
     "student": ("extractor.method", EXTRACTORS),

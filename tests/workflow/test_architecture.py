@@ -1,6 +1,7 @@
 """The shape of the project: who imports whom, and that rules, config and stages speak of the same settings."""
 
 import ast
+import importlib
 import re
 from pathlib import Path
 
@@ -99,7 +100,14 @@ def test_a_kernel_knows_no_path():
 
 def test_what_a_dry_run_imports_is_light():
     names = [name for name in FILES if name.startswith("workflow/") and name not in SHOWN]
-    for name in (*names, "__init__.py", "__main__.py", "formats/folders.py", "evaluation/methods.py"):
+    for name in (
+        *names,
+        "__init__.py",
+        "__main__.py",
+        "formats/folders.py",
+        "evaluation/methods.py",
+        "extractors/methods.py",
+    ):
         assert {target.split(".")[0] for target in imported(FILES[name])} & HEAVY == set(), name
 
 
@@ -290,8 +298,11 @@ def test_no_path_of_a_machine_is_in_the_sources():
 
 
 def test_what_is_loaded_by_name_is_what_the_fingerprints_count():
-    assert {name: f"st3d.{module}" for name, module in EXTRACTOR_MODULES.items()} == interface.MODULES
-    assert set(interface.MODULES) | {"teacher"} == set(EXTRACTORS)
+    assert set(EXTRACTOR_MODULES) | {"teacher"} == set(EXTRACTORS)
+    assert interface.MODULES is EXTRACTOR_MODULES
+    for function, modules in (("load", EXTRACTOR_MODULES), ("maps_of", methods.MODULES)):
+        for module in modules.values():
+            assert callable(getattr(importlib.import_module(f"st3d.{module}"), function)), module
 
 
 def test_the_help_groups_the_commands_by_package():
