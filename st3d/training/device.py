@@ -21,7 +21,7 @@ log = logging.getLogger("st3d")
 
 Device = Literal["auto", "cpu", "cuda"]
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
-_locks: list[int] = []  # open as long as the process
+_locks: dict[Path, int] = {}  # of the GPUs that this process has, open as long as it runs
 
 
 def choose_device(choice: Device, *, alone: bool = True) -> "torch.device":
@@ -32,7 +32,7 @@ def choose_device(choice: Device, *, alone: bool = True) -> "torch.device":
     choice
         cpu, cuda, or auto: a GPU if there is one.
     alone
-        Lock a GPU for this process, and wait until one is free.
+        Lock a GPU for this process, and wait until one is free; one that it has locked before serves again.
 
     Returns
     -------
@@ -101,13 +101,16 @@ def free_gpu(names: Sequence[str], folder: Path) -> int:
     waiting = False
     while True:
         for number, name in enumerate(names):
-            lock = os.open(folder / f"gpu-{name}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            path = folder / f"gpu-{name}.lock"
+            if path in _locks:  # by an earlier job of this process
+                return number
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 os.close(lock)
                 continue
-            _locks.append(lock)
+            _locks[path] = lock
             return number
         if not waiting:
             log.info("all %d GPUs are in use by other jobs; waiting for one", len(names))

@@ -35,6 +35,10 @@ def test_each_process_gets_a_gpu_of_its_own_and_the_next_one_waits(tmp_path):
             process.kill()
 
 
+def test_a_process_gets_the_gpu_again_that_it_has(tmp_path):
+    assert [free_gpu(["GPU-a", "GPU-b"], tmp_path) for _ in range(2)] == [0, 0]
+
+
 def test_a_gpu_that_is_not_there_is_refused_and_auto_does_without():
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
