@@ -10,8 +10,6 @@ rule voxel_ae:
         curve="<results>/voxel_ae/{variant}/{category}/loss.csv",
     log:
         "<results>/voxel_ae/{variant}/{category}/autoencoder.log",
-    benchmark:
-        "<results>/voxel_ae/{variant}/{category}/autoencoder.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
     threads: config["runtime"]["threads"]
@@ -33,8 +31,6 @@ use rule voxel_ae as depth_ae with:
         curve="<results>/depth_ae/{variant}/{category}/loss.csv",
     log:
         "<results>/depth_ae/{variant}/{category}/autoencoder.log",
-    benchmark:
-        "<results>/depth_ae/{variant}/{category}/autoencoder.benchmark.tsv"
     params:
         settings=settings("detector.modality", "depth_ae", "runtime.device", "runtime.threads"),
         code=code_of("depth_ae"),

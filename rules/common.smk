@@ -4,7 +4,10 @@ import fcntl
 import functools
 import os
 import shlex
+import subprocess
 import sys
+import tempfile
+import time
 
 from pathlib import Path
 
@@ -25,6 +28,7 @@ from st3d.workflow.config import (
 from st3d.workflow import table_membership as membership
 from st3d.workflow.config import Study, in_order, listing
 from st3d.workflow.fingerprint import fingerprint
+from st3d.workflow.server import ADDRESS
 from st3d.workflow.stages import EXTRACTORS, STAGES, modules
 
 if isinstance(config.get("variants"), dict):  # else Study refuses it
@@ -81,6 +85,19 @@ else:
 shell.prefix(f"{on_path}export ST3D_PARENT={os.getpid()}; ")
 
 
+def start_server():
+    """Start the process that this run's jobs are forks of; without it each of them would load torch by itself."""
+    global server_folder
+    if sys.platform != "linux" or DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+        return
+    server_folder = tempfile.TemporaryDirectory(prefix="st3d-", ignore_cleanup_errors=True)  # this user's alone
+    os.environ[ADDRESS] = os.path.join(server_folder.name, "jobs")
+    command = [sys.executable, "-m", "st3d.workflow.server", os.environ[ADDRESS], str(os.getpid())]
+    subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # Ctrl-C is for the jobs' clients
+    while not os.path.exists(os.environ[ADDRESS]):
+        time.sleep(0.01)
+
+
 def one_run_at_a_time():
     """Lock this folder until this process ends, however it ends; profiles/default turns off Snakemake's own lock,
 
@@ -112,6 +129,7 @@ onstart:
         one_run_at_a_time()
         refuse_absent_sources()
         if workflow.local_exec:
+            start_server()
             # Snakemake 9.27.1 starts a repeating timer for every job that has ended, in the end a sixth of a core.
             # Submissions to a cluster stay limited.
             workflow.scheduler.job_rate_limiter = None

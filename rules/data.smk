@@ -7,8 +7,6 @@ rule furniture:
         "<data>/furniture/complete.json",
     log:
         "<data>/logs/furniture.log",
-    benchmark:
-        "<data>/logs/furniture.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
     params:
@@ -25,8 +23,6 @@ rule surrogates:
         "<data>/{source}/complete.json",
     log:
         "<data>/logs/{source}.log",
-    benchmark:
-        "<data>/logs/{source}.benchmark.tsv"
     wildcard_constraints:
         source="|".join(SURROGATES),
     conda:
@@ -46,8 +42,6 @@ rule simulation:
         "<data>/simulated/{category}/complete.json",
     log:
         "<data>/logs/simulation_{category}.log",
-    benchmark:
-        "<data>/logs/simulation_{category}.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
     params:

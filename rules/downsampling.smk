@@ -9,8 +9,6 @@ rule downsampling:
         "<results>/downsampling/{variant}/{category}/{split}_{part}.h5",
     log:
         "<results>/downsampling/{variant}/{category}/{split}_{part}.log",
-    benchmark:
-        "<results>/downsampling/{variant}/{category}/{split}_{part}.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
     params:

@@ -12,8 +12,6 @@ rule pretrain_fcgf:
         curve="<results>/pretrain_fcgf/{variant}/loss.csv",
     log:
         "<results>/pretrain_fcgf/{variant}/fcgf.log",
-    benchmark:
-        "<results>/pretrain_fcgf/{variant}/fcgf.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
     threads: config["runtime"]["threads"]
@@ -43,8 +41,6 @@ rule pretrain_ppf_foldnet:
         curve="<results>/pretrain_ppf_foldnet/{variant}/loss.csv",
     log:
         "<results>/pretrain_ppf_foldnet/{variant}/ppf_foldnet.log",
-    benchmark:
-        "<results>/pretrain_ppf_foldnet/{variant}/ppf_foldnet.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
     threads: config["runtime"]["threads"]

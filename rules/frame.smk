@@ -9,8 +9,6 @@ rule frame:
         "<results>/frame/{variant}/{category}.json",
     log:
         "<results>/frame/{variant}/{category}.log",
-    benchmark:
-        "<results>/frame/{variant}/{category}.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
     params:
@@ -32,8 +30,6 @@ rule voxels:
         "<results>/voxels/{variant}/{category}/{split}.h5",
     log:
         "<results>/voxels/{variant}/{category}/{split}.log",
-    benchmark:
-        "<results>/voxels/{variant}/{category}/{split}.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
     params:
@@ -52,8 +48,6 @@ use rule voxels as depth with:
         "<results>/depth/{variant}/{category}/{split}.h5",
     log:
         "<results>/depth/{variant}/{category}/{split}.log",
-    benchmark:
-        "<results>/depth/{variant}/{category}/{split}.benchmark.tsv"
     params:
         command="depth",
         settings=settings("depth", "augmentation", "downsampling.invalid"),

@@ -11,8 +11,6 @@ rule voxel_gan:
         curve="<results>/voxel_gan/{variant}/{category}/loss.csv",
     log:
         "<results>/voxel_gan/{variant}/{category}/gan.log",
-    benchmark:
-        "<results>/voxel_gan/{variant}/{category}/gan.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
     threads: config["runtime"]["threads"]
@@ -36,8 +34,6 @@ use rule voxel_gan as depth_gan with:
         curve="<results>/depth_gan/{variant}/{category}/loss.csv",
     log:
         "<results>/depth_gan/{variant}/{category}/gan.log",
-    benchmark:
-        "<results>/depth_gan/{variant}/{category}/gan.benchmark.tsv"
     params:
         settings=settings("detector.modality", "depth_gan", "runtime.device", "runtime.threads"),
         code=code_of("depth_gan"),

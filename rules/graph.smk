@@ -9,8 +9,6 @@ rule graph_scenes:
         "<results>/graph/{variant}/scenes/{split}_{part}.h5",
     log:
         "<results>/graph/{variant}/scenes/{split}_{part}.log",
-    benchmark:
-        "<results>/graph/{variant}/scenes/{split}_{part}.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
     params:
@@ -27,7 +25,5 @@ use rule graph_scenes as graph_scans with:
         "<results>/graph/{variant}/{category}/{split}_{part}.h5",
     log:
         "<results>/graph/{variant}/{category}/{split}_{part}.log",
-    benchmark:
-        "<results>/graph/{variant}/{category}/{split}_{part}.benchmark.tsv"
     params:
         code=code_of("graph_scans"),

@@ -10,8 +10,6 @@ rule maps:
         "<results>/maps/{variant}/{category}/maps.csv",
     log:
         "<results>/maps/{variant}/{category}/maps.log",
-    benchmark:
-        "<results>/maps/{variant}/{category}/maps.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
     threads: config["runtime"]["threads"]

@@ -9,8 +9,6 @@ rule scale_scenes:
         "<results>/scale/{variant}/scenes.json",
     log:
         "<results>/scale/{variant}/scenes.log",
-    benchmark:
-        "<results>/scale/{variant}/scenes.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
     params:
@@ -27,7 +25,5 @@ use rule scale_scenes as scale_scans with:
         "<results>/scale/{variant}/{category}.json",
     log:
         "<results>/scale/{variant}/{category}.log",
-    benchmark:
-        "<results>/scale/{variant}/{category}.benchmark.tsv"
     params:
         code=code_of("scale_scans"),

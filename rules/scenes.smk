@@ -9,8 +9,6 @@ rule scenes:
         "<results>/scenes/{variant}/{split}_{part}.h5",
     log:
         "<results>/scenes/{variant}/{split}_{part}.log",
-    benchmark:
-        "<results>/scenes/{variant}/{split}_{part}.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
     params:

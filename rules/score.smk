@@ -9,8 +9,6 @@ rule score:
         "<results>/score/{variant}/{category}.json",
     log:
         "<results>/score/{variant}/{category}.log",
-    benchmark:
-        "<results>/score/{variant}/{category}.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
     params:

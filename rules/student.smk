@@ -13,8 +13,6 @@ rule student:
         curve="<results>/student/{variant}/{category}/loss.csv",
     log:
         "<results>/student/{variant}/{category}/student.log",
-    benchmark:
-        "<results>/student/{variant}/{category}/student.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
     threads: config["runtime"]["threads"]

@@ -12,8 +12,6 @@ rule teacher:
         curve="<results>/teacher/{variant}/loss.csv",
     log:
         "<results>/teacher/{variant}/teacher.log",
-    benchmark:
-        "<results>/teacher/{variant}/teacher.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
     threads: config["runtime"]["threads"]

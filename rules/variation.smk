@@ -9,8 +9,6 @@ rule voxel_vm:
         model="<results>/voxel_vm/{variant}/{category}/model.pt",
     log:
         "<results>/voxel_vm/{variant}/{category}/variation.log",
-    benchmark:
-        "<results>/voxel_vm/{variant}/{category}/variation.benchmark.tsv"
     conda:
         "../envs/st3d.yaml"
     params:
@@ -28,8 +26,6 @@ use rule voxel_vm as depth_vm with:
         model="<results>/depth_vm/{variant}/{category}/model.pt",
     log:
         "<results>/depth_vm/{variant}/{category}/variation.log",
-    benchmark:
-        "<results>/depth_vm/{variant}/{category}/variation.benchmark.tsv"
     params:
         settings=settings("detector.modality", "depth_vm"),
         code=code_of("depth_vm"),

@@ -2,6 +2,11 @@
 
 import sys
 
-from st3d.workflow.command_line import main
+from st3d.workflow.server import forward
 
-sys.exit(main())
+code = forward(sys.argv[1:])
+if code is None:
+    from st3d.workflow.command_line import main
+
+    code = main()
+sys.exit(code)

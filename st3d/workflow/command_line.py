@@ -5,6 +5,7 @@ import importlib
 import inspect
 import logging
 import os
+import resource
 import select
 import sys
 import threading
@@ -42,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; a fault in what the user gave is one line on stderr and exit code 1."""
     arguments = sys.argv[1:] if arguments is None else arguments
     wait_passively()
+    started = time.monotonic()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     _end_with(os.environ.get("ST3D_PARENT"))
     stage = arguments[0] if arguments and arguments[0] in MODULE else ""
@@ -59,6 +61,11 @@ def main(arguments: list[str] | None = None) -> int:
         message = " ".join(str(error).split()) or type(error).__name__
         sys.stderr.write(f"{f'st3d {stage}'.strip()}: {message}\n")
         return 1
+    if stage:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        peak = used.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)  # bytes there, kB elsewhere
+        seconds, of_cpu = time.monotonic() - started, used.ru_utime + used.ru_stime
+        logging.getLogger("st3d").info("finished: %.1f s, %.1f s of CPU, %.0f MB", seconds, of_cpu, peak)
     return 0
 
 
