@@ -83,7 +83,7 @@ rule mvtec_table5:
 for variant in study.running:
 
     rule:
-        """One variant's scores in all categories: variant_<name>."""
+        """One variant's scores in its categories: variant_<name>."""
         name:
             f"variant_{variant}"
         input:

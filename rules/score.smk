@@ -26,9 +26,9 @@ rule cost:
     """Seconds and memory of one scan, measured with all cores to itself."""
     input:
         train=made_by(
-            "graph_scans", "<results>/graph/{variant}/{category}/train_0.h5", category=config["categories"][0]
+            "graph_scans", "<results>/graph/{variant}/{category}/train_0.h5", category=membership.compared(study)[0]
         ),
-        scale=made_by("scale_scans", "<results>/scale/{variant}/{category}.json", category=config["categories"][0]),
+        scale=made_by("scale_scans", "<results>/scale/{variant}/{category}.json", category=membership.compared(study)[0]),
     output:
         "<results>/cost/{variant}.json",
     log:

@@ -7,11 +7,11 @@ SHOWN = study.owner("maps", "base" if "base" in study.running else study.running
 
 
 rule variant:
-    """One variant's scores in all categories."""
+    """One variant's scores in its categories."""
     input:
         lambda wildcards: [
             f"<results>/score/{study.owner('score', wildcards.variant)}/{category}.json"
-            for category in config["categories"]
+            for category in membership.categories(study, wildcards.variant)
         ],
     output:
         json="<results>/variant/{variant}.json",
@@ -23,7 +23,7 @@ rule variant:
     resources:
         **SMALL,
     params:
-        categories=config["categories"],
+        categories=lambda wildcards: membership.categories(study, wildcards.variant),
         varied=lambda wildcards: membership.hyperparameter(study, wildcards.variant),
         group=lambda wildcards: shlex.quote(membership.group(study, wildcards.variant)),
         weights=lambda wildcards: shlex.quote(membership.weights(study, wildcards.variant)),

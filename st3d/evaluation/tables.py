@@ -1,10 +1,11 @@
 """Stage `tables`: the paper's Tables 1 to 4, further scores, and the dataset paper's; measured beside published rows.
 
 After each published row stands the measured row with the same key; its cells are empty where nothing was run. A mean
-is over the categories that were run: the column `categories` counts them.
+is over the categories that were run, in tables of means alone over those that all their rows were run on: the column
+`categories` counts them, and names them where they are fewer than the paper's ten.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ Table = Literal[
     "table1", "table2", "table3", "table4", "auroc", "sampled_au_pro", "mvtec_table2", "mvtec_table4", "mvtec_table5"
 ]
 NAMED = ("table1", "table4", "mvtec_table2", "mvtec_table4", "mvtec_table5")  # their rows are methods, not sizes
+OF_MEANS = ("table3", "table4", "mvtec_table4")  # without a column per category
 LIMIT = 0.3  # of AU-PRO, where a table has one limit alone
 LIMITS = {"table2": (0.01, 0.05, 0.1, 0.2), "sampled_au_pro": (0.01, 0.05, 0.1, 0.2, LIMIT)}
 SCORES = {"auroc": "au_roc", "mvtec_table5": "au_roc", "sampled_au_pro": "au_pro_sampled"}  # of the others au_pro_at
@@ -45,7 +47,10 @@ def tables(*, table: Table, variants: list[Path], costs: list[Path], output: Pat
     """
     if table == "table3" and len(costs) != len(variants):
         raise ValueError(f"--costs: expected {len(variants)} files, one per variant, found {len(costs)}")
-    rows = [row for path in variants for row in _measured(table, read_json(path))]
+    contents = [read_json(path) for path in variants]
+    if table in OF_MEANS:
+        contents = _over_common_categories(contents)
+    rows = [row for content in contents for row in _measured(table, content)]
     measured = pd.DataFrame(rows, dtype=object)
     if table == "table3" and rows:
         measured = _by_hyperparameter(measured, [read_json(path) for path in costs])
@@ -90,11 +95,26 @@ def beside(known: pd.DataFrame, measured: pd.DataFrame, key: list[str], named: b
     return pd.concat([known, measured]).set_axis([*numbers, *order]).sort_index(kind="stable")
 
 
+def _over_common_categories(variants: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The variants with the scores of those categories alone that all of them have, so that their means compare."""
+    common = set.intersection(*(set(each["categories"]) for each in variants)) if variants else set()
+    return [
+        each | {"categories": {name: scores for name, scores in each["categories"].items() if name in common}}
+        for each in variants
+    ]
+
+
+def _named(categories: Sequence[str]) -> str:
+    """How many categories a mean is over, and which if they are not the paper's ten."""
+    count = str(len(categories))
+    return count if len(categories) >= len(CATEGORIES) else f"{count}: {' '.join(categories)}"
+
+
 def _measured(table: str, variant: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """A variant's rows: a cell for each column of each table, one row per limit."""
     row = {name: variant[name] for name in ("variant", "modality", "weights", "dataset", "code", "scale")}
     row |= {name: variant[name] for name in ("varied", "points", "width", "neighbours", "latent")}
-    row |= {"source": "measured", "categories": len(variant["categories"]), "descriptor_dim": variant["width"]}
+    row |= {"source": "measured", "categories": _named(list(variant["categories"])), "descriptor_dim": variant["width"]}
     row["method"] = variant["method"] if table.startswith("mvtec") else variant["variant"]
     if table == "table1":
         row["method"] = f"3d_st_{variant['width']}" if variant["method"] == "3d_st" else variant["method"]

@@ -23,7 +23,7 @@ from st3d.training.inputs import Inputs
 from st3d.training.memory import read_ahead
 from st3d.training.optimizer import Adam
 from st3d.training.run import Progress, training_run
-from st3d.training.settings import DecayedTrainingSettings, GraphSettings, Machine, flat
+from st3d.training.settings import GraphSettings, Machine, ScheduledTrainingSettings, flat
 
 TRAINING, VALIDATION = 0, 1  # random streams
 
@@ -31,7 +31,7 @@ Features = Callable[[int, Graph], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudentSettings(DecayedTrainingSettings):
+class StudentSettings(ScheduledTrainingSettings):
     """A student's training.
 
     Parameters
@@ -128,7 +128,10 @@ def student(
             return regression(at_descriptor_points(extractor, cloud, learner.extract(cloud)), target)
 
         progress = Progress(
-            run, curve, learner, learner, [optimizer], training.epochs, constant_loss=float(extractor.outputs)
+            *(run, curve, learner, learner, [optimizer], training.epochs),
+            schedule=training.schedule,
+            patience=training.patience,
+            constant_loss=float(extractor.outputs),
         )
         for epoch in progress:
             order = np.random.default_rng([training.seed, TRAINING, epoch.number]).permutation(len(scans))

@@ -19,13 +19,13 @@ from st3d.training.inputs import Inputs
 from st3d.training.memory import read_ahead
 from st3d.training.optimizer import Adam
 from st3d.training.run import Progress, training_run
-from st3d.training.settings import DecayedTrainingSettings, GraphSettings, Machine, flat
+from st3d.training.settings import GraphSettings, Machine, ScheduledTrainingSettings, flat
 
 TRAINING, VALIDATION = 0, 1  # random streams
 
 
 @dataclass(frozen=True, kw_only=True)
-class TeacherSettings(DecayedTrainingSettings):
+class TeacherSettings(ScheduledTrainingSettings):
     """The teacher's pretraining.
 
     Parameters
@@ -106,7 +106,9 @@ def teacher(
         # the same points after every epoch, so that epochs compare
         indices = range(len(validation_scenes) if epochs else 0)
         validation_tasks = [draw(validation_scenes, index, VALIDATION) for index in indices]
-        progress = Progress(run, curve, learner, both, [optimizer], epochs)
+        progress = Progress(
+            run, curve, learner, both, [optimizer], epochs, schedule=training.schedule, patience=training.patience
+        )
         for epoch in progress:
             order = np.random.default_rng([training.seed, TRAINING, epoch.number]).permutation(len(scenes))
             tasks = read_ahead((partial(draw, scenes, index, TRAINING, epoch.number) for index in order), run.device)

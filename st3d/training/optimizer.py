@@ -23,6 +23,11 @@ class Adam:
         L2 penalty, added to the gradient.
     decays
         Of the running means of the gradient and of its square, in [0, 1).
+
+    Attributes
+    ----------
+    factor
+        Of the learning rate from now on; a schedule sets it.
     """
 
     def __init__(
@@ -34,6 +39,7 @@ class Adam:
     ) -> None:
         self._parameters: list[torch.Tensor] = list(parameters)
         self._learning_rate, self._weight_decay, self._decays = learning_rate, weight_decay, decays
+        self.factor = 1.0
         self._means, self._squares = ([torch.zeros_like(each) for each in self._parameters] for _ in range(2))
         self._steps = [torch.zeros((), device=each.device) for each in self._parameters]
 
@@ -52,7 +58,7 @@ class Adam:
             amsgrad=False,
             beta1=self._decays[0],
             beta2=self._decays[1],
-            lr=self._learning_rate,
+            lr=self._learning_rate * self.factor,
             weight_decay=self._weight_decay,
             eps=EPSILON,
             maximize=False,

@@ -19,7 +19,7 @@ from st3d.training.device import choose_device, set_threads
 from st3d.training.memory import Memory
 from st3d.training.optimizer import Adam
 from st3d.training.progress_bar import progress_bar
-from st3d.training.settings import Machine
+from st3d.training.settings import Machine, Schedule
 
 log = logging.getLogger("st3d")
 T = TypeVar("T")
@@ -191,7 +191,11 @@ class Progress:
     optimizers
         Of `trained`.
     epochs
-        How many there will be.
+        How many there will be, unless `patience` ends it.
+    schedule
+        Of the learning rate: constant, or cosine: in epoch e of E it has the factor (1 + cos(pi (e - 1) / E)) / 2.
+    patience
+        Epochs in a row without a better validation loss after which it ends; 0: never.
     name
         Tells apart the resume files of one run, such as ".gan".
     constant_loss
@@ -207,12 +211,15 @@ class Progress:
         optimizers: Sequence[Adam],
         epochs: int,
         *,
+        schedule: Schedule = "constant",
+        patience: int = 0,
         name: str = "",
         constant_loss: float | None = None,
     ) -> None:
         self.path, self._run = run.result.with_suffix(f"{name}.checkpoint"), run.identity
         self._network, self._trained, self._optimizers = network, trained, optimizers
         self._epochs, self._constant_loss = epochs, constant_loss
+        self._schedule, self._patience = schedule, patience
         run.curves[curve] = self
         self.history: list[dict[str, float]] = []
         self.best_weights = _on_cpu(network)
@@ -226,6 +233,11 @@ class Progress:
 
     def __iter__(self) -> Iterator[Epoch]:
         for number in range(len(self.history) + 1, self._epochs + 1):
+            if self._has_ended():
+                log.info("no better validation loss in %d epochs: training ends", self._patience)
+                break
+            for optimizer in self._optimizers:
+                optimizer.factor = _factor(self._schedule, number, self._epochs)
             started, epoch = time.monotonic(), Epoch(number)
             yield epoch
             self.end_epoch(epoch, time.monotonic() - started)
@@ -268,6 +280,11 @@ class Progress:
         state |= {"optimizers": [optimizer.state_dict() for optimizer in self._optimizers]}
         save(self.path, state | {"weights": self._trained.state_dict()})
 
+    def _has_ended(self) -> bool:
+        """Whether patience is at its end; it follows from the history alone, so that a resumed run decides alike."""
+        losses = [each["validation"] for each in self.history]
+        return bool(losses) and 0 < self._patience <= len(losses) - 1 - losses.index(min(losses))
+
     def _read(self) -> dict[str, Any] | None:
         if not self.path.exists():
             return None
@@ -282,6 +299,11 @@ class Progress:
             return None
         log.info("%s: resuming after epoch %d", self.path, len(state["history"]))
         return state
+
+
+def _factor(schedule: Schedule, epoch: int, epochs: int) -> float:
+    """Of the learning rate in an epoch, which counts from 1."""
+    return 1.0 if schedule == "constant" else (1 + math.cos(math.pi * (epoch - 1) / epochs)) / 2
 
 
 def _on_cpu(module: nn.Module | None) -> dict[str, Tensor]:

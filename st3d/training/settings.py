@@ -1,9 +1,11 @@
 """Settings that several stages share; a stage takes them as groups, its command line as flags of the fields' names."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from st3d.training.device import Device
+
+Schedule = Literal["constant", "cosine"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,22 @@ class DecayedTrainingSettings(TrainingSettings):
     """
 
     weight_decay: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduledTrainingSettings(DecayedTrainingSettings):
+    """A training that may change its learning rate, and may end before its last epoch.
+
+    Parameters
+    ----------
+    schedule
+        Of the learning rate over the epochs: constant, or cosine (falls to 0 along half a cosine).
+    patience
+        Epochs in a row without a better validation loss after which the training ends; 0: it never ends early.
+    """
+
+    schedule: Schedule
+    patience: int
 
 
 def flat(*groups: Any) -> dict[str, Any]:

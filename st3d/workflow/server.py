@@ -5,6 +5,7 @@ then hands its command line, environment, folder and open files over, and ends a
 a cluster's scheduler for instance, the command runs where it is. Linux only.
 """
 
+import contextlib
 import ctypes
 import importlib
 import json
@@ -17,6 +18,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 ADDRESS = "ST3D_SERVER"
 _LENGTH = struct.Struct("!I")  # of a request, and the exit code in the answer
@@ -45,7 +47,7 @@ def forward(arguments: Sequence[str]) -> int | None:
         return None
     mask = os.umask(0)
     os.umask(mask)
-    request = {"arguments": list(arguments), "environment": dict(os.environ), "folder": os.getcwd(), "mask": mask}
+    request = {"arguments": list(arguments), "environment": dict(os.environ), "folder": str(Path.cwd()), "mask": mask}
     content = json.dumps(request).encode()  # an undecodable byte of a path is a surrogate, which JSON keeps
     for number in (signal.SIGINT, signal.SIGTERM):  # the job is told, and its end awaited
         signal.signal(number, lambda *_: connection.shutdown(socket.SHUT_WR))
@@ -168,10 +170,8 @@ def _job(request: dict, files: Sequence[int], run: Callable[[list[str]], int]) -
 def _end(job: _Job) -> None:
     """Tell the client how its job ended; a job ended by a signal has 128 + its number, as in a shell."""
     code = os.waitstatus_to_exitcode(os.waitpid(job.pid, 0)[1])
-    try:
+    with contextlib.suppress(OSError):  # the client is gone
         job.connection.sendall(_LENGTH.pack(code if code >= 0 else 128 - code))
-    except OSError:
-        pass  # the client is gone
     job.connection.close()
     os.close(job.ended)
 

@@ -71,23 +71,37 @@ def hyperparameter(study: Study, variant: str) -> str:
 
 def shown_in(study: Study, table: str) -> list[str]:
     """The variants, among those to run, that a table shows; the further tables show all of 3D-ST."""
+    return [variant for variant in study.running if shows(study, table, variant)]
 
-    def shown(variant: str) -> bool:
-        varied, width = hyperparameter(study, variant), study.variants[variant]["network"]["width"]
-        if study.method(variant) in BASELINES:
-            if table in ("mvtec_table2", "mvtec_table5"):
-                return varied == "none"
-            if study.variants[variant]["detector"]["modality"] != "3d":
-                return False
-            if table == "mvtec_table4":
-                return latent(study, variant) > 0 and varied in ("none", "latent")
-            return table in ("table1", "auroc", "sampled_au_pro") and varied == "none"
-        if table.startswith("mvtec_"):
+
+def shows(study: Study, table: str, variant: str) -> bool:
+    """Whether a table shows a variant."""
+    varied, width = hyperparameter(study, variant), study.variants[variant]["network"]["width"]
+    if study.method(variant) in BASELINES:
+        if table in ("mvtec_table2", "mvtec_table5"):
+            return varied == "none"
+        if study.variants[variant]["detector"]["modality"] != "3d":
             return False
-        if table in ("table1", "table2"):
-            return varied == "none" or (varied == "width" and width in PAPER_WIDTHS)
-        if table == "table3":
-            return varied != "other"
-        return varied == "other" if table == "table4" else True
+        if table == "mvtec_table4":
+            return latent(study, variant) > 0 and varied in ("none", "latent")
+        return table in ("table1", "auroc", "sampled_au_pro") and varied == "none"
+    if table.startswith("mvtec_"):
+        return False
+    if table in ("table1", "table2"):
+        return varied == "none" or (varied == "width" and width in PAPER_WIDTHS)
+    if table == "table3":
+        return varied != "other"
+    return varied == "other" if table == "table4" else True
 
-    return [variant for variant in study.running if shown(variant)]
+
+def compared(study: Study) -> list[str]:
+    """The categories of variants that only tables of means show; all if none of `comparison_categories` is among them."""
+    every = study.config["categories"]
+    return [name for name in every if name in study.config["comparison_categories"]] or list(every)
+
+
+def categories(study: Study, variant: str) -> list[str]:
+    """The categories that a variant is run on: all of them if a table has a column for each, else the compared ones."""
+    per_category = ("table1", "table2", "mvtec_table2", "mvtec_table5")
+    everywhere = any(shows(study, table, variant) for table in per_category)
+    return list(study.config["categories"]) if everywhere else compared(study)

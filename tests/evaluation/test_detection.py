@@ -53,12 +53,28 @@ def make_graphs(folder):
 
 def train(folder):
     """Train teacher and student; the student's validation loss after each epoch."""
-    settings = {"weights": "trained", "epochs": 20, "learning_rate": 1e-3, "weight_decay": 1e-6, "seed": 5}
+    settings = {
+        "weights": "trained",
+        "epochs": 20,
+        "patience": 0,
+        "schedule": "constant",
+        "learning_rate": 1e-3,
+        "weight_decay": 1e-6,
+        "seed": 5,
+    }
     settings |= {"receptive_fields": 16, "decoded_points": 64} | MODEL | MACHINE
     files = {"train": [folder / "scenes_train.h5"], "validation": [folder / "scenes_validation.h5"]}
     files |= {"scale": folder / "scenes_scale.json", "teacher": folder / "teacher.pt"}
     call(teacher, **files, curve=folder / "teacher.csv", **settings)
-    settings = {"epochs": 100, "learning_rate": 3e-3, "weight_decay": 1e-5, "rotation": "none", "seed": 6}
+    settings = {
+        "epochs": 100,
+        "patience": 0,
+        "schedule": "constant",
+        "learning_rate": 3e-3,
+        "weight_decay": 1e-5,
+        "rotation": "none",
+        "seed": 6,
+    }
     settings |= {"downsampling_seed": 4} | MODEL | MACHINE
     files |= {"train": [folder / "train.h5"], "validation": [folder / "validation.h5"], "scale": folder / "scale.json"}
     call(student, **files, student=folder / "student.pt", curve=folder / "student.csv", **settings)

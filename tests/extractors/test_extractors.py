@@ -69,7 +69,15 @@ def scans(tmp_path, rng):
 
 def train_student(scans, teacher, folder, **changed):
     settings = {"points": POINTS, "neighbours": NEIGHBOURS, "width": 16, "blocks": 1, "coordinates": "relative"}
-    settings |= {"epochs": 4, "learning_rate": 1e-3, "weight_decay": 1e-5, "rotation": "none", "seed": 8}
+    settings |= {
+        "patience": 0,
+        "schedule": "constant",
+        "epochs": 4,
+        "learning_rate": 1e-3,
+        "weight_decay": 1e-5,
+        "rotation": "none",
+        "seed": 8,
+    }
     settings |= {"downsampling_seed": 4, "device": "cpu", "threads": 1, "cache_gb": 1.0, "code": ""} | changed
     shards = {"train": [scans["train"]], "validation": [scans["validation"]], "scale": scans["scale"]}
     call(student, teacher=teacher, **shards, student=folder / "student.pt", curve=folder / "loss.csv", **settings)

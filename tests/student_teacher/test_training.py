@@ -48,14 +48,30 @@ def scenes(tmp_path, rng):
 
 
 def train_teacher(scenes, folder, **changed):
-    settings = {"weights": "trained", "epochs": 3, "learning_rate": 1e-3, "weight_decay": 1e-6, "seed": 7}
+    settings = {
+        "weights": "trained",
+        "patience": 0,
+        "schedule": "constant",
+        "epochs": 3,
+        "learning_rate": 1e-3,
+        "weight_decay": 1e-6,
+        "seed": 7,
+    }
     settings |= {"receptive_fields": 4, "decoded_points": 32} | MODEL | GRAPH | MACHINE | changed
     call(teacher, **scenes, teacher=folder / "teacher.pt", curve=folder / "loss.csv", **settings)
     return folder / "teacher.pt"
 
 
 def train_student(scenes, teacher_path, folder, **changed):
-    settings = {"epochs": 3, "learning_rate": 1e-3, "weight_decay": 1e-5, "seed": 8, "rotation": "none"}
+    settings = {
+        "patience": 0,
+        "schedule": "constant",
+        "epochs": 3,
+        "learning_rate": 1e-3,
+        "weight_decay": 1e-5,
+        "seed": 8,
+        "rotation": "none",
+    }
     settings |= {"downsampling_seed": 4} | MODEL | GRAPH | MACHINE | changed
     call(
         student, **scenes, teacher=teacher_path, student=folder / "student.pt", curve=folder / "student.csv", **settings
