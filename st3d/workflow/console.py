@@ -14,6 +14,7 @@ from st3d.workflow.live_bar import Lines, LiveBar
 from st3d.workflow.run_progress import RunProgress, counts_text
 
 PLAIN = "DefaultStreamHandler"  # Snakemake's name of the handler that prints everything
+WHOLE = "DefaultLogFileHandler"  # and of the one that writes the log file; by default it leaves the commands out
 KEPT = ("Nothing to be done", "Trying to restart job", "Terminating processes", "Will exit after")  # texts to show
 SAID = ("At least one job did not complete", "Exiting because a job execution failed")  # texts that `_end` replaces
 MOST_WARNINGS = 5  # different ones; the log has all
@@ -34,6 +35,9 @@ def use_console(logger: logging.Logger, to_open: Callable[[], Sequence[str]]) ->
         if handler.name == PLAIN and isinstance(handler, logging.StreamHandler):
             logger.removeHandler(handler)
             logger.addHandler(Console(handler, to_open))
+    for handler in logger.handlers:
+        for each in handler.filters if handler.name == WHOLE else ():
+            each.printshellcmds = True  # type: ignore[union-attr]
 
 
 class Console(logging.Handler):
@@ -130,9 +134,10 @@ class Console(logging.Handler):
         if text.startswith("Complete log"):
             self._end(text.partition(": ")[2])
         elif record.levelno >= logging.ERROR:
-            told = any(said in text for said in SAID) or (self._failures and "exit status" in text)
             self._erred = True
-            if not told and text not in self._said:
+            if "CalledProcessError" in text:  # the record of the job's failure says more, but for the signal
+                text = f"a job was killed:{text.rpartition('died with')[2]}" if "died with" in text else ""
+            if text and text not in self._said and not any(said in text for said in SAID):
                 self._said.add(text)
                 self._print(text)
         elif record.levelno >= logging.WARNING:

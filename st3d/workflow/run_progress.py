@@ -73,7 +73,8 @@ class RunProgress:
         seconds -= sum(now - started for rule, started in self._running.values() if self._done[rule])
         at_once = max(ahead / max(self.elapsed(), 1e-9), 1.0)
         known = all(self._done[rule] for rule in left)
-        return f"{'about' if known else 'at least'} {time_text(max(seconds, 0) / at_once)} left"
+        seconds = max(seconds, 0) / at_once
+        return f"{'about' if known else 'at least'} {time_text(seconds)} left" if round(seconds) else ""
 
     def running_text(self) -> str:
         """The rules at work, with their jobs done and in all."""
