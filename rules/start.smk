@@ -7,12 +7,13 @@ import subprocess
 import threading
 import time
 
+from types import SimpleNamespace
+
 from st3d.workflow.console import use_console
-from st3d.workflow.run_locks import FolderLock
+from st3d.workflow.run_locks import RunLock
 from st3d.workflow.stages import BASELINES
 
 snakemake_logger = logging.getLogger("snakemake.logging")
-results_lock, data_lock = FolderLock(config["results"]), FolderLock(config["data"])
 
 
 def to_open():
@@ -38,47 +39,52 @@ def refuse(why):
     sys.exit(why)
 
 
+results_lock = RunLock(Path(config["results"], ".st3d.lock"))
+data_locks = {}  # by the file that says that a folder of data is complete
+
+
 def lock_folders():
-    """Keep other runs out of the results folder, and out of the data folder while this run makes data there."""
+    """Keep other runs out of the results folder and of what this run makes in the data folder, and let it be read."""
     if not results_lock.take(alone=True):
         refuse(
             f"another snakemake is at work in {config['results']}: wait for it, stop it, or name another results folder"
         )
     jobs = list(workflow.dag.needrun_jobs())
-    makers = [job for job in jobs if any(in_data(path) for path in job.output)]
-    if makers:
-        lock_data_alone()
-        threading.Thread(target=share_data_after, args=(makers,), daemon=True).start()
-    elif any(in_data(path) for job in jobs for path in [*job.input, *data_of(job)]) and not data_lock.take(alone=False):
-        restart_when_data_are_made()
+    makers = {str(path): job for job in jobs for path in job.output if in_data(path)}
+    for path in makers:
+        lock_data(path, alone=True)
+    for path in {path for job in jobs for path in data_read_by(job)} - set(makers):
+        lock_data(path, alone=False)
+    threading.Thread(target=share_when_made, args=(makers,), daemon=True).start()
 
 
-def lock_data_alone():
-    """Lock the data folder for a run that makes data there."""
-    if data_lock.take(alone=True):
+def lock_data(path, alone):
+    """Lock a folder of data; if another run makes it, wait for that and start anew: it need not be made again then."""
+    name = "_".join(Path(path).parent.relative_to(config["data"]).parts)
+    lock = data_locks[path] = RunLock(Path(config["data"], ".locks", name))
+    if lock.take(alone):
         return
-    if data_lock.take(alone=False):  # those who hold it read there
+    if alone and lock.take(alone=False):  # then those who hold it read
         refuse(
-            f"another snakemake reads in {config['data']}, where this one would make data: wait for it, stop it, or name"
+            f"another snakemake reads {Path(path).parent}, which this one would make anew: wait for it, stop it, or name"
             " another data folder"
         )
-    restart_when_data_are_made()
-
-
-def restart_when_data_are_made():
-    """Wait until another run has made its data, and start anew: it may have made this run's too."""
-    snakemake_logger.warning(f"another snakemake makes data in {config['data']}; waiting for them")
-    data_lock.take(alone=False, wait=True)
+    snakemake_logger.warning(f"another snakemake makes {Path(path).parent}: waiting for it")
+    for each in data_locks.values():
+        each.release()
+    lock.take(alone=False, wait=True)
     logging.shutdown()
     workflow._snakemake_tmp_dir.cleanup()
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # locks close; the process stays the same
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # the same process; its locks close
 
 
-def share_data_after(makers):
-    """Let other runs read in the data folder once the jobs that write there are done."""
-    while not all(workflow.dag.finished(job) for job in makers):
+def share_when_made(makers):
+    """Let other runs read each folder of data once its job is done."""
+    while makers:
+        for path in [path for path, job in makers.items() if workflow.dag.finished(job)]:
+            data_locks[path].take(alone=False)
+            makers.pop(path)
         time.sleep(0.5)
-    data_lock.take(alone=False)
 
 
 def in_data(path):
@@ -86,16 +92,20 @@ def in_data(path):
     return Path(path).is_relative_to(config["data"])
 
 
-def data_of(job):
-    """The folders of scans, meshes and point clouds that a job reads, by its params."""
-    return [path for path in (job.params.get("dataset"), *(job.params.get("source") or [])) if path]
+def data_read_by(job):
+    """The files that say that the data which a job reads are complete."""
+    paths = [str(path) for path in job.input]
+    if "dataset" in job.params.keys():  # the scans may also be the inputs of earlier jobs alone
+        for category in [job.wildcards.get("category")] if "category" in job.wildcards.keys() else config["categories"]:
+            paths.append(str(scans_complete(SimpleNamespace(category=category)) or ""))
+    return [path for path in paths if in_data(path) and path.endswith("complete.json")]
 
 
 def look_at_data():
     """End before the first job if the user's own data, or downloaded ones, have faults that their headers show."""
     if importlib.util.find_spec("tifffile") is None:
         return  # with --sdm conda, snakemake's own Python need not have what reads data; the jobs find the faults
-    categories, splits, modalities, folders = {}, {}, set(), {}
+    categories, splits, modalities, folders = set(), set(), set(), {}
     there = config["dataset"] != MVTEC_3D_AD or Path(DATASET, "complete.json").is_file()
     for job in workflow.dag.needrun_jobs():
         stage, wildcards = job.rule.name, job.wildcards
@@ -105,12 +115,14 @@ def look_at_data():
             modalities.add(study.variants[wildcards.variant]["detector"]["modality"])
         elif "dataset" in job.params.keys() and there and config["dataset"] != SIMULATED:
             named = wildcards.get("category")
-            categories |= dict.fromkeys([named] if named else config["categories"])
-            splits[wildcards.get("split", "train" if stage == "frame" else "test")] = None
+            categories |= {named} if named else set(config["categories"])
+            splits.add(wildcards.get("split", "train" if stage == "frame" else "test"))
             if stage in ("frame", "voxels", "depth"):
                 modalities.add("3d")
     if categories or folders:
+        categories = [name for name in config["categories"] if name in categories]
         baselines = max(modalities, default="none")  # 3d_rgb comes after 3d
+        splits = [split for split in (*SPLITS, "test") if split in splits]
         flags = ["--dataset", DATASET, "--categories", *categories, "--splits", *splits]
         flags += ["--baselines", baselines, "--sources", *folders]
         found = subprocess.run([sys.executable, "-m", "st3d", "check", *flags], stderr=subprocess.PIPE, text=True)

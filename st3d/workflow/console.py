@@ -6,7 +6,6 @@ in place (pip's --editable), and it needs nothing of Snakemake but the records.
 """
 
 import logging
-import textwrap
 from collections.abc import Callable, Sequence
 
 from st3d.workflow.failures import Failures, Job
@@ -18,7 +17,6 @@ WHOLE = "DefaultLogFileHandler"  # and of the one that writes the log file; by d
 KEPT = ("Nothing to be done", "Trying to restart job", "Terminating processes", "Will exit after")  # texts to show
 SAID = ("At least one job did not complete", "Exiting because a job execution failed")  # texts that `_end` replaces
 MOST_WARNINGS = 5  # different ones; the log has all
-WIDTH = 110  # characters of the lines with the number of jobs of each rule
 
 
 def use_console(logger: logging.Logger, to_open: Callable[[], Sequence[str]]) -> None:
@@ -107,7 +105,8 @@ class Console(logging.Handler):
         self._progress.start(counts)
         total = sum(counts.values())
         where = f" on {self._cores} core{'s' if self._cores > 1 else ''}" if self._cores else ""
-        self._print(f"{total} job{'s' if total > 1 else ''}{where}: {textwrap.shorten(counts_text(counts), 4 * WIDTH)}")
+        self._print(f"{total} job{'s' if total > 1 else ''}{where}: {counts_text(counts)}")
+        self._view.update(self._progress)
 
     def _job_starts(self, record: logging.LogRecord) -> None:
         job = Job(record.rule_name, {**record.wildcards})  # type: ignore[attr-defined]

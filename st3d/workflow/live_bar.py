@@ -49,11 +49,10 @@ class LiveBar:
         self._task: Any = None
 
     def update(self, progress: RunProgress) -> None:
-        """Draw the bar anew."""
+        """Draw the bar anew; time and what is at work are looked up whenever it is drawn."""
         if self._bar is None:
-            self._open()
-        texts = {"left": progress.left_text(), "running": progress.running_text()}
-        self._bar.update(self._task, completed=progress.done, total=progress.total, **texts)
+            self._open(progress)
+        self._bar.update(self._task, completed=progress.done, total=progress.total)
 
     def print(self, text: str) -> None:
         """Print above the bar."""
@@ -69,14 +68,17 @@ class LiveBar:
             self._bar.stop()
             self._bar = None
 
-    def _open(self) -> None:
+    def _open(self, progress: RunProgress) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, RenderableColumn
 
-        columns = (
-            BarColumn(), MofNCompleteColumn(), TextColumn("jobs"), TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"), TextColumn("{task.fields[running]}", style="dim"),
-        )  # fmt: skip
-        self._bar = Progress(*columns, console=Console(file=self._stream), transient=True, refresh_per_second=4)
-        self._task = self._bar.add_task("", left="", running="")
+        class Now(RenderableColumn):
+            """The times, and the rules at work."""
+
+            def render(self, _: Any) -> str:
+                return "  ".join(filter(None, (progress.elapsed_text(), progress.left_text(), progress.running_text())))
+
+        columns = BarColumn(), MofNCompleteColumn(), Now()
+        self._bar = Progress(*columns, console=Console(file=self._stream), transient=True, refresh_per_second=2)
+        self._task = self._bar.add_task("", total=progress.total)
         self._bar.start()

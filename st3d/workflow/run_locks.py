@@ -1,4 +1,4 @@
-"""Which runs may work at once: one in a results folder; in a data folder those that read, or one that makes data there.
+"""Locks between runs: who works alone in a folder, or shares it with others that only read.
 
 A lock dies with the process that holds it, however it ends; Snakemake's own would outlive a killed run. Jobs do not
 inherit it: their file descriptors are closed when they start.
@@ -9,21 +9,21 @@ import fcntl
 import os
 from pathlib import Path
 
-NAME = ".st3d.lock"
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)  # some network file systems
+UNWRITABLE = (errno.EROFS, errno.EACCES)
 
 
-class FolderLock:
-    """The lock of a folder, not yet taken.
+class RunLock:
+    """A lock that has not been taken yet.
 
     Parameters
     ----------
-    folder
-        Made if it is missing, once the lock is taken.
+    path
+        Its file; made, with its folder, once the lock is taken.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = Path(folder)
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
         self._descriptor = -1
 
     def take(self, alone: bool, wait: bool = False) -> bool:
@@ -38,17 +38,17 @@ class FolderLock:
 
         Returns
         -------
-        Whether it was free; true where the file system has no locks, or the folder cannot be written to
+        Whether it was free; true where the file system has no locks, or cannot be written to
         """
         try:
             if self._descriptor < 0:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                self._descriptor = os.open(self.folder / NAME, os.O_RDWR | os.O_CREAT, 0o666)
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
             fcntl.flock(self._descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             return False
         except OSError as error:
-            if error.errno not in (*NO_LOCKS, errno.EROFS, errno.EACCES):
+            if error.errno not in (*NO_LOCKS, *UNWRITABLE):
                 raise
         return True
 

@@ -69,8 +69,9 @@ class RunProgress:
             self._seconds[rule] / self._done[rule] * count for rule, count in left.items() if self._done[rule]
         )
         now = time.monotonic()
-        ahead = busy + sum(now - started for _, started in self._running.values())  # also of those that still run
-        seconds -= sum(now - started for rule, started in self._running.values() if self._done[rule])
+        running = list(self._running.values())  # a copy: a bar asks from a thread of its own
+        ahead = busy + sum(now - started for _, started in running)
+        seconds -= sum(now - started for rule, started in running if self._done[rule])
         at_once = max(ahead / max(self.elapsed(), 1e-9), 1.0)
         known = all(self._done[rule] for rule in left)
         seconds = max(seconds, 0) / at_once
@@ -78,7 +79,7 @@ class RunProgress:
 
     def running_text(self) -> str:
         """The rules at work, with their jobs done and in all."""
-        rules = dict.fromkeys(rule for rule, _ in self._running.values())
+        rules = dict.fromkeys(rule for rule, _ in list(self._running.values()))
         return ", ".join(f"{rule} {self._done[rule]}/{self._counts[rule]}" for rule in rules)
 
 
