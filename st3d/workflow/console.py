@@ -133,10 +133,10 @@ class Console(logging.Handler):
         if text.startswith("Complete log"):
             self._end(text.partition(": ")[2])
         elif record.levelno >= logging.ERROR:
-            self._erred = True
             if "CalledProcessError" in text:  # the record of the job's failure says more, but for the signal
                 text = f"a job was killed:{text.rpartition('died with')[2]}" if "died with" in text else ""
             if text and text not in self._said and not any(said in text for said in SAID):
+                self._erred = True
                 self._said.add(text)
                 self._print(text)
         elif record.levelno >= logging.WARNING:
