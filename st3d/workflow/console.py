@@ -5,6 +5,7 @@ jobs', the others are text. It cannot be one of Snakemake's logger plugins, whic
 in place (pip's --editable), and it needs nothing of Snakemake but the records.
 """
 
+import importlib.util
 import logging
 from collections.abc import Callable, Sequence
 
@@ -58,7 +59,10 @@ class Console(logging.Handler):
         self._erred = False
         self._progress = RunProgress()
         self._failures = Failures()
-        self._view = LiveBar(plain.stream) if plain.stream.isatty() else Lines(self._print)
+        bar = (
+            plain.stream.isatty() and importlib.util.find_spec("rich") is not None
+        )  # a snakemake of one's own may lack it
+        self._view = LiveBar(plain.stream) if bar else Lines(self._print)
         self._handlers: dict[str, Callable[[logging.LogRecord], None]] = {
             "resources_info": self._resources,
             "run_info": self._start,
