@@ -7,6 +7,7 @@ in place (pip's --editable), and it needs nothing of Snakemake but the records.
 
 import importlib.util
 import logging
+import re
 from collections.abc import Callable, Sequence
 
 from st3d.workflow.failures import Failures, Job
@@ -137,10 +138,12 @@ class Console(logging.Handler):
         if text.startswith("Complete log"):
             self._end(text.partition(": ")[2])
         elif record.levelno >= logging.ERROR:
+            killed = None
             if "CalledProcessError" in text:  # the record of the job's failure says more, but for the signal
-                text = f"a job was killed:{text.rpartition('died with')[2]}" if "died with" in text else ""
+                killed = re.search(r"died with .*\d+|exit status (?:129|1[3-9]\d)\b", text)
+                text = f"a job was killed, maybe for its memory: {killed[0]}" if killed else ""
             if text and text not in self._said and not any(said in text for said in SAID):
-                self._erred = True
+                self._erred = self._erred or killed is None
                 self._said.add(text)
                 self._print(text)
         elif record.levelno >= logging.WARNING:

@@ -122,6 +122,17 @@ def test_a_job_that_succeeds_at_its_second_attempt_has_not_failed(shown, tmp_pat
     assert stream.getvalue().splitlines()[-1] == "open results/report/index.html"
 
 
+@pytest.mark.parametrize("end", ["returned non-zero exit status 137.", "died with <Signals.SIGKILL: 9>."])
+def test_a_job_that_was_killed_is_said_to_be(shown, end):
+    logger, stream = shown
+    start(logger, student=2)
+    for _ in range(2):
+        text = f"RuleException:\nCalledProcessError in file x, line 3:\nCommand 'python -m st3d' {end}"
+        logger.error(text, extra={"event": "error"})
+    (line,) = (line for line in stream.getvalue().splitlines() if "killed" in line)
+    assert line == f"a job was killed, maybe for its memory: {end.removeprefix('returned non-zero ').rstrip('.>')}"
+
+
 def test_errors_of_snakemake_are_shown_whole_and_warnings_once(shown):
     logger, stream = shown
     start(logger, student=2)
