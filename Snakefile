@@ -13,6 +13,7 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 
 include: "rules/common.smk"  # checks the config; input functions
+include: "rules/start.smk"  # before the first job: console, locks, a look at the data
 include: "rules/data.smk"  # furniture, simulation, downloads
 include: "rules/scenes.smk"  # synthetic scenes for pretraining
 include: "rules/downsampling.smk"  # scans, downsampled

@@ -1,13 +1,9 @@
 """The checked config, and what the rules ask of it. Only rules read the config; stages get flags."""
 
-import fcntl
 import functools
 import os
 import shlex
-import subprocess
 import sys
-import tempfile
-import time
 
 from pathlib import Path
 
@@ -28,7 +24,6 @@ from st3d.workflow.config import (
 from st3d.workflow import table_membership as membership
 from st3d.workflow.config import Study, in_order, listing
 from st3d.workflow.fingerprint import fingerprint
-from st3d.workflow.server import ADDRESS
 from st3d.workflow.stages import EXTRACTORS, STAGES, modules
 
 if isinstance(config.get("variants"), dict):  # else Study refuses it
@@ -85,33 +80,6 @@ else:
 shell.prefix(f"{on_path}export ST3D_PARENT={os.getpid()}; ")
 
 
-def start_server():
-    """Start the process that this run's jobs are forks of; without it each of them would load torch by itself."""
-    global server_folder
-    if sys.platform != "linux" or DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
-        return
-    server_folder = tempfile.TemporaryDirectory(prefix="st3d-", ignore_cleanup_errors=True)  # this user's alone
-    os.environ[ADDRESS] = os.path.join(server_folder.name, "jobs")
-    command = [sys.executable, "-m", "st3d.workflow.server", os.environ[ADDRESS], str(os.getpid())]
-    subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # Ctrl-C is for the jobs' clients
-    while not os.path.exists(os.environ[ADDRESS]):
-        time.sleep(0.01)
-
-
-def one_run_at_a_time():
-    """Lock this folder until this process ends, however it ends; profiles/default turns off Snakemake's own lock,
-
-    which outlives a killed run and asks for --unlock. Jobs do not inherit this one: the file closes when they start.
-    """
-    global lock_file
-    Path(".snakemake").mkdir(exist_ok=True)
-    lock_file = open(".snakemake/st3d.lock", "w")
-    try:
-        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise WorkflowError(f"another snakemake is at work in {os.getcwd()}: wait for it, or stop it") from None
-
-
 def refuse_absent_sources():
     """End before the first job if it is sure that one will miss data that only the user can fetch."""
     for job in workflow.dag.needrun_jobs():
@@ -126,8 +94,9 @@ def refuse_absent_sources():
 
 onstart:
     if workflow.is_main_process:
-        one_run_at_a_time()
         refuse_absent_sources()
+        look_at_data()
+        lock_folders()
         if workflow.local_exec:
             start_server()
             # Snakemake 9.27.1 starts a repeating timer for every job that has ended, in the end a sixth of a core.
@@ -286,10 +255,14 @@ def origin(wildcards):
     return " ".join(config["download"][name]["url"] for name in source_names(wildcards) if name in REGISTERED)
 
 
+def own_sources(wildcards):
+    """The user's own folders among the variant's sources."""
+    return [FOLDERS.get(name, name) for name in source_names(wildcards) if name not in SOURCES or name in REGISTERED]
+
+
 def sources_listing(wildcards):
     """A params function: what is in the user's own folders; another file there makes the scenes again."""
-    own = [FOLDERS.get(name, name) for name in source_names(wildcards) if name not in SOURCES or name in REGISTERED]
-    return digest_of_own([Path(path) for path in own])
+    return digest_of_own([Path(path) for path in own_sources(wildcards)])
 
 
 listed = functools.cache(listing)

@@ -1,6 +1,5 @@
 """Stage `frame`: a category's bounding box, background plane and camera, for the baselines."""
 
-import json
 import logging
 from pathlib import Path
 
@@ -8,10 +7,10 @@ import numpy as np
 
 from st3d.baselines.category_frame import Frame
 from st3d.formats.atomic import write_json
+from st3d.formats.cameras import read_camera
 from st3d.formats.errors import sides_text
 from st3d.formats.provenance import provenance
 from st3d.formats.scans import Invalid, list_samples, read_scan
-from st3d.kernels.geometry.camera import Camera
 from st3d.kernels.geometry.plane import border_points, fit_plane
 
 log = logging.getLogger("st3d")
@@ -60,7 +59,7 @@ def frame(
     """
     settings = {"category": category, "border": border, "plane_distance": plane_distance, "seed": seed}
     path = Path(dataset) / category / "calibration" / "camera_parameters.json"
-    camera = _camera(path)
+    camera = read_camera(path)
     low, high = np.full(3, np.inf), np.full(3, -np.inf)
     behind, points, pixels = [], [], []
     for index, sample in enumerate(list_samples(dataset, category, "train")):
@@ -93,18 +92,6 @@ def frame(
     log.info("%s: camera moved by %s mm, 99 %% within %.2f pixels", category, 1000 * np.array(camera.shift), most)
     found = Frame(tuple(low.tolist()), tuple(high.tolist()), plane, camera)
     write_json(output, provenance(settings, code) | found.content())
-
-
-def _camera(path: Path) -> Camera:
-    if not path.is_file():
-        raise ValueError(f"{path}: expected the camera's parameters, which the baselines need, found no such file")
-    try:
-        parameters = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: expected JSON, found {error}") from None
-    if not isinstance(parameters, dict):
-        raise ValueError(f"{path}: expected parameters by name, found {type(parameters).__name__}")
-    return Camera.from_parameters(parameters, str(path))
 
 
 def _some(rows: np.ndarray, stream: list[int]) -> np.ndarray:

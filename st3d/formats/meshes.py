@@ -14,6 +14,7 @@ from st3d.formats.ply_pcd import ply_header, refuse_truncated_ply_text
 from st3d.kernels.geometry.surface_sampling import triangle_areas
 
 SUFFIXES = (".off", ".obj", ".ply", ".stl")
+START = 4096  # bytes that hold the counts, and what may be written before them
 
 
 def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -47,6 +48,34 @@ def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"{path}: {error}") from None
 
 
+def check_mesh(path: Path) -> None:
+    """Look at the start of a mesh's file, for what `read_mesh` would refuse.
+
+    Parameters
+    ----------
+    path
+        An .off, .obj, .ply or .stl file.
+
+    Raises
+    ------
+    ValueError
+        One line with the file: empty, or not of the format that its name says; other faults go unseen.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            start = file.read(START)
+        match path.suffix.lower():
+            case ".off":
+                _off_header(start)
+            case ".ply":
+                ply_header(path)
+            case _ if not start.strip():
+                raise ValueError("expected a mesh, found an empty file")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
 def _checked(vertices: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Refuse what no stage can use, and drop the triangles that have no area."""
     if len(triangles) == 0:
@@ -70,6 +99,16 @@ def _read_off(data: bytes) -> tuple[np.ndarray, np.ndarray]:
     ModelNet40 has files whose counts follow the word OFF without a space (`OFF3514 3546 0`), ModelNet10 some
     whose header ends in PLY's `end_header`.
     """
+    v, f, lines = _off_header(data)
+    if len(lines) < v + f:
+        raise ValueError(f"expected {v} vertices and {f} faces, found only {len(lines)} lines: the file is truncated")
+    with one_line("expected 3 coordinates a vertex"):
+        vertices = np.loadtxt(lines[:v], usecols=(0, 1, 2), ndmin=2) if v else np.empty((0, 3))
+    return vertices, _off_triangles(lines[v : v + f])
+
+
+def _off_header(data: bytes) -> tuple[int, int, list[bytes]]:
+    """The numbers of vertices and of faces of an OFF file, or of its start, and the lines that follow them."""
     if b"#" in data:
         data = re.sub(rb"#[^\r\n]*", b"", data)
     lines = [line for line in data.splitlines() if line.strip()]  # also takes CRLF
@@ -85,11 +124,7 @@ def _read_off(data: bytes) -> tuple[np.ndarray, np.ndarray]:
     del lines[: lines.index(counts) + 1]
     if lines and lines[0].strip() == b"end_header":
         del lines[0]
-    if len(lines) < v + f:
-        raise ValueError(f"expected {v} vertices and {f} faces, found only {len(lines)} lines: the file is truncated")
-    with one_line("expected 3 coordinates a vertex"):
-        vertices = np.loadtxt(lines[:v], usecols=(0, 1, 2), ndmin=2) if v else np.empty((0, 3))
-    return vertices, _off_triangles(lines[v : v + f])
+    return v, f, lines
 
 
 def _off_triangles(lines: list[bytes]) -> np.ndarray:

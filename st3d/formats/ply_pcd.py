@@ -79,6 +79,18 @@ def ply_header(path: Path) -> Ply:
     raise ValueError("expected a PLY header with a format and end_header, found none: truncated, or not a PLY file")
 
 
+def ply_points_header(path: Path) -> Ply:
+    """Read the header of a PLY file; a ValueError if it has no vertices with x, y and z."""
+    header = ply_header(path)
+    vertex = header.element("vertex")
+    if vertex.rows == 0:
+        raise ValueError("expected a PLY file with points, found no vertices")
+    names = [one.name for one in vertex.properties]
+    if not {"x", "y", "z"} <= set(names):
+        raise ValueError(f"expected vertices with x, y and z, found {', '.join(names) or 'nothing'}")
+    return header
+
+
 def read_ply(path: Path) -> Sequence[np.ndarray]:
     """Read all vertices of a PLY file, text or binary.
 
@@ -96,14 +108,9 @@ def read_ply(path: Path) -> Sequence[np.ndarray]:
     ValueError
         If it is damaged or truncated, or has no vertices with x, y and z.
     """
-    header = ply_header(path)
+    header = ply_points_header(path)
     vertex = header.element("vertex")
-    if vertex.rows == 0:
-        raise ValueError("expected a PLY file with points, found no vertices")
     fields: list[Field] = [(one.name, np.dtype(header.order + one.kind), 1) for one in vertex.properties]
-    names = [name for name, _, _ in fields]
-    if not {"x", "y", "z"} <= set(names):
-        raise ValueError(f"expected vertices with x, y and z, found {', '.join(names) or 'nothing'}")
     place = header.elements.index(vertex)
     refuse_truncated_ply_text(path, header)
     ragged = [one.rows > 0 and any(each.is_list for each in one.properties) for one in header.elements]
@@ -156,10 +163,8 @@ def read_pcd(path: Path) -> Sequence[np.ndarray]:
     ValueError
         If it is damaged or truncated, or has no points with x, y and z.
     """
-    header, start = _pcd_header(path)
-    names = header.get("FIELDS", [])
-    if not {"x", "y", "z"} <= set(names):
-        raise ValueError(f"expected fields x, y and z, found {', '.join(names) or 'none'}")
+    header, start = pcd_header(path)
+    names = header["FIELDS"]
     try:
         (count,) = (int(number) for number in header["POINTS"])
         widths = [int(number) for number in header.get("COUNT", ["1"] * len(names))]
@@ -185,8 +190,8 @@ def read_pcd(path: Path) -> Sequence[np.ndarray]:
     raise ValueError(f"expected DATA ascii, binary or binary_compressed, found {' '.join(header['DATA'])}")
 
 
-def _pcd_header(path: Path) -> tuple[dict[str, list[str]], int]:
-    """A PCD file's header, and where its data begin."""
+def pcd_header(path: Path) -> tuple[dict[str, list[str]], int]:
+    """A PCD file's header, and where its data begin; a ValueError if it is none, or lacks x, y or z."""
     header: dict[str, list[str]] = {}
     with path.open("rb") as file:
         for _ in range(LINES):
@@ -194,6 +199,9 @@ def _pcd_header(path: Path) -> tuple[dict[str, list[str]], int]:
             if words and not words[0].startswith("#"):
                 header[words[0]] = words[1:]
             if "DATA" in header:
+                names = header.setdefault("FIELDS", [])
+                if not {"x", "y", "z"} <= set(names):
+                    raise ValueError(f"expected fields x, y and z, found {', '.join(names) or 'none'}")
                 return header, file.tell()
     raise ValueError("expected a PCD header with a line DATA, found none: truncated, or not a PCD file")
 

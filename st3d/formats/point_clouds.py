@@ -12,9 +12,11 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import tifffile
 
-from st3d.formats.errors import one_line, sides_text, silenced
-from st3d.formats.ply_pcd import lines, parsed, ply_header, read_pcd, read_ply
+from st3d.formats.errors import one_line, sides_text
+from st3d.formats.ply_pcd import lines, parsed, pcd_header, ply_header, ply_points_header, read_pcd, read_ply
+from st3d.formats.scan_headers import tiff_header
 
 SUFFIXES = (".bin", ".npy", ".pcd", ".ply", ".xyz")
 IMAGES = "_x.tif"  # ends the first of an ITODD scan's three images
@@ -55,6 +57,36 @@ def read_cloud(path: Path, most: int, rng: np.random.Generator) -> np.ndarray:
     with _faults(path):
         columns = _columns(path)
         return _sample(columns, most, rng, doubles=path.suffix.lower() == ".ply")
+
+
+def check_cloud(path: Path) -> None:
+    """Look at a point cloud's header, for what `read_cloud` would refuse.
+
+    Parameters
+    ----------
+    path
+        As for `read_cloud`.
+
+    Raises
+    ------
+    ValueError
+        One line with the file: empty, or not of the format that its name says; faults in text and in images' pixels
+        go unseen.
+    """
+    with _faults(path):
+        if path.name.lower().endswith(IMAGES):
+            _refuse_unequal_images(path)
+            return
+        match path.suffix.lower():
+            case ".pcd":
+                pcd_header(path)
+            case ".ply":
+                ply_points_header(path)
+            case ".xyz":
+                _first_row(path)
+            case _:  # mapped, not read
+                if len(_columns(path)[0]) == 0:
+                    raise ValueError("expected points, found none")
 
 
 def random_rows(table: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
@@ -190,14 +222,20 @@ def _read_npy(path: Path) -> np.ndarray:
         return np.lib.format.open_memmap(path, mode="r")
 
 
-def _read_xyz(path: Path) -> Sequence[np.ndarray]:
+def _first_row(path: Path) -> tuple[int, list[str]]:
+    """The place of the first row of numbers among the lines of an XYZ file, and its words."""
     titles = list(islice(_rows(path), TITLES + 1))
     first = next((at for at, row in enumerate(titles) if _are_numbers(row.split()[:3])), None)
     if first is None:
         found = repr(titles[0].strip()[:30]) if titles else "none"
         raise ValueError(f"expected lines of x, y and z with white space between them, found {found}")
+    return first, titles[first].split()
+
+
+def _read_xyz(path: Path) -> Sequence[np.ndarray]:
+    first, words = _first_row(path)
     (end,) = deque(_rows(path), 1)
-    columns, last = len(titles[first].split()), len(end.split())
+    columns, last = len(words), len(end.split())
     if last < columns:
         raise ValueError(f"expected {columns} columns in the last line, found {last}: the file is truncated")
     with one_line("expected numbers in the first three columns"):
@@ -218,16 +256,20 @@ def _are_numbers(words: list[str]) -> bool:
 
 
 def _read_images(path: Path) -> np.ndarray:
-    import tifffile
-
-    images = []
-    for name in (path.name[: -len(IMAGES)] + IMAGES.replace("x", axis) for axis in "xyz"):
-        with silenced("tifffile"), one_line(f"expected {name} as a TIFF file"):
-            images.append(tifffile.imread(path.with_name(name)))
-    shapes = {image.shape for image in images}
-    if len(shapes) > 1 or images[0].ndim != 2 or any(image.dtype.kind != "f" for image in images):
-        found = ", ".join(f"{image.dtype} {sides_text(image.shape)}" for image in images)
-        raise ValueError(f"expected images of floats with 1 channel and equal sides for x, y and z, found {found}")
-    points = np.stack([image.ravel() for image in images], axis=1)
+    _refuse_unequal_images(path)
+    points = np.stack([tifffile.imread(path.with_name(name)).ravel() for name in _image_names(path)], axis=1)
     points[points[:, 2] == 0] = np.nan  # a depth of 0 is an invalid pixel
     return points
+
+
+def _refuse_unequal_images(path: Path) -> None:
+    headers = [tiff_header(path.with_name(name), f"expected {name} as a TIFF file") for name in _image_names(path)]
+    shapes = {shape for shape, _ in headers}
+    if len(shapes) > 1 or len(headers[0][0]) != 2 or any(dtype.kind != "f" for _, dtype in headers):
+        found = ", ".join(f"{dtype} {sides_text(shape)}" for shape, dtype in headers)
+        raise ValueError(f"expected images of floats with 1 channel and equal sides for x, y and z, found {found}")
+
+
+def _image_names(path: Path) -> list[str]:
+    """The files with x, y and z of an ITODD scan."""
+    return [path.name[: -len(IMAGES)] + IMAGES.replace("x", axis) for axis in "xyz"]

@@ -108,6 +108,24 @@ def read_fragment(images: Frames) -> np.ndarray:
     return points[np.lexsort(points.T[::-1])]
 
 
+def check_fragment(images: Frames) -> None:
+    """Look at a fragment's camera and poses, for what `read_fragment` would refuse.
+
+    Parameters
+    ----------
+    images
+        As for `read_fragment`.
+
+    Raises
+    ------
+    ValueError
+        One line with the file and its fault; faults in the depth images go unseen.
+    """
+    _matrix(_intrinsics_of(images[0]), 3)
+    if not any(_rigid(_matrix(pose_of(image), 4)) for image in images):
+        raise ValueError(f"{pose_of(images[0])}: expected rigid poses, found none in {len(images)} frames from it")
+
+
 def read_depth(path: Path) -> np.ndarray:
     """Read a depth image.
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from st3d.formats.atomic import atomic
 from st3d.formats.errors import one_line, sides_text, silenced
+from st3d.formats.scan_headers import refuse_other_than_colours, refuse_other_than_mask, refuse_other_than_xyz
 
 Split = Literal["train", "validation", "test"]
 Invalid = Literal["refuse", "drop"]
@@ -88,18 +89,40 @@ def list_samples(dataset: Path, category: str, split: Split) -> list[Sample]:
     ValueError
         One line with the folder or file at fault: missing or empty folder, two scans of one name, no mask.
     """
+    samples, faults = find_samples(dataset, category, split)
+    if faults:
+        raise ValueError(faults[0])
+    return samples
+
+
+def find_samples(dataset: Path, category: str, split: Split) -> tuple[list[Sample], list[str]]:
+    """What a category's split has, and all that `list_samples` would refuse.
+
+    Parameters
+    ----------
+    dataset, category, split
+        As for `list_samples`.
+
+    Returns
+    -------
+    samples
+        Sorted by name; where a test sample has no mask, it is None.
+    faults
+        One line each, with the folder or file.
+    """
     folder = Path(dataset) / category
     if not folder.is_dir():
-        raise ValueError(f"{folder}: expected the folder of category '{category}', found none")
+        return [], [f"{folder}: expected the folder of category '{category}', found none"]
     if not any(folder.iterdir()):
-        raise ValueError(f"{folder}: expected scans of category '{category}', found an empty folder")
+        return [], [f"{folder}: expected scans of category '{category}', found an empty folder"]
     defects = ["good"]
     if split == "test":
         test = folder / "test"
         defects = sorted(path.name for path in test.iterdir() if path.is_dir()) if test.is_dir() else []
         if not defects:
-            raise ValueError(f"{test}: expected a folder for each kind of defect, found none")
-    return [sample for defect in defects for sample in _samples_in(folder / split / defect, split == "test")]
+            return [], [f"{test}: expected a folder for each kind of defect, found none"]
+    faults: list[str] = []
+    return [one for defect in defects for one in _samples_in(folder / split / defect, split == "test", faults)], faults
 
 
 def read_scan(path: Path, invalid: Invalid = "refuse") -> np.ndarray:
@@ -123,10 +146,7 @@ def read_scan(path: Path, invalid: Invalid = "refuse") -> np.ndarray:
         One line with the file and its fault.
     """
     scan = _read_tiff(path)
-    if scan.ndim != 3 or scan.shape[2] != 3:
-        raise ValueError(f"{path}: expected an image of 3 channels (x, y, z), found shape {sides_text(scan.shape)}")
-    if not np.issubdtype(scan.dtype, np.floating):
-        raise ValueError(f"{path}: expected float32 coordinates in metres, found {scan.dtype}")
+    refuse_other_than_xyz(path, scan.shape, scan.dtype)
     scan = scan.astype(np.float32)
     broken = ~np.isfinite(scan).all(axis=2)
     if broken.any():
@@ -159,11 +179,7 @@ def read_mask(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
         One line with the file and its fault.
     """
     mask = _read_image(path, "a mask image")
-    if mask.ndim != 2:
-        raise ValueError(f"{path}: expected a mask of 1 channel, found shape {sides_text(mask.shape)}")
-    if size is not None and mask.shape != tuple(size):
-        found = sides_text(mask.shape)
-        raise ValueError(f"{path}: expected a mask of {sides_text(size)} pixels like its scan, found {found}")
+    refuse_other_than_mask(path, mask.shape, size)
     return mask > 0
 
 
@@ -187,9 +203,7 @@ def read_colours(path: Path, size: tuple[int, int]) -> np.ndarray:
         One line with the file and its fault.
     """
     colours = _read_image(path, "an RGB image")
-    if colours.dtype != np.uint8 or colours.shape != (*size, 3):
-        wanted = f"8 bits of 3 channels and {sides_text(size)} pixels like its scan"
-        raise ValueError(f"{path}: expected {wanted}, found {colours.dtype} of shape {sides_text(colours.shape)}")
+    refuse_other_than_colours(path, colours.shape, colours.dtype, size)
     return colours.astype(np.float32) / 255
 
 
@@ -237,21 +251,22 @@ def read_map(path: Path) -> np.ndarray:
     return scores.astype(np.float32)
 
 
-def _samples_in(folder: Path, with_masks: bool) -> list[Sample]:
-    """The samples of one kind of defect in one split."""
+def _samples_in(folder: Path, with_masks: bool, faults: list[str]) -> list[Sample]:
+    """The samples of one kind of defect in one split; what is wrong is added to `faults`."""
     xyz = folder / "xyz"
     scans = sorted(path for path in xyz.iterdir() if path.suffix in (".tiff", ".tif")) if xyz.is_dir() else []
     if not scans:
-        raise ValueError(f"{xyz}: expected scans (.tiff), found {'none' if xyz.is_dir() else 'no such folder'}")
+        faults.append(f"{xyz}: expected scans (.tiff), found {'none' if xyz.is_dir() else 'no such folder'}")
     samples: dict[str, Sample] = {}
     for scan in scans:
         name = f"{folder.name}/{scan.stem}"
         if name in samples:
-            raise ValueError(f"{scan}: expected one scan named {name}, found also {samples[name].scan.name}")
+            faults.append(f"{scan}: expected one scan named {name}, found also {samples[name].scan.name}")
         mask, rgb = folder / "gt" / f"{scan.stem}.png", folder / "rgb" / f"{scan.stem}.png"
-        if with_masks and not mask.is_file():
-            raise ValueError(f"{mask}: expected the mask of test sample {name}, found none")
-        samples[name] = Sample(name, scan, mask if with_masks else None, rgb if rgb.is_file() else None)
+        masked = with_masks and mask.is_file()
+        if with_masks and not masked:
+            faults.append(f"{mask}: expected the mask of test sample {name}, found none")
+        samples[name] = Sample(name, scan, mask if masked else None, rgb if rgb.is_file() else None)
     return list(samples.values())
 
 

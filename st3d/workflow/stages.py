@@ -103,6 +103,7 @@ COMMANDS = {  # package: {command: (module with the function of that name, a lin
         "summary": ("evaluation.summary", "Write the readable page of all tables and figures."),
     },
     "workflow": {
+        "check": ("workflow.check", "Look at a user's own data: layout, headers, masks; say all that is wrong."),
         "inspect": ("workflow.inspect", "Score one scan: its map, a figure and its score."),
     },
 }

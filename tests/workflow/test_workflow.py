@@ -49,8 +49,13 @@ def copy_of_project(folder, stub=False):
 
 def snakemake(folder, *arguments, **environment):
     command = [sys.executable, "-m", "snakemake", *arguments]
-    env = {name: value for name, value in os.environ.items() if name != "ST3D_PARENT"} | environment
+    env = clean_environment() | environment
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=600)
+
+
+def clean_environment():
+    """The environment without what a run of the workflow adds to it."""
+    return {name: value for name, value in os.environ.items() if name != "ST3D_PARENT"}
 
 
 def planned(done):
@@ -355,7 +360,7 @@ def test_kills_at_any_moment_change_no_score(finished, tmp_path):
 
 def test_two_runs_in_one_folder_are_refused_in_one_line(finished):
     lock = (
-        "import fcntl, time; f = open('.snakemake/st3d.lock', 'w'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True)"
+        "import fcntl, time; f = open('results/.st3d.lock', 'w'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True)"
     )
     holder = subprocess.Popen([sys.executable, "-c", f"{lock}; time.sleep(60)"], cwd=finished, stdout=subprocess.PIPE)
     try:
@@ -365,4 +370,4 @@ def test_two_runs_in_one_folder_are_refused_in_one_line(finished):
         holder.kill()
         holder.wait()
     assert done.returncode == 1
-    assert "another snakemake is at work" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("another snakemake is at work in results: wait for it")
