@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import textwrap
 from typing import Literal, get_args, get_origin
 
 import docstring_parser
@@ -11,12 +12,12 @@ from st3d.workflow.command_line import command_line
 from st3d.workflow.stages import COMMANDS
 
 PAGE = "commands"
+UNBROKEN = "\N{NO-BREAK SPACE}"
 
 
 def setup(app):
     """Add what follows to the page while Sphinx reads it: no file is written that could go stale."""
     app.connect("source-read", _fill)
-    app.connect("env-before-read-docs", lambda app, environment, pages: pages.append(PAGE) if pages else None)
     return {"parallel_read_safe": True}
 
 
@@ -30,53 +31,59 @@ def reference() -> str:
 
     Returns
     -------
-    One section a package and one subsection a command, whose link target is the command's name
+    One section a package and one subsection a command; its link target is its name: commands.md#student
     """
     return "".join(
-        f"\n## {package}\n\n{_purpose(package)}\n" + "".join(_section(name, *row) for name, row in commands.items())
+        f"\n## Package {package}\n\n{_purpose(package)}\n"
+        + "".join(_section(name, *row) for name, row in commands.items())
         for package, commands in COMMANDS.items()
     )
 
 
 def _purpose(package: str) -> str:
-    """The first sentence of the package's own docstring."""
-    return inspect.getdoc(importlib.import_module(f"st3d.{package}")).split("\n\n")[0]
+    """The first sentence of the package's own docstring, which begins with its name and a colon."""
+    sentence = inspect.getdoc(importlib.import_module(f"st3d.{package}")).split("\n\n")[0].partition(": ")[2]
+    return sentence[0].upper() + sentence[1:]
 
 
 def _section(command: str, module: str, line: str) -> str:
-    """One command: its line, what it does, a table of its flags, its errors, its source."""
+    """One command: its line, how it is called, a table of its flags, its errors, its source."""
     function = getattr(importlib.import_module(f"st3d.{module}"), command)
-    flags = command_line(command)[command].assemble_argument_collection(parse_docstring=True)
+    arguments = command_line(command)[command].assemble_argument_collection(parse_docstring=True)
+    flags = [each for each in arguments if each.show]
     text = docstring_parser.parse(inspect.getdoc(function), style=docstring_parser.DocstringStyle.NUMPYDOC)
-    rows = [_row(flag) for flag in flags if flag.show]
-    path = "st3d/" + module.replace(".", "/") + ".py"
-    return "\n".join(
-        [
-            f"\n({command})=\n### {command}\n\n{line}\n",
-            f"```console\n$ python -m st3d {command} {' '.join(_usage(flag) for flag in flags if flag.show)}\n```\n",
-            *([f"{text.short_description}\n"] if text.short_description.rstrip(".") != line.rstrip(".") else []),
-            *([f"{text.long_description}\n"] if text.long_description else []),
-            ":::{table}\n:class: flags\n\n| flag | value | meaning, unit |\n|---|---|---|",
-            *rows,
-            ":::\n",
-            *(f"{error.type_name}: {_plain(error.description)}\n" for error in text.raises),
-            f"Source: `{path}`\n",
-        ]
-    )
+    parts = [
+        f"\n### {command}\n\n{line}",
+        text.long_description,
+        f"```sh\n{_usage(command, flags)}\n```",
+        ":::{table}\n:class: flags\n\n| flag | value | meaning, unit |\n|---|---|---|\n"
+        + "".join(map(_row, flags))
+        + ":::",
+        *(f"`{error.type_name}`: {_plain(error.description)}" for error in text.raises),
+        f"Source: `st3d/{module.replace('.', '/')}.py`",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _row(flag: Argument) -> str:
     """A flag's row."""
     default = "" if flag.required else _plain(f" Default: {flag.field_info.default}.")
-    return f"| `{flag.name}` | {_kind(flag.hint)} | {_plain(flag.parameter.help or '')}{default} |"
+    return f"| `{flag.name}` | {_kind(flag.hint)} | {_plain(flag.parameter.help or '')}{default} |\n"
 
 
-def _usage(flag: Argument) -> str:
+def _usage(command: str, flags: list[Argument]) -> str:
+    """The command line with every flag."""
+    words = [_call(flag) for flag in flags]
+    line = " ".join(word.replace(" ", UNBROKEN) for word in words)
+    lines = textwrap.wrap(line, 84, break_long_words=False, break_on_hyphens=False)
+    return " \\\n    ".join([f"python -m st3d {command}", *lines]).replace(UNBROKEN, " ")
+
+
+def _call(flag: Argument) -> str:
     """A flag as it stands on a command line."""
     value = "" if flag.name.isupper() else f" {flag.name.lstrip('-').upper().replace('-', '_')}"
     several = " ..." if get_origin(flag.hint) is list else ""
-    usage = f"{flag.name}{value}{several}"
-    return usage if flag.required else f"[{usage}]"
+    return f"{flag.name}{value}{several}" if flag.required else f"[{flag.name}{value}{several}]"
 
 
 def _kind(hint) -> str:

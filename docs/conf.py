@@ -15,6 +15,7 @@ exclude_patterns: list[str] = []
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3  # [text](page.md#heading) as on GitHub
 copybutton_prompt_text = "$ "
+highlight_language = "text"  # of blocks that name none
 
 html_theme = "furo"
 html_static_path = ["style.css"]

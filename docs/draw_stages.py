@@ -1,6 +1,6 @@
 """Draws docs/stages.svg, the stages and what each reads from which, after `st3d/workflow/stages.py`.
 
-    python docs/draw_stages.py
+python docs/draw_stages.py
 """
 
 import sys
@@ -19,7 +19,8 @@ PLACES = {  # node: (x, y); in three columns pretraining, scans and baselines, f
     "furniture": (0.9, 0), "surrogates": (2.6, 0), "simulation": (5.6, 0),
     "scenes": (1.75, 1), "downsampling": (5.6, 1), "frame": (8.3, 1),
     "graph_scenes": (1.75, 2), "graph_scans": (5.6, 2), "voxels": (7.5, 2), "depth": (9.1, 2),
-    "scale_scenes": (2.6, 3), "scale_scans": (5.6, 3), "gan": (6.9, 4.2), "autoencoder": (8.3, 4.2), "variation": (9.8, 4.2),
+    "scale_scenes": (2.6, 3), "scale_scans": (5.6, 3),
+    "gan": (6.9, 4.2), "autoencoder": (8.3, 4.2), "variation": (9.8, 4.2),
     "pretrain_fcgf": (-0.2, 4.2), "pretrain_ppf_foldnet": (2.0, 4.2), "teacher": (3.95, 4.2), "fpfh": (5.0, 4.2),
     "student": (5.0, 5.4), "maps": (5.6, 6.4), "score": (5.6, 7.2), "cost": (7.2, 7.2),
     "variant": (5.6, 8), "tables": (5.6, 8.8), "report": (5.6, 9.6),
