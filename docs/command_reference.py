@@ -67,8 +67,10 @@ def _section(command: str, module: str, line: str) -> str:
 
 def _row(flag: Argument) -> str:
     """A flag's row."""
-    default = "" if flag.required else _plain(f" Default: {flag.field_info.default}.")
-    return f"| `{flag.name}` | {_kind(flag.hint)} | {_plain(flag.parameter.help or '')}{default} |\n"
+    meaning = flag.parameter.help or ""
+    if not flag.required and flag.field_info.default is not None:
+        meaning += f" Default: {flag.field_info.default}."
+    return f"| `{flag.name}` | {_kind(flag.hint)} | {_plain(meaning)} |\n"
 
 
 def _usage(command: str, flags: list[Argument]) -> str:
