@@ -2,12 +2,13 @@
 # make test   set up, then linters and tests
 # make bench  every kernel beside a plain reference: results/benchmarks.csv, docs/performance.md (ten minutes or so)
 # make triton the GPU kernels in Triton's interpreter, which needs no GPU
+# make docs   the documentation as a site: site/index.html
 # make .venv  set up alone
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 STAMP := .venv/complete
 
-.PHONY: run test lint bench triton
+.PHONY: run test lint bench triton docs
 
 # Jobs that would use a GPU run one at a time on one GPU. Without a GPU they are CPU jobs of one thread, one a core.
 GPUS := $(if $(wildcard /dev/nvidia0),1,$(shell nproc 2>/dev/null || echo 1))
@@ -24,6 +25,10 @@ bench: $(STAMP)
 triton: $(STAMP)
 	python -m pip install --quiet --editable '.[triton]' --no-build-isolation
 	python -m pytest tests/kernels/test_aggregation_triton.py
+
+docs: $(STAMP)
+	rm -rf site
+	sphinx-build --fail-on-warning --keep-going --quiet docs site
 
 lint: $(STAMP)
 	ruff check .

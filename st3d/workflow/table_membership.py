@@ -95,7 +95,7 @@ def shows(study: Study, table: str, variant: str) -> bool:
 
 
 def compared(study: Study) -> list[str]:
-    """The categories of variants that only tables of means show; all if none of `comparison_categories` is among them."""
+    """The categories of variants that only tables of means show; all if no compared one is among them."""
     every = study.config["categories"]
     return [name for name in every if name in study.config["comparison_categories"]] or list(every)
 
