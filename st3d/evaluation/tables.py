@@ -120,6 +120,7 @@ def _measured(table: str, variant: dict[str, Any]) -> Iterator[dict[str, Any]]:
         row["method"] = f"3d_st_{variant['width']}" if variant["method"] == "3d_st" else variant["method"]
     if table == "table4":
         groups = dict(published(table)[["variant", "group"]].itertuples(index=False, name=None))
+        groups["base"] = "training_strategy"  # what those differ from
         row["group"] = variant["group"] or groups.get(variant["variant"], "other")
         if row["group"] == "pretraining_dataset":  # what the row is about
             row["dataset"] = variant["pretraining"]

@@ -91,7 +91,9 @@ def shows(study: Study, table: str, variant: str) -> bool:
         return varied == "none" or (varied == "width" and width in PAPER_WIDTHS)
     if table == "table3":
         return varied != "other"
-    return varied == "other" if table == "table4" else True
+    if table == "table4":  # the base too, over the same categories as the others
+        return varied == "other" or variant == "base"
+    return True
 
 
 def compared(study: Study) -> list[str]:

@@ -141,10 +141,20 @@ def test_a_page_of_the_dataset_papers_tables_has_differences(tmp_path, make_vari
     assert shown == ["difference", *([] if name == "mvtec_table4" else gap)]
 
 
+def test_a_table_of_means_takes_the_categories_that_all_its_rows_have(tmp_path, make_variant):
+    some = make_variant("random_weights", varied="other", level=0.5, categories=["bagel", "tire"])
+    rows = make_table(tmp_path, "table4", [make_variant("base", level=1.0), some])
+    found = {row["variant"]: row for row in rows if row["source"] == "measured" and row["au_pro"]}
+    assert {name: (row["group"], row["au_pro"], row["categories"]) for name, row in found.items()} == {
+        "base": ("training_strategy", "0.3000", "2: bagel tire"),
+        "random_weights": ("training_strategy", "0.1500", "2: bagel tire"),
+    }
+
+
 def test_a_mean_is_over_the_categories_run_and_says_how_many(tmp_path, make_variant):
     rows = make_table(tmp_path, "table1", [make_variant("base", categories=["cable_gland", "tire"])])
     ours = next(row for row in rows if row["source"] == "measured" and row["mean"])
-    assert (ours["bagel"], ours["cable_gland"], ours["categories"]) == ("", "0.3000", "2")
+    assert (ours["bagel"], ours["cable_gland"], ours["categories"]) == ("", "0.3000", "2: cable_gland tire")
 
 
 def test_table2_has_the_smaller_limits_for_each_width(tmp_path, make_variant):

@@ -1,7 +1,7 @@
 from test_config import study
 
 from st3d.workflow.stages import BASELINES
-from st3d.workflow.table_membership import group, hyperparameter, latent, shown_in, weights
+from st3d.workflow.table_membership import categories, compared, group, hyperparameter, latent, shown_in, weights
 
 
 def test_table4_knows_the_parts_of_its_variants_and_their_weights():
@@ -28,8 +28,8 @@ def test_the_tables_show_the_variants_that_the_paper_shows_there():
     assert shown_in(demo, "table1") == ["base", "width128", *BASELINES]
     assert shown_in(demo, "table2") == ["base", "width128"]
     strategies = ["random_weights", "absolute_coordinates", "rotation_invariance"]
-    assert shown_in(demo, "table4") == [*strategies, "itodd", "3dmatch", "kitti", "fcgf", "ppf_foldnet", "fpfh"]
-    assert set(shown_in(demo, "table3")) == set(ours) - set(shown_in(demo, "table4"))
+    assert shown_in(demo, "table4") == ["base", *strategies, "itodd", "3dmatch", "kitti", "fcgf", "ppf_foldnet", "fpfh"]
+    assert set(shown_in(demo, "table3")) == {"base", *ours} - set(shown_in(demo, "table4")[1:])
     assert shown_in(demo, "auroc") == shown_in(demo, "sampled_au_pro") == [*ours, *BASELINES]
 
 
@@ -57,3 +57,17 @@ def test_a_baseline_is_compared_with_the_first_one_of_its_method_and_modality():
     assert found["voxel_gan_128"] == found["depth_ae_2048"] == "latent"
     assert found["voxel_gan_long"] == "other"
     assert (found["base"], found["width16"], found["random_weights"]) == ("none", "width", "other")
+
+
+def test_a_variant_of_means_alone_runs_on_the_compared_categories_and_another_on_all():
+    demo = study(comparison_categories=["foam", "bagel"])
+    assert compared(demo) == ["bagel", "foam"]  # in the order of the categories
+    every = demo.config["categories"]
+    for name in demo.running:
+        everywhere = name in ("base", "width128", *BASELINES, *(f"{method}_rgb" for method in BASELINES))
+        assert categories(demo, name) == (every if everywhere else ["bagel", "foam"]), name
+
+
+def test_where_no_compared_category_is_run_all_of_them_are_compared():
+    few = study(categories=["dowel", "rope"], comparison_categories=["bagel"])
+    assert compared(few) == categories(few, "random_weights") == ["dowel", "rope"]
