@@ -208,13 +208,17 @@ def models_of(wildcards):
     return made_by(method, "<results>/{method}/{variant}/{category}/model.pt", method=method)(wildcards)
 
 
-def test_of(wildcards):
-    """An input function: the test scans of the rule's category, as the variant's method reads them."""
-    method = study.method(wildcards.variant)
-    if method == "3d_st":
-        return scans_of("test")(wildcards)
-    source = STAGES[method][0][0]  # voxels or depth
-    return made_by(source, "<results>/{source}/{variant}/{category}/test.h5", source=source)(wildcards)
+def evaluated(split):
+    """An input function: a split's scans of the rule's category, as the variant's method reads them."""
+
+    def paths(wildcards):
+        method = study.method(wildcards.variant)
+        if method == "3d_st":
+            return scans_of(split)(wildcards)
+        source = STAGES[method][0][0]  # voxels or depth
+        return made_by(source, f"<results>/{{source}}/{{variant}}/{{category}}/{split}.h5", source=source)(wildcards)
+
+    return paths
 
 
 DATASET = {

@@ -1,0 +1,174 @@
+// What moves in the page: figures by Plotly, tables by DataTables, and one scan to turn.
+const read = (name) => JSON.parse(document.getElementById(name).textContent);
+const whenSeen = (element, act) => {
+  const watcher = new IntersectionObserver(
+    (entries) => {
+      if (entries.some((entry) => entry.isIntersecting)) {
+        watcher.disconnect();
+        act();
+      }
+    },
+    { rootMargin: "300px" },
+  );
+  watcher.observe(element);
+};
+
+// Figures, each drawn when it comes near the window.
+const figures = read("figures-data");
+for (const element of document.querySelectorAll(".plot")) {
+  whenSeen(element, () => {
+    const { data, layout } = figures[element.dataset.figure][Number(element.dataset.panel)];
+    Plotly.newPlot(element, data, layout, { displayModeBar: false, responsive: true });
+  });
+}
+
+// Tables that sort by a click on a heading; a cell's data-order is what counts.
+const { ITable } = await import(document.getElementById("datatables").dataset.address);
+for (const table of document.querySelectorAll("table.numbers")) {
+  const layout = { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null };
+  new ITable(table, { paging: false, searching: false, info: false, autoWidth: false, order: [], layout });
+}
+document.body.dataset.ready = "tables";
+
+// The contents list shows where the reader is.
+const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
+const spy = new IntersectionObserver(
+  (entries) => {
+    for (const entry of entries.filter((each) => each.isIntersecting)) {
+      for (const link of links.values()) link.removeAttribute("aria-current");
+      links.get(entry.target.id).setAttribute("aria-current", "true");
+    }
+  },
+  { rootMargin: "-20% 0px -70% 0px" },
+);
+for (const name of links.keys()) spy.observe(document.getElementById(name));
+
+// One scan in 3D; only one, for a browser has few WebGL contexts.
+const { views, stops, unit } = read("views-data");
+const INVALID = -32768;
+const JUMP = 4; // times the median distance of neighbours: beyond this, two vertices lie on different surfaces
+const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+function unpack(scan) {
+  const places = new Int16Array(bytes(scan.xyz).buffer);
+  const [score, mask, rgb] = [bytes(scan.score), bytes(scan.mask), bytes(scan.rgb)];
+  const index = new Int32Array(scan.rows * scan.columns).fill(-1);
+  const points = { x: [], y: [], z: [], score: [], mask: [], rgb: [] };
+  for (let cell = 0; cell < index.length; cell += 1) {
+    if (places[3 * cell] === INVALID) continue;
+    index[cell] = points.x.length;
+    const [x, y, z] = places.subarray(3 * cell, 3 * cell + 3);
+    points.x.push(x / scan.per_mm); // the sensor looks along z; here the camera's side is up
+    points.y.push(-y / scan.per_mm);
+    points.z.push(-z / scan.per_mm);
+    points.score.push(score[cell]);
+    points.mask.push(mask[cell]);
+    if (rgb.length) points.rgb.push(`rgb(${rgb[3 * cell]},${rgb[3 * cell + 1]},${rgb[3 * cell + 2]})`);
+  }
+  return { points, faces: faces(scan, index, points) };
+}
+
+function faces(scan, index, points) {
+  const distance = (a, b) =>
+    Math.hypot(points.x[a] - points.x[b], points.y[a] - points.y[b], points.z[a] - points.z[b]);
+  const all = [];
+  for (let row = 0; row + 1 < scan.rows; row += 1) {
+    for (let column = 0; column + 1 < scan.columns; column += 1) {
+      const cell = row * scan.columns + column;
+      const [a, b, c, d] = [cell, cell + 1, cell + scan.columns, cell + scan.columns + 1].map((each) => index[each]);
+      for (const face of [[a, b, c], [b, d, c]]) {
+        if (face.every((each) => each >= 0)) all.push(face);
+      }
+    }
+  }
+  const spans = all.map(([a, b, c]) => Math.max(distance(a, b), distance(b, c), distance(a, c)));
+  const limit = JUMP * [...spans].sort((a, b) => a - b)[Math.floor(spans.length / 2)];
+  return all.filter((_, number) => spans[number] <= limit);
+}
+
+function colouring(points, kind, view) {
+  const scale = stops.map((colour, number) => [number / (stops.length - 1), colour]);
+  const bar = (text) => ({ title: { text, side: "right" }, thickness: 12, len: 0.7, outlinewidth: 0 });
+  if (kind === "score") {
+    const values = points.score.map((each) => view.low + (each / 255) * (view.high - view.low));
+    return { values, colorscale: scale, cmin: view.low, cmax: view.high, colorbar: bar(unit), showscale: true };
+  }
+  if (kind === "mask") {
+    const colorscale = [[0, "#d6dbe0"], [1, "#1a6bcc"]];
+    return { values: points.mask, colorscale, cmin: 0, cmax: 1, showscale: false };
+  }
+  const sorted = [...points.z].sort((a, b) => a - b); // without the few outliers
+  const [cmin, cmax] = [0.01, 0.99].map((share) => sorted[Math.floor(share * (sorted.length - 1))]);
+  return { values: points.z, colorscale: "Viridis", cmin, cmax, colorbar: bar("height, mm"), showscale: true };
+}
+
+function traces({ points, faces: found }, kind, view) {
+  const joined = new Set(found.flat());
+  const alone = points.x.map((_, number) => number).filter((number) => !joined.has(number));
+  const pick = (values) => alone.map((number) => values[number]);
+  const surface = {
+    type: "mesh3d", x: points.x, y: points.y, z: points.z, hoverinfo: "skip",
+    i: found.map((face) => face[0]), j: found.map((face) => face[1]), k: found.map((face) => face[2]),
+    lighting: { ambient: 0.55, diffuse: 0.65, specular: 0.05, roughness: 0.9, fresnel: 0.05 },
+    lightposition: { x: -2000, y: 1500, z: 4000 },
+  };
+  const dots = { type: "scatter3d", mode: "markers", x: pick(points.x), y: pick(points.y), z: pick(points.z), hoverinfo: "skip", showlegend: false };
+  if (kind === "rgb") {
+    return [{ ...surface, vertexcolor: points.rgb }, { ...dots, marker: { size: 2, color: pick(points.rgb) } }];
+  }
+  const { values, ...colours } = colouring(points, kind, view);
+  const marker = { size: 2, color: pick(values), ...colours, showscale: false };
+  return [{ ...surface, intensity: values, ...colours }, { ...dots, marker }];
+}
+
+const stage = document.getElementById("view");
+if (stage) {
+  const category = document.getElementById("view-category");
+  const choice = document.getElementById("view-scan");
+  const buttons = [...document.querySelectorAll("[data-colour]")];
+  const caption = document.getElementById("view-caption");
+  const axis = { visible: false };
+  const layout = {
+    margin: { l: 0, r: 0, t: 0, b: 0 },
+    font: { family: "system-ui, sans-serif", size: 12, color: "#1f2733" },
+    uirevision: "camera",
+    scene: { xaxis: axis, yaxis: axis, zaxis: axis, aspectmode: "data", camera: { eye: { x: 0.35, y: -1.15, z: 1.05 } } },
+  };
+  let [kind, shown] = ["score", null];
+
+  const draw = async () => {
+    const view = views[category.value];
+    stage.dataset.drawn = "";
+    await Plotly.react(stage, traces(shown, kind, view), layout, { displaylogo: false, responsive: true, modeBarButtons: [["resetCameraDefault3d", "toImage"]] });
+    stage.dataset.drawn = `${category.value} ${choice.value} ${kind}`;
+  };
+  const select = () => {
+    const scan = views[category.value].scans[Number(choice.value)];
+    shown = unpack(scan);
+    const coloured = shown.points.rgb.length > 0;
+    buttons.find((button) => button.dataset.colour === "rgb").disabled = !coloured;
+    if (kind === "rgb" && !coloured) press("score");
+    caption.textContent = `${scan.caption}. Drag to turn, scroll or pinch to come nearer.`;
+    return draw();
+  };
+  const fill = () => {
+    const scans = views[category.value].scans;
+    choice.replaceChildren(...scans.map((scan, number) => new Option(scan.caption, number)));
+    const defect = scans.findIndex((scan) => !scan.name.startsWith("good/"));
+    choice.value = String(Math.max(defect, 0));
+    return select();
+  };
+  const press = (chosen) => {
+    kind = chosen;
+    for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.colour === kind));
+  };
+  category.addEventListener("change", fill);
+  choice.addEventListener("change", select);
+  for (const button of buttons) {
+    button.addEventListener("click", () => {
+      press(button.dataset.colour);
+      draw();
+    });
+  }
+  whenSeen(stage, fill);
+}
