@@ -6,7 +6,7 @@ Only the rules use this module; like `config`, it imports nothing heavy.
 from collections.abc import Sequence
 
 from st3d.workflow.config import Study
-from st3d.workflow.stages import EXTRACTORS, sees
+from st3d.workflow.stages import EXTRACTORS, STAGES, sees
 from st3d.workflow.table_membership import shown_in
 
 UNTRAINED = ("fpfh", "voxel_vm", "depth_vm")  # stages that have no loss
@@ -61,9 +61,13 @@ def settings(study: Study) -> list[str]:
     chosen = study.variants[shown(study)]
     seen = sees("score", chosen)
     found = []
-    for section, content in chosen.items():
+    order = [name.partition(".")[0] for _, names in STAGES.values() for name in names]  # of the stages
+    for section in dict.fromkeys([*(name for name in order if name in chosen), *chosen]):
+        content = chosen[section]
         if isinstance(content, dict):
-            found += [f"{section}.{key}={each}" for key, each in content.items() if {section, f"{section}.{key}"} & seen]
+            found += [
+                f"{section}.{key}={each}" for key, each in content.items() if {section, f"{section}.{key}"} & seen
+            ]
         elif section in seen:
             found.append(f"data.{section}={content}")
     return found

@@ -38,7 +38,7 @@ class Cell:
     Attributes
     ----------
     measured, published
-        As they stand in the CSV; empty where there is none.
+        As they stand in the CSV, but a published mean over the categories that were run; empty where there is none.
     difference
         Measured minus published; None without one of them.
     better
@@ -82,6 +82,10 @@ class Table:
         In the file's order.
     unlike
         Whether a measured mean is over other categories than its published one.
+    partial
+        Whether published means are over fewer categories than in the file.
+    compared
+        Whether there are published rows.
     """
 
     name: str
@@ -91,6 +95,8 @@ class Table:
     texts: tuple[str, ...]
     rows: tuple[Row, ...]
     unlike: bool
+    partial: bool
+    compared: bool
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -145,23 +151,32 @@ def compare(name: str, rows: pd.DataFrame) -> Table | None:
     for key, group in present.groupby(list(keys), sort=False):
         both = {each["source"]: each for each in group.to_dict("records")}
         ours, theirs = both.get("measured", {}), both.get("published", {})
-        cells = tuple(_cell(each, ours, theirs, values) for each in values)
+        cells = tuple(_cell(each, ours, _over_the_same(ours, theirs, values), values) for each in values)
         found.append(Row(key, cells, tuple(ours.get(each, "") for each in texts), bool(ours)))
     unlike = any(not cell.like for row in found for cell in row.cells)
-    return Table(name, TITLES[name], keys, values, texts, tuple(_with_best(name, values, found)), unlike)
+    partial = "mean" in values and not {*CATEGORIES} <= {*values}
+    compared = any(cell.published for row in found for cell in row.cells)
+    rows_with_best = tuple(_with_best(name, values, found))
+    return Table(name, TITLES[name], keys, values, texts, rows_with_best, unlike, partial, compared)
 
 
 def _cell(column: str, ours: dict[str, str], theirs: dict[str, str], values: Sequence[str]) -> Cell:
     measured, known = ours.get(column, ""), theirs.get(column, "")
     if not (measured and known):
         return Cell(measured, known)
-    like = column not in MEANS or ours["categories"] in (str(len(CATEGORIES)), ", ".join(CATEGORIES))
-    reference = float(known)
-    shared = [name for name in CATEGORIES if name in values and ours.get(name) and theirs.get(name)]
-    if not like and column == "mean" and shared:  # the published mean over the categories that were run
-        reference, like = sum(float(theirs[name]) for name in shared) / len(shared), True
-    difference = float(measured) - reference
+    complete = ours["categories"] in (str(len(CATEGORIES)), ", ".join(CATEGORIES))
+    like = complete or column not in MEANS or (column == "mean" and any(name in values for name in CATEGORIES))
+    difference = float(measured) - float(known)
     return Cell(measured, known, difference, (difference > 0) != (column in LESS), like)
+
+
+def _over_the_same(ours: dict[str, str], theirs: dict[str, str], values: Sequence[str]) -> dict[str, str]:
+    """A published row whose mean is over the categories that were run: its own, or those of the table."""
+    shown = [name for name in CATEGORIES if name in values and theirs.get(name)]
+    shared = [name for name in shown if ours.get(name)] or shown
+    if not theirs.get("mean") or len(shared) in (0, len(CATEGORIES)):
+        return theirs
+    return theirs | {"mean": f"{sum(float(theirs[name]) for name in shared) / len(shared):.3f}"}
 
 
 def _with_best(name: str, values: Sequence[str], rows: Sequence[Row]) -> list[Row]:

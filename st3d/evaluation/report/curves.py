@@ -95,22 +95,24 @@ def pro_curves(curves: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Figure:
     return Figure(name="pro_curves", title="PRO curves", caption=caption, panels=panels)
 
 
-def losses(curves: Mapping[str, pd.DataFrame], unit: str) -> Figure:
+def losses(curves: Mapping[str, pd.DataFrame], units: Mapping[str, str], note: str) -> Figure:
     """Losses over the epochs with the epoch that was kept.
 
     Parameters
     ----------
     curves
-        Columns epoch, train and validation, all numbers, by the panel's title; one row or more.
-    unit
-        Of the y axis.
+        Columns epoch, train and validation, all numbers, by what was trained; one row or more.
+    units
+        Of the y axes, by what was trained; `other` for all else.
+    note
+        For the caption.
 
     Returns
     -------
     Figure, a panel per training
     """
     panels = []
-    for title, rows in curves.items():
+    for name, rows in curves.items():
         kept = rows.loc[rows["validation"].idxmin()]
         epochs = rows["epoch"].tolist()
         series = [
@@ -121,8 +123,9 @@ def losses(curves: Mapping[str, pd.DataFrame], unit: str) -> Figure:
                 colour=COLOURS[1], style="marks",
             ),
         ]  # fmt: skip
-        panels.append(Panel(title=title, x="epoch", y=unit, series=series, logarithmic="y"))
-    caption = "Losses per epoch. The epoch of the lowest validation loss is kept; no test scan takes part."
+        unit = units.get(name, units["other"])
+        panels.append(Panel(title=label(name), x="epoch", y=unit, series=series, logarithmic="y"))
+    caption = f"Losses per epoch. The epoch of the lowest validation loss is kept; no test scan takes part. {note}"
     return Figure(name="losses", title="Losses", caption=caption, panels=panels)
 
 
@@ -147,9 +150,9 @@ def histograms(scores: Sequence[ScanScores], unit: str) -> Figure:
             Series(name="defective", x=each.defective, y=[], colour=DEFECTIVE, style="histogram"),
         ]
         line = None if each.threshold is None else (each.threshold, "threshold")
-        panels.append(Panel(title=label(each.category), x=unit, y="test scans", series=series, line=line))
+        panels.append(Panel(title=label(each.category), x="score of a scan", y="test scans", series=series, line=line))
     caption = (
-        "Scores of whole test scans: the largest value of each map. The threshold is the largest score among the"
-        " category's anomaly-free validation scans; test scans have no part in it."
+        f"Scores of whole test scans: the largest value of each map ({unit}). The threshold is the largest"
+        " score among the category's anomaly-free validation scans; test scans have no part in it."
     )
     return Figure(name="scan_scores", title="Scores of whole scans", caption=caption, panels=panels)

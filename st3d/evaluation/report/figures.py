@@ -11,12 +11,15 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import LogLocator, NullLocator
 
 from st3d.formats.atomic import atomic
 
 COLOURS = ("#1f5fa8", "#d1662a", "#2f8f6b", "#8a4fa3", "#b8922a", "#3aa0b8", "#b43a52", "#6b7280", "#4c6b1f", "#c77daa")
 PUBLISHED, INK, GRID = "#8b93a0", "#1f2733", "#e3e7ec"
-PANEL = (3.6, 2.7)  # inches
+PANEL = (3.6, 2.8)  # inches
+LEFT, RIGHT, BOTTOM, TOP = 0.62, 0.1, 0.5, 0.3  # inches around a panel's axes; a layout engine takes half of the time
+BINS = 12  # bars of a histogram
 STYLE = {
     "svg.hashsalt": "st3d",  # the same bytes on every run
     "svg.fonttype": "none",
@@ -145,12 +148,13 @@ def _svg(figure: Figure) -> str:
     lines = -(-len(figure.panels) // columns)
     text = io.StringIO()
     with mpl.rc_context(STYLE):
-        canvas = Canvas(figsize=(PANEL[0] * columns, PANEL[1] * lines), layout="constrained")
-        places = canvas.subplots(lines, columns, squeeze=False).flat
-        for place, panel in zip(places, figure.panels, strict=False):
-            _draw(place, panel)
-        for place in list(canvas.axes)[len(figure.panels) :]:
-            place.set_axis_off()
+        width, height = PANEL[0] * columns, PANEL[1] * lines
+        canvas = Canvas(figsize=(width, height))
+        for number, panel in enumerate(figure.panels):
+            line, column = divmod(number, columns)
+            low = (PANEL[1] * (lines - 1 - line) + BOTTOM) / height
+            size = ((PANEL[0] - LEFT - RIGHT) / width, (PANEL[1] - BOTTOM - TOP) / height)
+            _draw(canvas.add_axes(((PANEL[0] * column + LEFT) / width, low, *size)), panel)
         canvas.savefig(text, format="svg", metadata={"Date": None, "Title": figure.title})
     return text.getvalue()
 
@@ -168,8 +172,9 @@ def _draw(place: Any, panel: Panel) -> None:
         place.grid(False, axis="x")
     if histograms:
         edges = bins(histograms)
-        for each in histograms:
-            place.hist(each.x, edges, color=each.colour, alpha=0.7, label=each.name)
+        colours, names = [each.colour for each in histograms], [each.name for each in histograms]
+        place.hist([each.x for each in histograms], edges, stacked=True, color=colours, label=names)
+        place.yaxis.get_major_locator().set_params(integer=True)
     styles = {"line": "-", "dashes": "--", "points": "o-", "dots": "o:", "marks": "o"}
     for each in panel.series:
         if each.style in styles:
@@ -178,13 +183,45 @@ def _draw(place: Any, panel: Panel) -> None:
     if panel.line:
         place.axvline(panel.line[0], color=INK, linewidth=1, linestyle="--", label=panel.line[1])
     place.set(title=panel.title, xlabel=panel.x, ylabel=panel.y)
-    place.set_xscale("log" if "x" in panel.logarithmic else "linear")
-    place.set_yscale("log" if "y" in panel.logarithmic else "linear")
+    _scale(place, panel)
     if panel.range:
         place.set_ylim(panel.range)
     handles, names = place.get_legend_handles_labels()
     one = dict(zip(names, handles, strict=True))
     place.legend(one.values(), one.keys())
+
+
+def _scale(place: Any, panel: Panel) -> None:
+    """Logarithmic axes of a panel, with plain numbers at their ticks."""
+    if "x" in panel.logarithmic:
+        place.set_xscale("log")
+        values = ticks(panel.series)
+        place.set_xticks(values, [f"{value:g}" for value in values])
+        place.xaxis.set_minor_locator(NullLocator())
+    if "y" in panel.logarithmic:
+        place.set_yscale("log")
+        place.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=9))
+        place.yaxis.set_major_formatter("{x:g}")
+        place.yaxis.set_minor_locator(NullLocator())
+
+
+def ticks(series: Sequence[Series]) -> list[float]:
+    """Ticks of a logarithmic x axis: values that occur, for their labels' sake each three times the last or more.
+
+    Parameters
+    ----------
+    series
+        Of a panel, x above 0.
+
+    Returns
+    -------
+    Ascending
+    """
+    found: list[float] = []
+    for value in sorted({float(value) for each in series for value in each.x}):
+        if not found or value >= 3 * found[-1]:
+            found.append(value)
+    return found
 
 
 def bins(histograms: Sequence[Series]) -> np.ndarray:
@@ -197,8 +234,8 @@ def bins(histograms: Sequence[Series]) -> np.ndarray:
 
     Returns
     -------
-    (21,) float, ascending
+    (BINS + 1,) float, ascending
     """
     values = np.concatenate([np.asarray(each.x, float) for each in histograms])
     low, high = float(values.min()), float(values.max())
-    return np.linspace(low, high if high > low else low + 1, 21)
+    return np.linspace(low, high if high > low else low + 1, BINS + 1)

@@ -1,11 +1,12 @@
 """Figures for Plotly, which draws them in the page: each panel with its traces and its layout."""
 
+import html
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from st3d.evaluation.report.figures import GRID, INK, Panel, Series, bins
+from st3d.evaluation.report.figures import GRID, INK, Panel, Series, bins, ticks
 
 LINES = {"line": "solid", "points": "solid", "dashes": "dash", "dots": "dot"}
 
@@ -26,7 +27,7 @@ def plot(panel: Panel) -> dict[str, Any]:
     seen: set[str] = set()
     traces = []
     for each in panel.series:
-        trace = {"name": each.name, "legendgroup": each.name, "showlegend": each.name not in seen}
+        trace = {"name": html.escape(each.name), "legendgroup": each.name, "showlegend": each.name not in seen}
         traces.append(trace | _trace(each, edges))
         seen.add(each.name)
     return {"data": traces, "layout": _layout(panel)}
@@ -39,12 +40,13 @@ def _counts(series: Sequence[Series]) -> bool:
 def _trace(series: Series, edges: np.ndarray | None) -> dict[str, Any]:
     x, y = [_plain(value) for value in series.x], [_plain(value) for value in series.y]
     if series.style == "bars":
-        return {"type": "bar", "x": x, "y": y, "marker": {"color": series.colour}}
+        names = [html.escape(str(name)).replace(" ", "<br>") for name in x]
+        return {"type": "bar", "x": names, "y": y, "marker": {"color": series.colour}}
     if series.style == "histogram":
         assert edges is not None
         width = {"start": float(edges[0]), "end": float(edges[-1] + 1e-9), "size": float(edges[1] - edges[0])}
         marker = {"color": series.colour}
-        return {"type": "histogram", "x": x, "xbins": width, "autobinx": False, "opacity": 0.7, "marker": marker}
+        return {"type": "histogram", "x": x, "xbins": width, "autobinx": False, "marker": marker}
     mode = {"points": "lines+markers", "dots": "lines+markers", "marks": "markers"}.get(series.style, "lines")
     trace: dict[str, Any] = {"type": "scatter", "x": x, "y": y, "mode": mode, "marker": {"color": series.colour}}
     if series.style == "marks":
@@ -60,14 +62,19 @@ def _layout(panel: Panel) -> dict[str, Any]:
         name: axis | {"title": {"text": text, "standoff": 8}, "type": "log" if name[0] in panel.logarithmic else "-"}
         for name, text in (("xaxis", panel.x), ("yaxis", panel.y))
     }
+    if "x" in panel.logarithmic:
+        shown = ticks(panel.series)
+        axes["xaxis"] |= {"tickmode": "array", "tickvals": shown, "ticktext": [f"{value:g}" for value in shown]}
+    if _counts(panel.series):
+        axes["yaxis"] |= {"tickformat": ",d", "nticks": 5}
     if panel.range:
         axes["yaxis"]["range"] = list(panel.range)
     layout: dict[str, Any] = {
         **axes,
-        "barmode": "overlay" if _counts(panel.series) else "group",
+        "barmode": "stack" if _counts(panel.series) else "group",
         "font": {"family": "system-ui, sans-serif", "size": 12, "color": INK},
-        "legend": {"orientation": "h", "yanchor": "top", "y": -0.24, "x": 0, "font": {"size": 11}},
-        "margin": {"l": 52, "r": 10, "t": 8, "b": 40},
+        "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "xanchor": "left", "font": {"size": 11}},
+        "margin": {"l": 52, "r": 12, "t": 8, "b": 40},
         "hovermode": "closest",
     }
     if panel.line:

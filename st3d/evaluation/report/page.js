@@ -32,16 +32,18 @@ document.body.dataset.ready = "tables";
 
 // The contents list shows where the reader is.
 const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
-const spy = new IntersectionObserver(
-  (entries) => {
-    for (const entry of entries.filter((each) => each.isIntersecting)) {
-      for (const link of links.values()) link.removeAttribute("aria-current");
-      links.get(entry.target.id).setAttribute("aria-current", "true");
-    }
-  },
-  { rootMargin: "-20% 0px -70% 0px" },
-);
-for (const name of links.keys()) spy.observe(document.getElementById(name));
+const sections = [...links.keys()].map((name) => document.getElementById(name));
+const mark = () => {
+  const passed = sections.filter((section) => section.getBoundingClientRect().top < window.innerHeight / 3);
+  const here = passed.length ? passed[passed.length - 1] : sections[0];
+  for (const link of links.values()) link.removeAttribute("aria-current");
+  const link = links.get(here.id);
+  link.setAttribute("aria-current", "true");
+  const list = link.closest("nav");
+  list.scrollLeft = link.offsetLeft - list.clientWidth / 3; // on a phone the list is one line
+};
+document.addEventListener("scroll", mark, { passive: true });
+mark();
 
 // One scan in 3D; only one, for a browser has few WebGL contexts.
 const { views, stops, unit } = read("views-data");
@@ -86,39 +88,51 @@ function faces(scan, index, points) {
   return all.filter((_, number) => spans[number] <= limit);
 }
 
-function colouring(points, kind, view) {
-  const scale = stops.map((colour, number) => [number / (stops.length - 1), colour]);
-  const bar = (text) => ({ title: { text, side: "right" }, thickness: 12, len: 0.7, outlinewidth: 0 });
+const VIRIDIS = ["#440154", "#3b528b", "#21918c", "#5ec962", "#fde725"];
+const TRUTH = ["#d3d9df", "#1a6bcc"];
+
+// What each vertex shows: values, the ends of their scale and its colours. RGB has none of these.
+function meaning(points, kind, view) {
   if (kind === "score") {
     const values = points.score.map((each) => view.low + (each / 255) * (view.high - view.low));
-    return { values, colorscale: scale, cmin: view.low, cmax: view.high, colorbar: bar(unit), showscale: true };
+    return { values, low: view.low, high: view.high, colours: stops, bar: true };
   }
-  if (kind === "mask") {
-    const colorscale = [[0, "#d6dbe0"], [1, "#1a6bcc"]];
-    return { values: points.mask, colorscale, cmin: 0, cmax: 1, showscale: false };
-  }
+  if (kind === "mask") return { values: points.mask, low: 0, high: 1, colours: TRUTH, bar: false };
   const sorted = [...points.z].sort((a, b) => a - b); // without the few outliers
-  const [cmin, cmax] = [0.01, 0.99].map((share) => sorted[Math.floor(share * (sorted.length - 1))]);
-  return { values: points.z, colorscale: "Viridis", cmin, cmax, colorbar: bar("height, mm"), showscale: true };
+  const [low, high] = [0.01, 0.99].map((share) => sorted[Math.floor(share * (sorted.length - 1))]);
+  return { values: points.z, low, high, colours: VIRIDIS, bar: true };
 }
 
+function coloured({ values, low, high, colours }) {
+  const parts = colours.map((colour) => [1, 3, 5].map((place) => parseInt(colour.slice(place, place + 2), 16)));
+  return values.map((value) => {
+    const place = Math.min(Math.max((value - low) / (high - low || 1), 0), 1) * (parts.length - 1);
+    const below = Math.min(Math.floor(place), parts.length - 2);
+    const mixed = parts[below].map((each, number) => each + (place - below) * (parts[below + 1][number] - each));
+    return `rgb(${mixed.map(Math.round).join(",")})`;
+  });
+}
+
+// Colours of vertices in every case: after values on a scale, Plotly mixes the last ones into RGB.
 function traces({ points, faces: found }, kind, view) {
+  const shown = kind === "rgb" ? null : meaning(points, kind, view);
+  const colours = shown ? coloured(shown) : points.rgb;
   const joined = new Set(found.flat());
   const alone = points.x.map((_, number) => number).filter((number) => !joined.has(number));
   const pick = (values) => alone.map((number) => values[number]);
   const surface = {
-    type: "mesh3d", x: points.x, y: points.y, z: points.z, hoverinfo: "skip",
+    type: "mesh3d", x: points.x, y: points.y, z: points.z, vertexcolor: colours, hoverinfo: "skip",
     i: found.map((face) => face[0]), j: found.map((face) => face[1]), k: found.map((face) => face[2]),
     lighting: { ambient: 0.55, diffuse: 0.65, specular: 0.05, roughness: 0.9, fresnel: 0.05 },
     lightposition: { x: -2000, y: 1500, z: 4000 },
   };
-  const dots = { type: "scatter3d", mode: "markers", x: pick(points.x), y: pick(points.y), z: pick(points.z), hoverinfo: "skip", showlegend: false };
-  if (kind === "rgb") {
-    return [{ ...surface, vertexcolor: points.rgb }, { ...dots, marker: { size: 2, color: pick(points.rgb) } }];
-  }
-  const { values, ...colours } = colouring(points, kind, view);
-  const marker = { size: 2, color: pick(values), ...colours, showscale: false };
-  return [{ ...surface, intensity: values, ...colours }, { ...dots, marker }];
+  const dots = { type: "scatter3d", mode: "markers", hoverinfo: "skip", showlegend: false };
+  const cloud = { ...dots, x: pick(points.x), y: pick(points.y), z: pick(points.z), marker: { size: 2, color: pick(colours) } };
+  if (!shown?.bar) return [surface, cloud];
+  const colorscale = shown.colours.map((colour, number) => [number / (shown.colours.length - 1), colour]);
+  const colorbar = { thickness: 12, len: 0.7, outlinewidth: 0 };
+  const marker = { size: 2, color: [shown.low], cmin: shown.low, cmax: shown.high, colorscale, colorbar, showscale: true };
+  return [surface, cloud, { ...dots, x: [null], y: [null], z: [null], marker }]; // the last for its bar alone
 }
 
 const stage = document.getElementById("view");
@@ -128,17 +142,20 @@ if (stage) {
   const buttons = [...document.querySelectorAll("[data-colour]")];
   const caption = document.getElementById("view-caption");
   const axis = { visible: false };
+  const back = stage.clientWidth < 600 ? 1.5 : 1; // a narrow window needs more distance
   const layout = {
     margin: { l: 0, r: 0, t: 0, b: 0 },
     font: { family: "system-ui, sans-serif", size: 12, color: "#1f2733" },
     uirevision: "camera",
-    scene: { xaxis: axis, yaxis: axis, zaxis: axis, aspectmode: "data", camera: { eye: { x: 0.35, y: -1.15, z: 1.05 } } },
+    scene: { xaxis: axis, yaxis: axis, zaxis: axis, aspectmode: "data", camera: { eye: { x: 0.3 * back, y: -back, z: 0.95 * back } } },
   };
+  const described = { score: `score, ${unit}`, mask: "ground truth, defects in blue", height: "height in mm, towards the sensor", rgb: "RGB" };
   let [kind, shown] = ["score", null];
 
   const draw = async () => {
     const view = views[category.value];
     stage.dataset.drawn = "";
+    caption.textContent = `${view.scans[Number(choice.value)].caption}. Colour: ${described[kind]}. Drag to turn, scroll or pinch to come nearer.`;
     await Plotly.react(stage, traces(shown, kind, view), layout, { displaylogo: false, responsive: true, modeBarButtons: [["resetCameraDefault3d", "toImage"]] });
     stage.dataset.drawn = `${category.value} ${choice.value} ${kind}`;
   };
@@ -148,7 +165,6 @@ if (stage) {
     const coloured = shown.points.rgb.length > 0;
     buttons.find((button) => button.dataset.colour === "rgb").disabled = !coloured;
     if (kind === "rgb" && !coloured) press("score");
-    caption.textContent = `${scan.caption}. Drag to turn, scroll or pinch to come nearer.`;
     return draw();
   };
   const fill = () => {

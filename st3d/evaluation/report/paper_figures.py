@@ -20,11 +20,16 @@ GROUPS = {
     "feature_extractor": "Feature extractor",
     "other": "Other variants",
 }
-UPPER = {"gan": "GAN", "ae": "AE", "vm": "VM", "rgb": "RGB", "fpfh": "FPFH", "fcgf": "FCGF"}
+WORDS = {"gan": "GAN", "ae": "AE", "vm": "VM", "rgb": "RGB", "fpfh": "FPFH", "fcgf": "FCGF", "kitti": "KITTI"}
+NAMES = {
+    "ppf_foldnet": "PPF-FoldNet", "3dmatch": "3DMatch", "itodd": "ITODD", "au_pro": "AU-PRO",
+    "inference_seconds": "inference, s", "training_memory_gb": "training, GB", "inference_memory_gb": "inference, GB",
+    "descriptor_dim": "dimension d", "integration_limit": "limit",
+}  # fmt: skip
 
 
 def label(name: str) -> str:
-    """A method's or variant's name as a reader knows it.
+    """The name of a method, variant, category or column as a reader knows it.
 
     Parameters
     ----------
@@ -36,8 +41,8 @@ def label(name: str) -> str:
     >>> label("voxel_gan"), label("3d_st_64"), label("random_weights")
     ('voxel GAN', '3D-ST 64', 'random weights')
     """
-    parts = name.replace("3d_st", "3D-ST").split("_")
-    return " ".join(UPPER.get(part, part) for part in parts)
+    parts = name.replace("3d_st", "3D-ST").replace("3d_rgb", "3D+RGB").split("_")
+    return NAMES.get(name) or " ".join(WORDS.get(part, part) for part in parts)
 
 
 def method_name(variant: Mapping[str, Any]) -> str:
@@ -99,7 +104,9 @@ def figure5(methods: Sequence[Mapping[str, Any]]) -> Figure:
             style = "dots" if len(x) > 1 else "marks"
             series.append(Series(name=f"{label(name)}, published", x=x, y=y, colour=shade, style=style))
     axes = {"x": "integration limit (false positive rate)", "y": "AU-PRO, mean over categories", "range": (0.0, 1.0)}
-    caption = "Figure 5. AU-PRO over the integration limit. Solid: measured; dotted, and single points at 0.3: published."
+    caption = (
+        "Figure 5. AU-PRO over the integration limit. Solid: measured; dotted, and single points at 0.3: published."
+    )
     panel = Panel(title="AU-PRO over the integration limit", series=series, **axes)
     return Figure(name="figure5", title="Figure 5: integration limits", caption=caption, panels=[panel])
 
@@ -135,7 +142,7 @@ def figure6(table3: pd.DataFrame) -> Figure:
                 if x
             ]
             more: dict[str, Any] = {"range": (0.0, 1.0), "logarithmic": "x"} if y == "AU-PRO" else {"logarithmic": "xy"}
-            panels.append(Panel(title=f"{y} over {size.replace('_', ' ')}", x=title, y=y, series=series, **more))
+            panels.append(Panel(title=f"{y} over {title[0]}", x=title, y=y, series=series, **more))
     caption = (
         "Figure 6. Over the number of points n, the descriptor dimension d and the number of neighbours k: AU-PRO at"
         " limit 0.3, seconds of inference for one scan, and memory. The published times are those of a V100."

@@ -30,6 +30,12 @@ UNITS = {  # of a map's values
     "depth_vm": "Mahalanobis distance of a pixel, standard deviations",
 }
 
+LOSSES = {  # their units
+    "teacher": "Chamfer distance, squared scales",
+    "pretrain_fcgf": "contrastive loss",
+    "pretrain_ppf_foldnet": "Chamfer distance of features",
+}
+
 
 def report(
     *,
@@ -107,7 +113,7 @@ def report(
     names = {each["variant"]: paper_figures.method_name(each) for each in run}
     figures += _curves([names.get(name, name) for name in methods], scores, categories)
     figures.append(curves.histograms(of_scans, UNITS[method]))
-    figures += _losses(curves_of, curve)
+    figures += _losses(curves_of, curve, method, next((each for each in run if each["variant"] == shown), {}))
     with replaced(output.parent / "figures") as folder, replaced(output.parent / "scans") as pictures:
         parts = [_figure(each, folder) for each in figures]
         shown_categories = drawn(chosen(dataset, maps, categories), of_scans, UNITS[method], pictures)
@@ -150,11 +156,15 @@ def _curves(methods: Sequence[str], scores: Sequence[Path], categories: Sequence
     return [curves.pro_curves(found)] if methods else []
 
 
-def _losses(names: Sequence[str], paths: Sequence[Path]) -> list[Figure]:
+def _losses(names: Sequence[str], paths: Sequence[Path], method: str, variant: Mapping[str, Any]) -> list[Figure]:
     """The losses of what was trained; none where nothing was."""
+    student, note = method == "3d_st", ""
+    if student and variant.get("weights", "").startswith("teacher"):
+        note = f"A student that predicts a constant costs about d = {variant['width']}."
+    units = LOSSES | {"other": "squared error, squared std. dev." if student else "loss"}
     read = {name: _numbers(path) for name, path in zip(names, paths, strict=True)}
     kept = {name: rows for name, rows in read.items() if len(rows)}
-    return [curves.losses(kept, "loss")] if kept else []
+    return [curves.losses(kept, units, note)] if kept else []
 
 
 def _figure(figure: Figure, folder: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from st3d.formats.scans import Sample, read_colours, read_map, read_mask, read_s
 from st3d.kernels.pro import au_pro
 
 LIMIT = 0.3  # of the AU-PRO by which scans are ordered
-STOPS = ("#eef1f4", "#fbe3a6", "#f7a24f", "#d9412f", "#7c1246", "#2f0a2e")  # from normal to anomalous
+STOPS = ("#e2e7ec", "#fbe3a6", "#f7a24f", "#d9412f", "#7c1246", "#2f0a2e")  # from normal to anomalous
 SCALE = LinearSegmentedColormap.from_list("scores", STOPS)
 SOUND, DEFECT = (0.84, 0.86, 0.88), (0.10, 0.42, 0.80)  # ground truth
 LOW, HIGH = 5.0, 99.9  # percentiles of all maps of a category, the ends of its colour scale
@@ -67,7 +67,7 @@ class Layers:
 
 
 def choose(samples: Sequence[Sample], maps: Path) -> list[Scan]:
-    """One anomaly-free scan, and of each kind of defect the best and the worst by AU-PRO.
+    """Of each kind of defect the best and the worst scan by AU-PRO, and one anomaly-free scan.
 
     Parameters
     ----------
@@ -86,12 +86,13 @@ def choose(samples: Sequence[Sample], maps: Path) -> list[Scan]:
         If a map or mask is missing or not what its name says.
     """
     kinds: dict[str, list[tuple[float, Sample]]] = {}
+    good: list[Scan] = []
     chosen = []
     for sample in samples:
         scores, mask = read_map(maps / f"{sample.name}.tiff"), _mask(sample)
         if sample.defect == "good" or not mask.any() or mask.all():
-            if sample.defect == "good" and not any(each.sample.defect == "good" for each in chosen):
-                chosen.append(Scan(sample, None, "anomaly-free"))
+            if sample.defect == "good" and not good:
+                good.append(Scan(sample, None, "anomaly-free"))
         else:
             kinds.setdefault(sample.defect, []).append((au_pro([scores], [mask], limit=LIMIT), sample))
     for found in kinds.values():
@@ -99,7 +100,7 @@ def choose(samples: Sequence[Sample], maps: Path) -> list[Scan]:
         chosen.append(Scan(ordered[0][1], ordered[0][0], _of("best", len(ordered))))
         if len(ordered) > 1:
             chosen.append(Scan(ordered[-1][1], ordered[-1][0], _of("worst", len(ordered))))
-    return chosen
+    return chosen + good
 
 
 def colour_scale(samples: Sequence[Sample], maps: Path) -> tuple[float, float]:
