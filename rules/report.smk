@@ -58,11 +58,13 @@ rule report:
         trained=list(LOSSES),
         chosen=report_content.settings(study),
         results=config["results"],
-        settings=lambda wildcards: study.flags(report_content.shown(study), "detector.method", "preset"),
+        method=study.method(report_content.shown(study)),
+        preset=config["preset"],
         code=code_of("report"),
     shell:
         "python -m st3d report --tables {input.tables} {params.more} --variants {input.variants}"
         " --methods {params.compared} --scores {input.scores} --shown {params.shown} --categories {params.categories}"
         " --dataset {params.dataset:q} --maps {params.maps} --validation-maps {params.validation}"
-        " --curves-of {params.trained} --curve {input.curve} --settings {params.chosen:q} {params.settings}"
+        " --curves-of {params.trained} --curve {input.curve} --settings {params.chosen:q} --method {params.method}"
+        " --preset {params.preset:q}"
         " --results {params.results} --output {output.page} --code {params.code} 2> {log}"
