@@ -57,7 +57,7 @@ rule report:
         validation=f"{config['results']}/validation_maps/{SHOWN_MAPS}",
         trained=list(LOSSES),
         chosen=report_content.settings(study),
-        results=config["results"],
+        logs=[config["results"], f"{config['data']}/logs"],
         method=study.method(report_content.shown(study)),
         preset=config["preset"],
         code=code_of("report"),
@@ -66,5 +66,4 @@ rule report:
         " --methods {params.compared} --scores {input.scores} --shown {params.shown} --categories {params.categories}"
         " --dataset {params.dataset:q} --maps {params.maps} --validation-maps {params.validation}"
         " --curves-of {params.trained} --curve {input.curve} --settings {params.chosen:q} --method {params.method}"
-        " --preset {params.preset:q}"
-        " --results {params.results} --output {output.page} --code {params.code} 2> {log}"
+        " --preset {params.preset:q} --logs {params.logs} --output {output.page} --code {params.code} 2> {log}"

@@ -96,7 +96,7 @@ class SmallStudy:
             "dataset": self.folder / "data", "maps": self.folder / f"maps/{self.run[0]}",
             "validation_maps": self.folder / "validation_maps", "curves_of": ["teacher", *self.categories],
             "curve": [self.folder / "teacher.csv", *(self.folder / f"student/{name}.csv" for name in self.categories)],
-            "preset": "small", "settings": ["graph.points=1000", "student.epochs=3"], "results": self.folder,
+            "preset": "small", "settings": ["graph.points=1000", "student.epochs=3"], "logs": [self.folder],
             "output": self.folder / "report/index.html", "code": "c",
         }  # fmt: skip
         flags |= changes

@@ -291,7 +291,11 @@ def test_the_time_is_the_sum_over_the_logs(tmp_path):
     )
     (tmp_path / "student/base/other.log").write_text("10:00:00 finished: 2.5 s, 2.0 s of CPU, 500 MB\n")
     (tmp_path / "maps/base/maps.log").write_text("still at work\n")
-    assert origin.times(tmp_path) == [origin.Time("student", 2, 15.0, 13.9, 500.0)]
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/simulation_bagel.log").write_text("10:00:00 finished: 1.0 s, 1.0 s of CPU, 90 MB\n")
+    times = [origin.Time("student", 2, 15.0, 13.9, 500.0), origin.Time("logs", 1, 1.0, 1.0, 90.0)]
+    assert origin.times([tmp_path]) == times
+    assert origin.times([tmp_path / "logs", tmp_path / "absent"]) == [origin.Time("data", 1, 1.0, 1.0, 90.0)]
 
 
 def test_a_setting_without_a_section_is_refused():

@@ -247,6 +247,14 @@ def test_the_pipeline_ends_in_four_tables_with_measured_rows(finished):
     assert len(list((finished / "results/report/scans/dowel").glob("*.png"))) >= 5  # kinds of defects and a good scan
 
 
+def test_snakemakes_own_report_holds_the_tables_the_figures_and_the_page_and_needs_no_cores(finished):
+    done = snakemake(finished, "--report", "report.html", *OVERLAY)
+    assert done.returncode == 0, done.stderr[-3000:]
+    text = (finished / "report.html").read_text()
+    for name in ("table1.csv", "table4.csv", "figure5.svg", "losses.svg", "index.html"):
+        assert f'"{name}"' in text, name
+
+
 def test_every_method_of_table1_is_measured(finished):
     with (finished / "results/tables/table1.csv").open(newline="") as file:
         measured = {row["method"]: row for row in csv.DictReader(file) if row["source"] == "measured"}

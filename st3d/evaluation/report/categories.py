@@ -94,7 +94,7 @@ def _drawn(category: Category, scores: ScanScores, unit: str, folder: Path, vert
         quality = "" if scan.au_pro is None else f", AU-PRO {scan.au_pro:.3f}"
         caption = f"{name}, {scan.rank}{quality}"
         pictures.append({"name": name, "caption": caption, "width": width, "height": height, "uri": uri(path)})
-        views.append({"name": name, "caption": caption} | packed(parts, scale, vertices))
+        views.append({"name": name, "caption": caption, "au_pro": scan.au_pro} | packed(parts, scale, vertices))
     on_scale = scores.threshold is not None and scale[0] <= scores.threshold <= scale[1]
     return {
         "name": category.name,

@@ -86,8 +86,8 @@ def pro_curves(curves: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Figure:
             x = [*fpr[inside].round(5), LARGEST]
             y = [*pro[inside].round(5), round(float(np.interp(LARGEST, fpr, pro)), 5)]
             series.append(Series(name=label(method), x=x, y=y, colour=colour[method]))
-        axes = {"x": "false positive rate", "y": "PRO", "range": (0.0, 1.0)}
-        panels.append(Panel(title=label(category), series=series, **axes))
+        panel = Panel(title=label(category), x="false positive rate", y="PRO", range=(0.0, 1.0), series=series)
+        panels.append(panel)
     caption = (
         "PRO (the share of each defect's area above the threshold, averaged over defects) over the false positive rate"
         " of all anomaly-free pixels, up to the largest integration limit, 0.3."

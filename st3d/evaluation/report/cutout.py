@@ -29,7 +29,7 @@ def cutout(scan: np.ndarray, mask: np.ndarray) -> tuple[slice, slice]:
     """
     h, w = mask.shape
     inside = _object(scan)
-    share = inside.sum() / max(scan.any(axis=2).sum(), 1)
+    share = inside.sum() / max((scan != 0).any(axis=2).sum(), 1)
     if not LEAST < share < MOST:
         return slice(0, h), slice(0, w)
     found = []
@@ -42,7 +42,7 @@ def cutout(scan: np.ndarray, mask: np.ndarray) -> tuple[slice, slice]:
 
 def _object(scan: np.ndarray) -> np.ndarray:
     """(h, w) bool: the largest region above the plane through the scan's border."""
-    valid = scan.any(axis=2)
+    valid = (scan != 0).any(axis=2)
     rows, columns = (max(1, round(BORDER * side)) for side in valid.shape)
     border = valid.copy()
     border[rows:-rows, columns:-columns] = False

@@ -16,11 +16,12 @@ from matplotlib.ticker import LogLocator, NullLocator
 from st3d.formats.atomic import atomic
 
 COLOURS = ("#1f5fa8", "#d1662a", "#2f8f6b", "#8a4fa3", "#b8922a", "#3aa0b8", "#b43a52", "#6b7280", "#4c6b1f", "#c77daa")
-PUBLISHED, INK, GRID = "#8b93a0", "#1f2733", "#e3e7ec"
+PUBLISHED = ("#8b93a0", "#b9c0ca")  # of published numbers
+INK, GRID = "#1f2733", "#e3e7ec"
 PANEL = (3.6, 2.8)  # inches
 LEFT, RIGHT, BOTTOM, TOP = 0.62, 0.1, 0.5, 0.3  # inches around a panel's axes; a layout engine takes half of the time
 BINS = 12  # bars of a histogram
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "st3d",  # the same bytes on every run
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -34,6 +35,8 @@ STYLE = {
     "legend.frameon": False,
     "legend.fontsize": 7.5,
 }
+
+Style = Literal["line", "dashes", "points", "dots", "marks", "bars", "histogram"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +60,7 @@ class Series:
     x: Sequence[Any]
     y: Sequence[float]
     colour: str
-    style: Literal["line", "dashes", "points", "dots", "marks", "bars", "histogram"] = "line"
+    style: Style = "line"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,7 +81,7 @@ def oblique(scan: np.ndarray) -> View:
     ValueError
         If no pixel is valid.
     """
-    valid = scan.any(axis=2)
+    valid = (scan != 0).any(axis=2)
     if not valid.any():
         raise ValueError("expected valid pixels in the scan, found none")
     cells, step = surface_cells(scan)
@@ -119,7 +119,7 @@ def surface_cells(scan: np.ndarray) -> tuple[np.ndarray, float]:
     number = np.arange(h * w).reshape(h, w)
     corners = np.stack([number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]], axis=2).reshape(-1, 4)
     flat = scan.reshape(-1, 3)
-    corners = corners[flat.any(axis=1)[corners].all(axis=1)]
+    corners = corners[(flat != 0).any(axis=1)[corners].all(axis=1)]
     four = flat[corners]
     spans = np.linalg.norm(four[:, [1, 2, 3]] - four[:, [0, 0, 0]], axis=2).max(axis=1, initial=0)
     step = float(np.median(spans)) if len(spans) else 0.0
@@ -128,7 +128,7 @@ def surface_cells(scan: np.ndarray) -> tuple[np.ndarray, float]:
 
 def _turned(scan: np.ndarray) -> np.ndarray:
     """The scan about its centre, turned towards the viewer; (h, w, 3), metres."""
-    centre = np.median(scan[scan.any(axis=2)], axis=0)
+    centre = np.median(scan[(scan != 0).any(axis=2)], axis=0)
     c, s = np.cos(TURN), np.sin(TURN)
     about_z = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
     c, s = np.cos(TILT), np.sin(TILT)
@@ -145,7 +145,7 @@ def _weights(finer: int) -> np.ndarray:
 
 def _shade(points: np.ndarray, scan: np.ndarray) -> np.ndarray:
     """Lambert's law with normals from differences over two pixels; invalid neighbours count as lit from the front."""
-    valid = scan.any(axis=2)
+    valid = (scan != 0).any(axis=2)
     values = np.where(valid[..., None], points, np.nan)
     normal = np.cross(np.gradient(values, axis=1), np.gradient(values, axis=0))  # towards the viewer: -z
     normal *= -np.sign(normal[..., 2:])

@@ -26,7 +26,7 @@ class Time:
     Attributes
     ----------
     stage
-        The folder in the results.
+        The folder in the results, or "data".
     jobs
         How many logs end with their time.
     seconds, cpu_seconds
@@ -42,25 +42,26 @@ class Time:
     peak_mb: float
 
 
-def times(results: Path) -> list[Time]:
-    """Times of all jobs whose logs lie in the results, by stage.
+def times(folders: Sequence[Path]) -> list[Time]:
+    """Times of all jobs whose logs lie in some folders, by stage.
 
     Parameters
     ----------
-    results
-        Folder of results; logs (*.log) may lie at any depth in the stages' folders.
+    folders
+        Each with the folders of stages, with logs (*.log) at any depth; logs that lie in it directly are of its data.
 
     Returns
     -------
     The stage with the longest time first; empty where no log says a time
     """
     found: dict[str, list[tuple[float, ...]]] = {}
-    for path in sorted(results.glob("*/**/*.log")):
+    for folder, path in [(each, path) for each in folders for path in sorted(each.glob("**/*.log"))]:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 500))
             line = FINISHED.search(file.read().decode(errors="replace"))
         if line:
-            found.setdefault(path.relative_to(results).parts[0], []).append(tuple(map(float, line.groups())))
+            stage = path.relative_to(folder).parts[0] if path.parent != folder else "data"
+            found.setdefault(stage, []).append(tuple(map(float, line.groups())))
     return sorted(
         (
             Time(stage, len(each), sum(a for a, _, _ in each), sum(b for _, b, _ in each), max(c for _, _, c in each))

@@ -147,7 +147,7 @@ if (stage) {
     margin: { l: 0, r: 0, t: 0, b: 0 },
     font: { family: "system-ui, sans-serif", size: 12, color: "#1f2733" },
     uirevision: "camera",
-    scene: { xaxis: axis, yaxis: axis, zaxis: axis, aspectmode: "data", camera: { eye: { x: 0.3 * back, y: -back, z: 0.95 * back } } },
+    scene: { xaxis: axis, yaxis: axis, zaxis: axis, aspectmode: "data", camera: { eye: { x: 0.3 * back, y: -back, z: 0.95 * back }, center: { x: 0, y: 0, z: -0.12 } } },
   };
   const described = { score: `score, ${unit}`, mask: "ground truth, defects in blue", height: "height in mm, towards the sensor", rgb: "RGB" };
   let [kind, shown] = ["score", null];
@@ -170,8 +170,8 @@ if (stage) {
   const fill = () => {
     const scans = views[category.value].scans;
     choice.replaceChildren(...scans.map((scan, number) => new Option(scan.caption, number)));
-    const defect = scans.findIndex((scan) => !scan.name.startsWith("good/"));
-    choice.value = String(Math.max(defect, 0));
+    const quality = scans.map((scan) => scan.au_pro ?? 0); // first the scan whose defect is found best
+    choice.value = String(quality.indexOf(Math.max(...quality)));
     return select();
   };
   const press = (chosen) => {

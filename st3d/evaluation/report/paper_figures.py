@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from st3d.evaluation.columns import published
-from st3d.evaluation.report.figures import COLOURS, PUBLISHED, Figure, Panel, Series
+from st3d.evaluation.report.figures import COLOURS, PUBLISHED, Figure, Panel, Series, Style
 
 LIMIT = "0.3"  # of AU-PRO where a figure has one alone
 SIZES = {
@@ -92,22 +92,24 @@ def figure5(methods: Sequence[Mapping[str, Any]]) -> Figure:
     colour = colours([method_name(each) for each in methods])
     series = []
     for each in methods:
-        name, limits = method_name(each), _means(each)
-        line = {"name": f"{label(name)}, measured", "colour": colour[name], "style": "points"}
-        series.append(Series(x=[float(limit) for limit in limits], y=list(limits.values()), **line))
+        name, means = method_name(each), _means(each)
+        x, y = [float(limit) for limit in means], list(means.values())
+        series.append(Series(name=f"{label(name)}, measured", x=x, y=y, colour=colour[name], style="points"))
     for name, shade in colour.items():
         rows = known[known["descriptor_dim"] == name.removeprefix("3d_st_")]
         x, y = rows["integration_limit"].astype(float).tolist(), rows["mean"].astype(float).tolist()
         if name in at_limit:
             x, y = [*x, float(LIMIT)], [*y, float(at_limit[name])]
         if x:
-            style = "dots" if len(x) > 1 else "marks"
+            style: Style = "dots" if len(x) > 1 else "marks"
             series.append(Series(name=f"{label(name)}, published", x=x, y=y, colour=shade, style=style))
-    axes = {"x": "integration limit (false positive rate)", "y": "AU-PRO, mean over categories", "range": (0.0, 1.0)}
     caption = (
         "Figure 5. AU-PRO over the integration limit. Solid: measured; dotted, and single points at 0.3: published."
     )
-    panel = Panel(title="AU-PRO over the integration limit", series=series, **axes)
+    panel = Panel(
+        title="AU-PRO over the integration limit", x="integration limit (false positive rate)",
+        y="AU-PRO, mean over categories", range=(0.0, 1.0), series=series,
+    )  # fmt: skip
     return Figure(name="figure5", title="Figure 5: integration limits", caption=caption, panels=[panel])
 
 
@@ -131,16 +133,16 @@ def figure6(table3: pd.DataFrame) -> Figure:
     }
     for size, title in SIZES.items():
         for y, columns in values.items():
-            series = [
-                Series(name=prefix + source, x=x, y=shown, colour=colour, style=style)
-                for number, (column, prefix) in enumerate(columns.items())
-                for source, colour, style in (
+            series = []
+            for number, (column, prefix) in enumerate(columns.items()):
+                drawn: tuple[tuple[str, str, Style], ...] = (
                     ("measured", COLOURS[number], "points"),
-                    ("published", PUBLISHED if number == 0 else "#b9c0ca", "dots"),
+                    ("published", PUBLISHED[number], "dots"),
                 )
-                for x, shown in [_points(table3, size, source, column)]
-                if x
-            ]
+                for source, colour, style in drawn:
+                    x, shown = _points(table3, size, source, column)
+                    if x:
+                        series.append(Series(name=prefix + source, x=x, y=shown, colour=colour, style=style))
             more: dict[str, Any] = {"range": (0.0, 1.0), "logarithmic": "x"} if y == "AU-PRO" else {"logarithmic": "xy"}
             panels.append(Panel(title=f"{y} over {title[0]}", x=title, y=y, series=series, **more))
     caption = (
@@ -172,7 +174,7 @@ def figure7(table4: pd.DataFrame, variants: Sequence[Mapping[str, Any]]) -> Figu
         if not names:
             continue
         series = []
-        for source, colour in (("measured", COLOURS[0]), ("published", "#b9c0ca")):
+        for source, colour in (("measured", COLOURS[0]), ("published", PUBLISHED[1])):
             found = rows[rows["source"] == source].set_index("variant")["au_pro"]
             heights = [first[source], *(_number(found.get(name, "")) for name in names)]
             labels = ["base", *(label(name) for name in names)]

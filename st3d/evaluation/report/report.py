@@ -53,7 +53,7 @@ def report(
     curve: list[Path],
     preset: str,
     settings: list[str],
-    results: Path,
+    logs: list[Path],
     output: Path,
     code: str,
 ) -> None:
@@ -89,8 +89,8 @@ def report(
         Name of the set of sizes.
     settings
         The variant's settings, section.key=value.
-    results
-        Folder with the logs of all jobs, which end with their time.
+    logs
+        Folders with the logs of all jobs, which end with their time.
     output
         The page to write; its figures and scans' pictures are written beside it as SVG, CSV and PNG.
     code
@@ -128,7 +128,7 @@ def report(
         ],
         "views": {each["name"]: each["view"] for each in shown_categories}, "stops": STOPS,
         "settings": origin.by_section(settings), "versions": origin.versions(), "machine": origin.machine(),
-        "times": origin.times(results),
+        "times": origin.times(logs),
     }  # fmt: skip
     with atomic(output) as partial:
         partial.write_text(rendered(content), encoding="utf-8")

@@ -28,10 +28,10 @@ def packed(drawn: Layers, scale: tuple[float, float], vertices: int = VERTICES) 
     score (uint8, 0 to 255 between the scale's ends: a block's largest), mask (uint8, 1 where a pixel of the block is
     anomalous) and rgb (uint8), which is empty without colours
     """
-    valid = drawn.xyz.any(axis=2)
+    valid = (drawn.xyz != 0).any(axis=2)
     step = max(1, round(float(np.sqrt(valid.sum() / vertices))))
     xyz, colours = _first_valid(drawn.xyz, valid, step), drawn.colours
-    inside = xyz.any(axis=2)
+    inside = (xyz != 0).any(axis=2)
     millimetres = (xyz - np.median(xyz[inside], axis=0)) * 1000
     per_mm = 32000 / max(float(np.abs(millimetres[inside]).max()), 1e-6)
     places = np.where(inside[..., None], (millimetres * per_mm).round(), -32768).astype("<i2")
