@@ -7,10 +7,12 @@ SHOWN_MAPS = study.owner("maps", report_content.shown(study))
 LOSSES = report_content.losses(study, SHOWN_CATEGORIES)
 
 
-def tables_so_far(wildcards):
-    """A params function: the dataset paper's tables, where they were made; they are no part of `all`."""
-    paths = expand(f"{config['results']}/tables/{{table}}.csv", table=MVTEC_TABLES)
-    return [path for path in paths if Path(path).exists()]
+def tables_reported(wildcards):
+    """An input function: the tables of `all`, and of the dataset paper's those that are asked for or were made before."""
+    asked = workflow.dag_settings.targets
+    paths = {table: f"{config['results']}/tables/{table}.csv" for table in MVTEC_TABLES}
+    more = [table for table, path in paths.items() if {table, path} & set(asked) or Path(path).exists()]
+    return expand("<results>/tables/{table}.csv", table=[*TABLES, *more])
 
 
 def own_tests(wildcards):
@@ -23,7 +25,7 @@ def own_tests(wildcards):
 rule report:
     """The page, and beside it its figures and pictures as files."""
     input:
-        tables=expand("<results>/tables/{table}.csv", table=TABLES),
+        tables=tables_reported,
         variants=expand("<results>/variant/{name}.json", name=report_content.reported(study, TABLES)),
         scores=[
             f"<results>/score/{study.owner('score', name)}/{category}.json"
@@ -47,7 +49,6 @@ rule report:
     conda:
         "../envs/st3d.yaml"
     params:
-        more=tables_so_far,
         compared=report_content.compared(study),
         shown=report_content.shown(study),
         categories=SHOWN_CATEGORIES,
@@ -62,7 +63,7 @@ rule report:
         preset=config["preset"],
         code=code_of("report"),
     shell:
-        "python -m st3d report --tables {input.tables} {params.more} --variants {input.variants}"
+        "python -m st3d report --tables {input.tables} --variants {input.variants}"
         " --methods {params.compared} --scores {input.scores} --shown {params.shown} --categories {params.categories}"
         " --dataset {params.dataset:q} --maps {params.maps} --validation-maps {params.validation}"
         " --curves-of {params.trained} --curve {input.curve} --settings {params.chosen:q} --method {params.method}"
