@@ -297,6 +297,29 @@ def own_scans(*folders):
     return digest
 
 
+def own_tests(categories):
+    """A params function: what lies in the test folders of categories of the user's own."""
+
+    def digest(wildcards):
+        if config["dataset"] in (SIMULATED, MVTEC_3D_AD):
+            return ""
+        return digest_of_own([Path(DATASET, category, "test") for category in categories])
+
+    return digest
+
+
+def tables_with(further):
+    """An input function: the tables of `all`, and of `further` ones those that are asked for or were made before."""
+
+    def paths(wildcards):
+        made = {table: f"{config['results']}/tables/{table}.csv" for table in further}
+        asked = workflow.dag_settings.targets
+        more = [table for table, path in made.items() if {table, path} & set(asked) or Path(path).exists()]
+        return expand("<results>/tables/{table}.csv", table=[*TABLES, *more])
+
+    return paths
+
+
 def check_own(name):
     """End at once if a folder or file of the user's own, which a variant of 3D-ST needs, is not there."""
     chosen = study.variants[name]

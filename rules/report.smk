@@ -7,25 +7,10 @@ SHOWN_MAPS = study.owner("maps", report_content.shown(study))
 LOSSES = report_content.losses(study, SHOWN_CATEGORIES)
 
 
-def tables_reported(wildcards):
-    """An input function: the tables of `all`, and of the dataset paper's those that are asked for or were made before."""
-    asked = workflow.dag_settings.targets
-    paths = {table: f"{config['results']}/tables/{table}.csv" for table in MVTEC_TABLES}
-    more = [table for table, path in paths.items() if {table, path} & set(asked) or Path(path).exists()]
-    return expand("<results>/tables/{table}.csv", table=[*TABLES, *more])
-
-
-def own_tests(wildcards):
-    """A params function: what lies in the test folders of the user's own."""
-    if config["dataset"] in (SIMULATED, MVTEC_3D_AD):
-        return ""
-    return digest_of_own([Path(DATASET, category, "test") for category in SHOWN_CATEGORIES])
-
-
 rule report:
     """The page, and beside it its figures and pictures as files."""
     input:
-        tables=tables_reported,
+        tables=tables_with(MVTEC_TABLES),
         variants=expand("<results>/variant/{name}.json", name=report_content.reported(study, TABLES)),
         scores=[
             f"<results>/score/{study.owner('score', name)}/{category}.json"
@@ -53,12 +38,12 @@ rule report:
         shown=report_content.shown(study),
         categories=SHOWN_CATEGORIES,
         dataset=DATASET,
-        listing=own_tests,
-        maps=f"{config['results']}/maps/{SHOWN_MAPS}",
-        validation=f"{config['results']}/validation_maps/{SHOWN_MAPS}",
+        listing=own_tests(SHOWN_CATEGORIES),
+        maps=lambda wildcards: f"{config['results']}/maps/{SHOWN_MAPS}",
+        validation=lambda wildcards: f"{config['results']}/validation_maps/{SHOWN_MAPS}",
         trained=list(LOSSES),
         chosen=report_content.settings(study),
-        logs=[config["results"], f"{config['data']}/logs"],
+        logs=lambda wildcards: [config["results"], f"{config['data']}/logs"],
         method=study.method(report_content.shown(study)),
         preset=config["preset"],
         code=code_of("report"),
