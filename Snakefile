@@ -1,7 +1,7 @@
 """3D-ST, reproduced: from meshes and scans to the paper's Tables 1 to 4.
 
-meshes -> scenes -> graph -> scale -> teacher ; scans -> downsampling -> graph -> scale -> student -> maps -> score -> tables
-MVTec 3D-AD's own methods: scans -> frame -> voxels, depth -> gan, autoencoder, variation -> maps -> score -> tables
+meshes -> scenes -> graph -> scale -> teacher ; scans -> downsampling -> graph -> scale -> student -> maps -> score -> tables, report
+MVTec 3D-AD's own methods: scans -> frame -> voxels, depth -> gan, autoencoder, variation -> maps -> score -> tables, report
 """
 
 from snakemake.utils import min_version
@@ -28,15 +28,16 @@ include: "rules/autoencoder.smk"
 include: "rules/variation.smk"
 include: "rules/maps.smk"  # anomaly maps
 include: "rules/score.smk"  # AU-PRO, AUROC; seconds and memory
-include: "rules/tables.smk"  # the paper's tables, figures, summary
+include: "rules/tables.smk"  # the paper's tables
+include: "rules/report.smk"  # the report
 
 
 rule all:
-    """The four tables, the further scores and the summary."""
+    """The report, and the tables that it shows."""
     default_target: True
     input:
         expand("<results>/tables/{table}.csv", table=TABLES),
-        "<results>/tables/summary.md",
+        "<results>/report/index.html",
 
 
 rule table1:

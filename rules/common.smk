@@ -195,13 +195,17 @@ def models_of(wildcards):
     return made_by(method, "<results>/{method}/{variant}/{category}/model.pt", method=method)(wildcards)
 
 
-def test_of(wildcards):
-    """An input function: the test scans of the rule's category, as the variant's method reads them."""
-    method = study.method(wildcards.variant)
-    if method == "3d_st":
-        return scans_of("test")(wildcards)
-    source = STAGES[method][0][0]  # voxels or depth
-    return made_by(source, "<results>/{source}/{variant}/{category}/test.h5", source=source)(wildcards)
+def evaluated(split):
+    """An input function: a split's scans of the rule's category, as the variant's method reads them."""
+
+    def paths(wildcards):
+        method = study.method(wildcards.variant)
+        if method == "3d_st":
+            return scans_of(split)(wildcards)
+        source = STAGES[method][0][0]  # voxels or depth
+        return made_by(source, f"<results>/{{source}}/{{variant}}/{{category}}/{split}.h5", source=source)(wildcards)
+
+    return paths
 
 
 DATASET = {
@@ -282,6 +286,29 @@ def own_scans(*folders):
         return digest_of_own([Path(DATASET, wildcards.category, each) for each in folders or (wildcards.split,)])
 
     return digest
+
+
+def own_tests(categories):
+    """A params function: what lies in the test folders of categories of the user's own."""
+
+    def digest(wildcards):
+        if config["dataset"] in (SIMULATED, MVTEC_3D_AD):
+            return ""
+        return digest_of_own([Path(DATASET, category, "test") for category in categories])
+
+    return digest
+
+
+def tables_with(further):
+    """An input function: the tables of `all`, and of `further` ones those that are asked for or were made before."""
+
+    def paths(wildcards):
+        made = {table: f"{config['results']}/tables/{table}.csv" for table in further}
+        asked = workflow.dag_settings.targets
+        more = [table for table, path in made.items() if {table, path} & set(asked) or Path(path).exists()]
+        return expand("<results>/tables/{table}.csv", table=[*TABLES, *more])
+
+    return paths
 
 
 def check_own(name):

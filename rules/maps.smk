@@ -1,11 +1,11 @@
-"""Maps: how anomalous each pixel of each test scan is."""
+"""Maps: how anomalous each pixel of each test scan is; and of each validation scan, for the report's threshold."""
 
 
 rule maps:
     """A category's anomaly maps, as TIFF in the layout that MVTec's evaluation reads, and their list."""
     input:
         models=models_of,
-        test=test_of,
+        test=evaluated("test"),
     output:
         "<results>/maps/{variant}/{category}/maps.csv",
     log:
@@ -22,3 +22,15 @@ rule maps:
     shell:
         "python -m st3d maps --models {input.models} --test {input.test} --output {params.folder}"
         " --manifest {output} {params.settings} --code {params.code} 2> {log}"
+
+
+use rule maps as validation_maps with:
+    input:
+        models=models_of,
+        test=evaluated("validation"),
+    output:
+        "<results>/validation_maps/{variant}/{category}/maps.csv",
+    log:
+        "<results>/validation_maps/{variant}/{category}/maps.log",
+    benchmark:
+        "<results>/validation_maps/{variant}/{category}/maps.benchmark.tsv"

@@ -35,7 +35,7 @@ rule cost:
         "<results>/cost/{variant}.log",
     conda:
         "../envs/st3d.yaml"
-    threads: workflow.cores or 1
+    threads: workflow.resource_settings.cores or 1  # `workflow.cores` fails without --cores, as in --report
     resources:
         gpu=1,
     params:

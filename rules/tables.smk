@@ -1,9 +1,7 @@
-"""Tables: the paper's, measured rows beside published ones; figures; a readable summary."""
+"""Tables: the paper's, measured rows beside published ones."""
 
 TABLES = ("table1", "table2", "table3", "table4", "auroc", "sampled_au_pro")
 MVTEC_TABLES = ("mvtec_table2", "mvtec_table4", "mvtec_table5")  # the dataset paper's; not part of `all`
-# whose maps the gallery shows
-SHOWN = study.owner("maps", "base" if "base" in study.running else study.running[0])
 
 
 rule variant:
@@ -50,7 +48,7 @@ rule tables:
             if wildcards.table == "table3"
         ],
     output:
-        "<results>/tables/{table}.csv",
+        report("<results>/tables/{table}.csv", caption="captions/table.rst", category="Tables"),
     log:
         "<results>/tables/{table}.log",
     wildcard_constraints:
@@ -64,46 +62,3 @@ rule tables:
     shell:
         "python -m st3d tables --table {wildcards.table} --variants {input.variants} --costs {input.costs}"
         " --output {output} --code {params.code} 2> {log}"
-
-
-rule gallery:
-    """A category's test scans and maps, the ground truth outlined."""
-    input:
-        f"<results>/maps/{SHOWN}/{{category}}/maps.csv",
-    output:
-        "<results>/tables/gallery/{category}.png",
-    log:
-        "<results>/tables/gallery/{category}.log",
-    conda:
-        "../envs/st3d.yaml"
-    resources:
-        **SMALL,
-    params:
-        dataset=DATASET,
-        listing=own_scans("test"),
-        maps=lambda wildcards: f"{config['results']}/maps/{SHOWN}",
-        settings=settings("gallery"),
-        code=code_of("gallery"),
-    shell:
-        "python -m st3d gallery --dataset {params.dataset:q} --category {wildcards.category} --maps {params.maps}"
-        " --manifest {input} --output {output} {params.settings} --code {params.code} 2> {log}"
-
-
-rule summary:
-    """All tables and figures in one readable page."""
-    input:
-        tables=expand("<results>/tables/{table}.csv", table=TABLES),
-        gallery=expand("<results>/tables/gallery/{category}.png", category=config["categories"]),
-    output:
-        "<results>/tables/summary.md",
-    log:
-        "<results>/tables/summary.log",
-    conda:
-        "../envs/st3d.yaml"
-    resources:
-        **SMALL,
-    params:
-        code=code_of("summary"),
-    shell:
-        "python -m st3d summary --tables {input.tables} --gallery {input.gallery} --output {output}"
-        " --code {params.code} 2> {log}"

@@ -1,7 +1,6 @@
 """Stage `cost`: what one scan costs in seconds and memory (the columns of Table 3), measured alone on the machine."""
 
 import logging
-import platform
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import torch
 
 from st3d.evaluation.peak_memory import PeakMemory
+from st3d.evaluation.processor import processor
 from st3d.formats.atomic import read_json, write_json
 from st3d.formats.provenance import provenance
 from st3d.student_teacher.losses import regression
@@ -102,9 +102,4 @@ def _name(device: torch.device, threads: int) -> str:
     """The device's model, such as `AMD EPYC (1 thread)`."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    model = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        with Path("/proc/cpuinfo").open() as file:
-            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-        model = names[0] if names else model
-    return f"{model} ({threads} thread{'s' if threads > 1 else ''})"
+    return f"{processor()} ({threads} thread{'s' if threads > 1 else ''})"

@@ -9,7 +9,6 @@ from PIL import Image
 from st3d.formats.atomic import atomic
 
 GAP = 4  # pixels between panels
-OUTLINE = (60, 220, 255)  # of the ground truth
 
 
 def relief(scan: np.ndarray) -> np.ndarray:
@@ -53,30 +52,7 @@ def heat(scores: np.ndarray, low: float, high: float) -> np.ndarray:
     return (colormaps["inferno"](np.clip(unit, 0, 1))[..., :3] * 255).astype(np.uint8)
 
 
-def outlined(panel: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """A copy of an image with the border of a mask drawn in.
-
-    Parameters
-    ----------
-    panel
-        (h, w, 3) uint8 RGB image.
-    mask
-        (h, w) bool.
-
-    Returns
-    -------
-    (h, w, 3) uint8 RGB image; the mask's outermost pixels have the colour OUTLINE
-    """
-    inner = mask.copy()
-    for axis in (0, 1):
-        for shift in (-1, 1):
-            inner &= np.roll(mask, shift, axis)
-    result = panel.copy()
-    result[mask & ~inner] = OUTLINE
-    return result
-
-
-def figure(scan: np.ndarray, scores: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+def figure(scan: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Relief and map side by side.
 
     Parameters
@@ -85,31 +61,27 @@ def figure(scan: np.ndarray, scores: np.ndarray, mask: np.ndarray | None = None)
         (h, w, 3) float, metres; an invalid pixel is (0, 0, 0).
     scores
         (h, w) float, the anomaly map; colours run from its 1st to its 99.9th percentile.
-    mask
-        (h, w) bool, the ground truth to outline in both; None: none.
 
     Returns
     -------
     (h, 2 w + GAP, 3) uint8 RGB image.
     """
     panels = [relief(scan), heat(scores, *np.percentile(scores, [1, 99.9]))]
-    if mask is not None:
-        panels = [outlined(panel, mask) for panel in panels]
     gap = np.full((len(scan), GAP, 3), 255, np.uint8)
     return np.concatenate([panels[0], gap, panels[1]], axis=1)
 
 
-def save_figure(path: Path, scan: np.ndarray, scores: np.ndarray, mask: np.ndarray | None = None) -> None:
+def save_figure(path: Path, scan: np.ndarray, scores: np.ndarray) -> None:
     """Write a scan's relief and map as PNG, atomically.
 
     Parameters
     ----------
     path
         The file.
-    scan, scores, mask
+    scan, scores
         As `figure` takes them.
     """
-    save_png(path, figure(scan, scores, mask))
+    save_png(path, figure(scan, scores))
 
 
 def save_png(path: Path, pixels: np.ndarray) -> None:

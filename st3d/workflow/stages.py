@@ -99,8 +99,7 @@ COMMANDS = {  # package: {command: (module with the function of that name, a lin
         "cost": ("evaluation.cost", "Measure seconds and memory of training and of inference."),
         "variant": ("evaluation.variant", "Collect one variant's scores of all categories."),
         "tables": ("evaluation.tables", "Write one of the tables, measured rows beside published ones."),
-        "gallery": ("evaluation.gallery", "Draw test scans and maps side by side."),
-        "summary": ("evaluation.summary", "Write the readable page of all tables and figures."),
+        "report": ("evaluation.report.report", "Write the report: one page of tables, figures, scans and losses."),
     },
     "workflow": {
         "check": ("workflow.check", "Look at a user's own data: layout, headers, masks; say all that is wrong."),

@@ -3,8 +3,7 @@ import json
 
 import pytest
 
-from st3d.evaluation.columns import CATEGORIES, FILES, KEYS, PUBLISHED, columns
-from st3d.evaluation.summary import TITLES, summary
+from st3d.evaluation.columns import CATEGORIES, FILES, PUBLISHED, columns
 from st3d.evaluation.tables import tables
 from st3d.evaluation.variant import variant
 
@@ -124,23 +123,6 @@ def test_the_dataset_papers_table4_has_one_measured_row_per_method(tmp_path, mak
     assert rows[3]["method"] == "voxel_ae" and rows[3]["code"] == ""
 
 
-def test_every_table_has_a_title_and_a_key():
-    assert set(TITLES) == set(KEYS)
-
-
-@pytest.mark.parametrize("name", sorted(FILES))
-def test_a_page_of_the_dataset_papers_tables_has_differences(tmp_path, make_variant, name):
-    some = make_variant("voxel_gan", method="voxel_gan", latent=512, categories=["tire"])
-    make_table(tmp_path, name, [some])
-    output = tmp_path / "tables" / "summary.md"
-    summary(tables=[tmp_path / "tables" / f"{name}.csv"], gallery=[], output=output, code="x")
-    difference = next(line for line in output.read_text().splitlines() if "difference" in line)
-    shown = [cell.strip() for cell in difference.split("|") if cell.strip()]
-    level, published = {"auroc": (1, 0.577), "mvtec_table5": (1, 0.577)}.get(name, (0.3, 0.389))
-    gap = [f"{level - published:+.3f}"] * 2  # tire, and the mean over tire alone
-    assert shown == ["difference", *([] if name == "mvtec_table4" else gap)]
-
-
 def test_a_table_of_means_takes_the_categories_that_all_its_rows_have(tmp_path, make_variant):
     some = make_variant("random_weights", varied="other", level=0.5, categories=["bagel", "tire"])
     rows = make_table(tmp_path, "table4", [make_variant("base", level=1.0), some])
@@ -208,41 +190,6 @@ def test_table4_names_the_pretraining_data_and_the_weights(tmp_path, make_varian
     assert (rows["fpfh"]["group"], rows["fpfh"]["weights"]) == ("feature_extractor", "fpfh, which has none")
     assert rows["3dmatch"]["dataset"] == "simulated_3dmatch"
     assert rows["itodd"]["dataset"] == rows["itodd"]["au_pro"] == ""
-
-
-def test_the_summary_tells_the_scans_from_the_pretraining_data(tmp_path, make_variant):
-    made = [make_variant("kitti", "other", group="pretraining_dataset", pretraining="simulated_kitti", level=3.0)]
-    make_table(tmp_path, "table4", [*made, make_variant("fcgf", "other", group="feature_extractor")])
-    output = tmp_path / "tables" / "summary.md"
-    summary(tables=[tmp_path / "tables/table4.csv"], gallery=[], output=output, code="x")
-    text = output.read_text()
-    assert "on `scans`" in text and "on `simulated_kitti`, sizes" in text
-    assert "Measured with sizes `demo` on `simulated_kitti`" not in text
-    row = next(line for line in text.splitlines() if "simulated_kitti |" in line)
-    assert "| kitti | measured | 0.9000 | simulated_kitti |" in row
-    after = text.splitlines()[text.splitlines().index(row) + 1]
-    assert "| difference | +0.165 |" in after
-
-
-def test_the_summary_shows_measured_minus_published(tmp_path, make_variant):
-    base = make_variant("base", level=3.0)
-    make_table(tmp_path, "table1", [base])
-    output = tmp_path / "tables" / "summary.md"
-    summary(
-        tables=[tmp_path / "tables/table1.csv"], gallery=[tmp_path / "tables/gallery/tire.png"], output=output, code="x"
-    )
-    text = output.read_text()
-    assert "| 3d_st_64 | measured | 0.9000 |" in text
-    assert "|  | difference | -0.039 | +0.460 |" in text
-    assert "![tire](gallery/tire.png)" in text
-
-
-def test_the_summary_compares_means_over_the_same_categories(tmp_path, make_variant):
-    make_table(tmp_path, "table1", [make_variant("base", level=1.0, categories=["cable_gland"])])
-    output = tmp_path / "tables" / "summary.md"
-    summary(tables=[tmp_path / "tables/table1.csv"], gallery=[], output=output, code="x")
-    difference = next(line for line in output.read_text().splitlines() if "difference" in line)
-    assert difference.split("|")[-2].strip() == "-0.140"  # 0.3 - cable gland's 0.440, not - the mean of ten
 
 
 def test_a_score_that_is_not_of_st3d_is_refused(tmp_path, make_variant):

@@ -223,7 +223,9 @@ def test_a_rule_has_docstring_log_conda_and_resources():
         assert all(f"\n    {part}:" in text for part in ("log", "conda", "shell")), rule
         trained = {"teacher", "pretrain_fcgf", "pretrain_ppf_foldnet", "student"}
         trained |= {f"{images}_{network}" for images in ("voxel", "depth") for network in ("gan", "ae")}
-        assert ("gpu=1" in text or "**TRAINING" in text) == (rule in trained | {"maps", "cost"}), rule
+        assert ("gpu=1" in text or "**TRAINING" in text) == (rule in trained | {"maps", "validation_maps", "cost"}), (
+            rule
+        )
     for profile in ("default", "slurm"):  # of the rules that name no resources
         defaults = yaml.safe_load((ROOT / "profiles" / profile / "config.yaml").read_text())["default-resources"]
         assert {"mem_mb", "runtime"} <= set(defaults)

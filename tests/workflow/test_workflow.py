@@ -242,8 +242,22 @@ def test_the_pipeline_ends_in_four_tables_with_measured_rows(finished):
         with (finished / "results/tables" / f"{name}.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
         assert any(row["source"] == "measured" and row["scale"] == "tiny" for row in rows), name
-    assert (finished / "results/tables/gallery/dowel.png").exists()
-    assert "3d_st_16 | measured" in (finished / "results/tables/summary.md").read_text()
+    page = (finished / "results/report/index.html").read_text()
+    assert "3D-ST 16" in page and 'id="table-table4"' in page
+    assert {path.stem for path in (finished / "results/report/figures").glob("*.svg")} >= {
+        "figure5",
+        "figure6",
+        "figure7",
+    }
+    assert len(list((finished / "results/report/scans/dowel").glob("*.png"))) >= 5  # kinds of defects and a good scan
+
+
+def test_snakemakes_own_report_holds_the_tables_the_figures_and_the_page_and_needs_no_cores(finished):
+    done = snakemake(finished, "--report", "report.html", *OVERLAY)
+    assert done.returncode == 0, done.stderr[-3000:]
+    text = (finished / "report.html").read_text()
+    for name in ("table1.csv", "table4.csv", "figure5.svg", "losses.svg", "index.html"):
+        assert f'"{name}"' in text, name
 
 
 def test_every_method_of_table1_is_measured(finished):
@@ -337,7 +351,7 @@ def test_variants_come_and_go_without_a_rerun_of_the_others(finished):
     assert (jobs["graph_scans"], jobs["graph_scenes"]) == (6, 6)
     for fewer in ("run_variants=[base]", "run_variants=[kitti,depth_ae]"):
         jobs = planned(snakemake(finished, "-n", *OVERLAY, "--config", fewer))
-        assert set(jobs) <= {"tables", "gallery", "summary", "all"}
+        assert set(jobs) <= {"tables", "report", "validation_maps", "all"}
 
 
 def test_kills_at_any_moment_change_no_score(finished, tmp_path):
@@ -365,7 +379,7 @@ def test_two_runs_in_one_folder_are_refused_in_one_line(finished):
     holder = subprocess.Popen([sys.executable, "-c", f"{lock}; time.sleep(60)"], cwd=finished, stdout=subprocess.PIPE)
     try:
         holder.stdout.readline()
-        done = snakemake(finished, "--cores", "1", "--forcerun", "summary", *OVERLAY)
+        done = snakemake(finished, "--cores", "1", "--forcerun", "report", *OVERLAY)
     finally:
         holder.kill()
         holder.wait()

@@ -1,0 +1,73 @@
+"""What the report shows of a study, derived from its variants.
+
+Only the rules use this module; like `config`, it imports nothing heavy.
+"""
+
+from collections.abc import Sequence
+
+from st3d.workflow.config import Study
+from st3d.workflow.stages import EXTRACTORS, STAGES, sees
+from st3d.workflow.table_membership import shown_in
+
+UNTRAINED = ("fpfh", "voxel_vm", "depth_vm")  # stages that have no loss
+
+
+def shown(study: Study) -> str:
+    """The variant whose scans, losses and scores are shown: the base, or the first one if the base does not run."""
+    return "base" if "base" in study.running else study.running[0]
+
+
+def compared(study: Study) -> list[str]:
+    """The variants whose PRO curves are drawn: the shown one and those of Table 1."""
+    return list(dict.fromkeys([shown(study), *shown_in(study, "table1")]))
+
+
+def reported(study: Study, tables: Sequence[str]) -> list[str]:
+    """The variants, among those to run, whose scores the report reads: those of its tables and the shown one."""
+    found = {name for table in tables for name in shown_in(study, table)} | {shown(study)}
+    return [name for name in study.running if name in found]
+
+
+def losses(study: Study, categories: Sequence[str]) -> dict[str, str]:
+    """What was trained for the shown variant, and the file of its losses below the results.
+
+    Parameters
+    ----------
+    study
+        The study.
+    categories
+        Of the shown variant.
+
+    Returns
+    -------
+    Paths by name: the extractor's stage, then each category's student or model
+    """
+    variant = shown(study)
+    method = study.method(variant)
+    stage = "student" if method == "3d_st" else method
+    found = {}
+    if method == "3d_st":
+        extractor = EXTRACTORS[study.variants[variant]["extractor"]["method"]]
+        if extractor not in UNTRAINED:
+            found[extractor] = f"{extractor}/{study.owner(extractor, variant)}/loss.csv"
+    if stage not in UNTRAINED:
+        owner = study.owner(stage, variant)
+        found |= {category: f"{stage}/{owner}/{category}/loss.csv" for category in categories}
+    return found
+
+
+def settings(study: Study) -> list[str]:
+    """The shown variant's settings, section.key=value, of all that leads to its scores."""
+    chosen = study.variants[shown(study)]
+    seen = sees("score", chosen)
+    found = []
+    order = [name.partition(".")[0] for _, names in STAGES.values() for name in names]  # of the stages
+    for section in dict.fromkeys([*(name for name in order if name in chosen), *chosen]):
+        content = chosen[section]
+        if isinstance(content, dict):
+            found += [
+                f"{section}.{key}={each}" for key, each in content.items() if {section, f"{section}.{key}"} & seen
+            ]
+        elif section in seen:
+            found.append(f"data.{section}={content}")
+    return found
