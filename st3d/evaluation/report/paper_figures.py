@@ -169,7 +169,7 @@ def figure7(table4: pd.DataFrame, variants: Sequence[Mapping[str, Any]]) -> Figu
     first = _base_bar(table4, variants)
     panels = []
     for group, title in GROUPS.items():
-        rows = table4[table4["group"] == group]
+        rows = table4[(table4["group"] == group) & (table4["variant"] != "base")]
         names = list(dict.fromkeys(rows["variant"]))
         if not names:
             continue
@@ -207,6 +207,7 @@ def _means(variant: Mapping[str, Any]) -> dict[str, float]:
 
 def _points(rows: pd.DataFrame, size: str, source: str, column: str) -> tuple[list[float], list[float]]:
     chosen = rows[(rows["hyperparameter"] == size) & (rows["source"] == source) & (rows[column] != "")]
+    chosen = chosen.sort_values("value", key=lambda values: values.astype(float), kind="stable")
     return chosen["value"].astype(float).tolist(), chosen[column].astype(float).tolist()
 
 

@@ -21,7 +21,7 @@ LIMIT = 0.3  # of the AU-PRO by which scans are ordered
 STOPS = ("#e2e7ec", "#fbe3a6", "#f7a24f", "#d9412f", "#7c1246", "#2f0a2e")  # from normal to anomalous
 SCALE = LinearSegmentedColormap.from_list("scores", STOPS)
 SOUND, DEFECT = (0.84, 0.86, 0.88), (0.10, 0.42, 0.80)  # ground truth
-LOW, HIGH = 5.0, 99.9  # percentiles of all maps of a category, the ends of its colour scale
+LOW, HIGH = 90.0, 99.9  # percentiles of all maps of a category, the ends of its colour scale: most pixels are sound
 GAP = 8  # pixels between the two pictures
 
 
