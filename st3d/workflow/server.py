@@ -91,21 +91,23 @@ def serve(address: str, parent: int, run: Callable[[list[str]], int]) -> None:
     while True:
         talking = {job.connection: job for job in jobs if job.pid not in told}
         ended = {job.ended: job for job in jobs}
-        ready, _, _ = select.select([listener, parent_ended, *talking, *ended], [], [])
+        watched: list[socket.socket | int] = [listener, parent_ended, *talking, *ended]
+        ready, _, _ = select.select(watched, [], [])
         if parent_ended in ready:
             for job in jobs:
                 os.kill(job.pid, signal.SIGKILL)
             return
-        for job in [ended[each] for each in ready if each in ended]:
+        for job in [ended[each] for each in ready if isinstance(each, int) and each in ended]:
             _end(job)
             jobs.remove(job)
             told.discard(job.pid)
-        for job in [talking[each] for each in ready if each in talking and talking[each] in jobs]:
-            told.add(job.pid)  # a client says nothing more: what is read is its end, or its interruption
-            os.kill(job.pid, signal.SIGINT if _is_there(job.connection) else signal.SIGKILL)
+        for job in [talking[each] for each in ready if isinstance(each, socket.socket) and each in talking]:
+            if job in jobs:  # a client says nothing more: what is read is its end, or its interruption
+                told.add(job.pid)
+                os.kill(job.pid, signal.SIGINT if _is_there(job.connection) else signal.SIGKILL)
         if listener in ready:
-            job = _start(listener, run, [listener.fileno(), parent_ended, *_descriptors(jobs)])
-            jobs += [job] if job else []
+            started = _start(listener, run, [listener.fileno(), parent_ended, *_descriptors(jobs)])
+            jobs += [started] if started else []
 
 
 def _load() -> None:
