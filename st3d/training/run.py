@@ -19,7 +19,7 @@ from st3d.training.device import choose_device, set_threads
 from st3d.training.memory import Memory
 from st3d.training.optimizer import Adam
 from st3d.training.progress_bar import progress_bar
-from st3d.training.settings import Machine, Schedule
+from st3d.training.settings import Machine, Schedule, factor
 
 log = logging.getLogger("st3d")
 T = TypeVar("T")
@@ -157,19 +157,7 @@ class Epoch:
     validation: list[Tensor] = field(default_factory=list)
 
     def shown(self, items: Iterable[T], total: int) -> Iterable[T]:
-        """Items with a progress bar of this epoch on a terminal.
-
-        Parameters
-        ----------
-        items
-            Used one at a time.
-        total
-            How many there are.
-
-        Returns
-        -------
-        The items
-        """
+        """The items, used one at a time, with a progress bar of this epoch on a terminal; `total` is their number."""
         return progress_bar(items, f"epoch {self.number}", total)
 
 
@@ -193,7 +181,7 @@ class Progress:
     epochs
         How many there will be, unless `patience` ends it.
     schedule
-        Of the learning rate: constant, or cosine: in epoch e of E it has the factor (1 + cos(pi (e - 1) / E)) / 2.
+        Of the learning rate, see `factor`.
     patience
         Epochs in a row without a better validation loss after which it ends; 0: never.
     name
@@ -237,7 +225,7 @@ class Progress:
                 log.info("no better validation loss in %d epochs: training ends", self._patience)
                 break
             for optimizer in self._optimizers:
-                optimizer.factor = _factor(self._schedule, number, self._epochs)
+                optimizer.factor = factor(self._schedule, number, self._epochs)
             started, epoch = time.monotonic(), Epoch(number)
             yield epoch
             self.end_epoch(epoch, time.monotonic() - started)
@@ -299,11 +287,6 @@ class Progress:
             return None
         log.info("%s: resuming after epoch %d", self.path, len(state["history"]))
         return state
-
-
-def _factor(schedule: Schedule, epoch: int, epochs: int) -> float:
-    """Of the learning rate in an epoch, which counts from 1."""
-    return 1.0 if schedule == "constant" else (1 + math.cos(math.pi * (epoch - 1) / epochs)) / 2
 
 
 def _on_cpu(module: nn.Module | None) -> dict[str, Tensor]:

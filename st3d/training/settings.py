@@ -1,5 +1,6 @@
 """Settings that several stages share; a stage takes them as groups, its command line as flags of the fields' names."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -86,6 +87,25 @@ class ScheduledTrainingSettings(DecayedTrainingSettings):
 
     schedule: Schedule
     patience: int
+
+
+def factor(schedule: Schedule, epoch: int, epochs: int) -> float:
+    """What the learning rate is multiplied by in an epoch.
+
+    Parameters
+    ----------
+    schedule
+        constant, or cosine: (1 + cos(pi (epoch - 1) / epochs)) / 2.
+    epoch
+        From 1.
+    epochs
+        How many there are at most.
+
+    Returns
+    -------
+    In (0, 1]
+    """
+    return 1.0 if schedule == "constant" else (1 + math.cos(math.pi * (epoch - 1) / epochs)) / 2
 
 
 def flat(*groups: Any) -> dict[str, Any]:

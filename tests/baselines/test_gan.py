@@ -91,9 +91,9 @@ def test_training_on_a_gpu_ends_with_the_same_bytes_twice(images, tmp_path, kind
 
 @pytest.mark.parametrize("kind", ["voxels", "depth"])
 def test_the_encoder_learns_the_way_back_and_scores_are_what_it_reconstructs_wrongly(images, tmp_path, kind):
-    model = train_gan(images[kind], tmp_path, epochs=6)
+    model = train_gan(images[kind], tmp_path, epochs=24)
     losses = validation_losses(tmp_path / "loss.csv")
-    assert len(losses) == len(validation_losses(tmp_path / "critic.csv")) == 6
+    assert len(losses) == len(validation_losses(tmp_path / "critic.csv")) == 24
     assert min(losses) < losses[0]
     encoder, generator = trained(model)
     with Images(images[kind]["validation"]) as validation, torch.no_grad():

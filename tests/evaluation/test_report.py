@@ -18,6 +18,7 @@ from st3d.evaluation.report.cutout import cutout
 from st3d.evaluation.report.figures import Panel, Series, ticks
 from st3d.evaluation.report.interactive import plot
 from st3d.evaluation.report.oblique import WIDTH, oblique
+from st3d.evaluation.report.paper_figures import figure6
 from st3d.evaluation.report.scan_pictures import Layers, choose, colour_scale
 from st3d.evaluation.report.turnable import packed
 from st3d.formats.atomic import write_csv
@@ -178,16 +179,25 @@ def test_figure_5_holds_the_mean_per_limit_beside_the_published_one(study):
     assert traces["voxel VM, published"]["y"] == [0.492]
 
 
+def test_figure_6_goes_from_the_smallest_size_to_the_largest():
+    rows = pd.DataFrame(
+        {"hyperparameter": "neighbours", "value": ["8", "16", "2"], "source": "measured", "au_pro": "0.5"}
+    )
+    rows = rows.assign(inference_seconds="1", training_memory_gb="1", inference_memory_gb="1")
+    panel = next(panel for panel in figure6(rows).panels if panel.title == "AU-PRO over k")
+    assert panel.series[0].x == [2, 8, 16]
+
+
 def test_figure_7s_base_is_over_the_categories_of_the_others(tmp_path, rng):
     study = SmallStudy(tmp_path, rng).run_variants("base")
     study.categories = ["tire"]
     study.run_variants("random_weights")
     study.categories = ["bagel", "tire"]
-    study.table("table4", "random_weights")
+    study.table("table4", "base", "random_weights")
     page = study.report().read_text()
     base = json.loads((tmp_path / "variant/base.json").read_text())["categories"]
     bars = data_of(page, "figures-data")["figure7"][0]["data"][0]
-    assert bars["x"][:2] == ["base", "random<br>weights"]
+    assert bars["x"][:2] == ["base", "random<br>weights"] and bars["x"].count("base") == 1
     assert bars["y"][0] == base["tire"]["au_pro_at"]["0.3"]
 
 

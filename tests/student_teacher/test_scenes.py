@@ -268,7 +268,7 @@ def test_the_first_points_of_a_scene_do_not_depend_on_which_variants_run(folder,
         for name in study.running:
             if study.owner("scenes", name) == "base":
                 found.append(study.flags(name, "scenes.points", "scenes.dense_factor"))
-    assert set(found) == {"--points 8000 --dense-factor 4.0"}
+    assert set(found) == {f"--points {everything['scenes']['points']} --dense-factor 4.0"}
     for name in "ab":
         scenes(source=[folder], output=tmp_path / name, **SETTINGS | {"clouds": 1, "points": 800})
     graph(input=tmp_path / "a", points=400, neighbours=3, output=tmp_path / "g", code="")

@@ -87,7 +87,7 @@ def test_many_failures_of_one_cause_are_shown_once_and_counted(shown, tmp_path):
     assert "FAILED student (variant base)\n    12:00:00 epoch 1\n    st3d student: results/0.pt" in text
     assert "-m st3d student --number 0\n" in text  # without the log, so that it says on the terminal what is wrong
     assert "failed: student 1200; 0 of 1200 jobs done" in text
-    assert "open" not in text and "CalledProcessError" not in text
+    assert "\nopen" not in text and "CalledProcessError" not in text
     assert len(text.splitlines()) <= 60
 
 

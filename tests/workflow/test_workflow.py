@@ -76,7 +76,7 @@ def test_a_dry_run_of_the_demo_needs_no_torch(project, tmp_path):
     done = snakemake(project, "-n", PYTHONPATH=str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     jobs = planned(done)
-    assert jobs["student"] == 200
+    assert jobs["student"] == 2 * 10 + 18 * 3  # those of Table 1 in ten categories, the others in the compared ones
     assert jobs["teacher"] == 16  # the student's rotation and other extractors are nothing to the teacher
     assert (jobs["pretrain_fcgf"], jobs["pretrain_ppf_foldnet"], jobs["fpfh"]) == (1, 1, 1)
     assert (jobs["surrogates"], jobs["scenes"]) == (3, 12)
@@ -98,9 +98,9 @@ def test_table1_needs_only_its_own_variants(project):
     assert "cost" not in jobs
 
 
-def test_table4_needs_its_nine_variants(project):
+def test_table4_needs_its_nine_variants_and_the_base(project):
     jobs = planned(snakemake(project, "-n", "table4", *DOWEL))
-    assert (jobs["teacher"], jobs["student"], jobs["variant"]) == (6, 9, 9)
+    assert (jobs["teacher"], jobs["student"], jobs["variant"]) == (6, 10, 10)
     assert not set(BASELINES) & set(jobs)
 
 
@@ -113,7 +113,7 @@ def test_given_weights_need_no_scenes_and_must_be_there(project, tmp_path):
     (project / "best.pth").touch()
     jobs = planned(snakemake(project, "-n", "variant_official", "--config", variants))
     (project / "best.pth").unlink()
-    assert (jobs["pretrain_fcgf"], jobs["student"]) == (1, 10)
+    assert (jobs["pretrain_fcgf"], jobs["student"]) == (1, 3)
     assert not {"furniture", "scenes", "graph_scenes", "teacher"} & set(jobs)
 
 
@@ -152,7 +152,11 @@ def test_each_overlay_is_planned_with_its_own_data(tmp_path):
     data = ("mvtec_3d_ad_sample/cable_gland", "modelnet10_sample/ModelNet10", "furniture", "kitti_velodyne", "3dmatch")
     for name in data:  # stand where configs/sample.yaml has them
         (tmp_path / "shared/data" / name).mkdir(parents=True)
-    counts = {"paper": (["--config", "categories=[bagel]"], 11, 220), "sample": ([], 6, 9)}
+    counts = {
+        "paper": (["--config", "categories=[bagel]"], 11, 220),
+        "sample": ([], 6, 9),
+        "simulated": (["--config", "categories=[bagel]"], 11, 12),
+    }
     assert set(counts) == {path.stem for path in (ROOT / "configs").glob("*.yaml")}
     for name, (arguments, students, scenes) in counts.items():
         done = snakemake(
@@ -270,7 +274,7 @@ def test_every_method_of_table1_is_measured(finished):
 def test_other_data_and_other_extractors_are_measured_in_table4(finished):
     with (finished / "results/tables/table4.csv").open(newline="") as file:
         measured = {row["variant"]: row for row in csv.DictReader(file) if row["code"]}
-    assert {"random_weights", "kitti", "fcgf", "ppf_foldnet", "fpfh"} == set(measured)
+    assert {"base", "random_weights", "kitti", "fcgf", "ppf_foldnet", "fpfh"} == set(measured)
     assert all(0 <= float(row["au_pro"]) <= 1 for row in measured.values())
     assert measured["kitti"]["dataset"] == "simulated_kitti"
     assert measured["fcgf"]["weights"] == "fcgf, trained on simulated"
