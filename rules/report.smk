@@ -1,5 +1,6 @@
 """Report: one page of everything that was run, with its figures and pictures."""
 
+from st3d.formats.provenance import sha256
 from st3d.workflow import report_content
 
 SHOWN_CATEGORIES = config["categories"]
@@ -47,6 +48,9 @@ rule report:
         method=study.method(report_content.shown(study)),
         preset=config["preset"],
         code=code_of("report"),
+        page=[  # what the fingerprint of Python's code does not see
+            sha256(Path(workflow.basedir, f"st3d/evaluation/report/page.{end}")) for end in ("html.j2", "css", "js")
+        ],
     shell:
         "python -m st3d report --tables {input.tables} --variants {input.variants}"
         " --methods {params.compared} --scores {input.scores} --shown {params.shown} --categories {params.categories}"
