@@ -32,5 +32,3 @@ use rule maps as validation_maps with:
         "<results>/validation_maps/{variant}/{category}/maps.csv",
     log:
         "<results>/validation_maps/{variant}/{category}/maps.log",
-    benchmark:
-        "<results>/validation_maps/{variant}/{category}/maps.benchmark.tsv"

@@ -3,7 +3,7 @@
 from st3d.formats.provenance import sha256
 from st3d.workflow import report_content
 
-SHOWN_CATEGORIES = config["categories"]
+SHOWN_CATEGORIES = membership.categories(study, report_content.shown(study))
 SHOWN_MAPS = study.owner("maps", report_content.shown(study))
 LOSSES = report_content.losses(study, SHOWN_CATEGORIES)
 
@@ -44,7 +44,8 @@ rule report:
         validation=lambda wildcards: f"{config['results']}/validation_maps/{SHOWN_MAPS}",
         trained=list(LOSSES),
         chosen=report_content.settings(study),
-        logs=lambda wildcards: [config["results"], f"{config['data']}/logs"],
+        logs=lambda wildcards: [f"{config['results']}/{path}" for path in report_content.logs(study)]
+        + [f"{config['data']}/logs"],
         method=study.method(report_content.shown(study)),
         preset=config["preset"],
         code=code_of("report"),

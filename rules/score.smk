@@ -28,7 +28,9 @@ rule cost:
         train=made_by(
             "graph_scans", "<results>/graph/{variant}/{category}/train_0.h5", category=membership.compared(study)[0]
         ),
-        scale=made_by("scale_scans", "<results>/scale/{variant}/{category}.json", category=membership.compared(study)[0]),
+        scale=made_by(
+            "scale_scans", "<results>/scale/{variant}/{category}.json", category=membership.compared(study)[0]
+        ),
     output:
         "<results>/cost/{variant}.json",
     log:

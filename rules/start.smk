@@ -21,10 +21,9 @@ snakemake_logger = logging.getLogger("snakemake.logging")
 def to_open():
     """What to look at after a run: the page among the targets' files, or else these files."""
     files = list(dict.fromkeys(str(path) for job in workflow.dag.targetjobs for path in job.output or job.input))
-    for ending in ("index.html", "summary.md"):
-        pages = [path for path in files if path.endswith(ending)]
-        if pages:
-            return pages[:1]
+    pages = [path for path in files if path.endswith("index.html")]
+    if pages:
+        return pages[:1]
     return [path for path in files if Path(path).exists()][:3]
 
 
@@ -42,6 +41,7 @@ def refuse(why):
 
 
 results_lock = RunLock(Path(config["results"], ".st3d.lock"))
+looked_at = time.time()  # what is there is looked at from here on
 data_locks = {}  # by the file that says that a folder of data is complete
 
 
@@ -52,7 +52,7 @@ def lock_folders():
             f"another snakemake is at work in {config['results']}: wait for it, stop it, or name another results folder"
         )
     jobs = list(workflow.dag.needrun_jobs())
-    makers = {str(path): job for job in jobs for path in job.output if in_data(path)}
+    makers = {str(path): job for job in jobs for path in job.output if in_data(path) and path.endswith("complete.json")}
     for path in makers:
         lock_data(path, alone=True)
     for path in {path for job in jobs for path in data_read_by(job)} - set(makers):
@@ -67,6 +67,8 @@ def lock_data(path, alone):
     if lock.take(alone):
         return
     if alone and lock.take(alone=False):  # then those who hold it read
+        if Path(path).exists() and Path(path).stat().st_mtime > looked_at:
+            start_anew()  # it has been made since this run looked
         refuse(
             f"another snakemake reads {Path(path).parent}, which this one would make anew: wait for it, stop it, or name"
             " another data folder"
@@ -75,9 +77,14 @@ def lock_data(path, alone):
     for each in data_locks.values():
         each.release()
     lock.take(alone=False, wait=True)
+    start_anew()
+
+
+def start_anew():
+    """Begin this run once more, in the same process; its locks close."""
     logging.shutdown()
     workflow._snakemake_tmp_dir.cleanup()
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # the same process; its locks close
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def share_when_made(makers):
@@ -140,6 +147,15 @@ def start_server():
     server_folder = tempfile.TemporaryDirectory(prefix="st3d-", ignore_cleanup_errors=True)  # this user's alone
     os.environ[ADDRESS] = os.path.join(server_folder.name, "jobs")
     command = [sys.executable, "-m", "st3d.workflow.server", os.environ[ADDRESS], str(os.getpid())]
-    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # Ctrl-C is for jobs' clients
+    # as Snakemake sets them for a job, for libraries that read them once, when they are loaded
+    threads = dict.fromkeys(
+        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(config["runtime"]["threads"])
+    )
+    server = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | threads,
+        start_new_session=True,  # Ctrl-C is for jobs' clients
+    )
     while not os.path.exists(os.environ[ADDRESS]) and server.poll() is None:
         time.sleep(0.01)

@@ -6,7 +6,7 @@ Only the rules use this module; like `config`, it imports nothing heavy.
 from collections.abc import Sequence
 
 from st3d.workflow.config import Study
-from st3d.workflow.stages import EXTRACTORS, STAGES, sees
+from st3d.workflow.stages import EXTRACTORS, STAGES, chain, sees
 from st3d.workflow.table_membership import shown_in
 
 UNTRAINED = ("fpfh", "voxel_vm", "depth_vm")  # stages that have no loss
@@ -54,6 +54,18 @@ def losses(study: Study, categories: Sequence[str]) -> dict[str, str]:
         owner = study.owner(stage, variant)
         found |= {category: f"{stage}/{owner}/{category}/loss.csv" for category in categories}
     return found
+
+
+def logs(study: Study) -> list[str]:
+    """Folders and files below the results that hold the logs of the jobs which the study's variants need."""
+    found: dict[str, None] = {}
+    for variant in study.running:
+        for stage in sorted(chain("score", study.variants[variant])):
+            found[f"{stage.removesuffix('_scenes').removesuffix('_scans')}/{study.owner(stage, variant)}"] = None
+        found[f"variant/{variant}.log"] = None
+    for variant in shown_in(study, "table3"):
+        found[f"cost/{study.owner('cost', variant)}.log"] = None
+    return [*found, f"validation_maps/{study.owner('maps', shown(study))}", "tables"]
 
 
 def settings(study: Study) -> list[str]:

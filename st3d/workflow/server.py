@@ -51,9 +51,11 @@ def forward(arguments: Sequence[str]) -> int | None:
     content = json.dumps(request).encode()  # an undecodable byte of a path is a surrogate, which JSON keeps
     for number in (signal.SIGINT, signal.SIGTERM):  # the job is told, and its end awaited
         signal.signal(number, lambda *_: connection.shutdown(socket.SHUT_WR))
-    socket.send_fds(connection, [_LENGTH.pack(len(content))], [0, 1, 2])
-    connection.sendall(content)
-    answer = _received(connection, _LENGTH.size)
+    answer = None
+    with contextlib.suppress(ConnectionError):
+        socket.send_fds(connection, [_LENGTH.pack(len(content))], [0, 1, 2])
+        connection.sendall(content)
+        answer = _received(connection, _LENGTH.size)
     if answer is None:
         sys.stderr.write("st3d: the process that jobs are started from has ended, and the job with it\n")
         return 1
@@ -96,6 +98,9 @@ def serve(address: str, parent: int, run: Callable[[list[str]], int]) -> None:
         if parent_ended in ready:
             for job in jobs:
                 os.kill(job.pid, signal.SIGKILL)
+            Path(address).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the parent, unless it was killed, has removed its folder itself
+                Path(address).parent.rmdir()
             return
         for job in [ended[each] for each in ready if isinstance(each, int) and each in ended]:
             _end(job)
@@ -151,13 +156,13 @@ def _job(request: dict, files: Sequence[int], run: Callable[[list[str]], int]) -
     for number, each in enumerate(files):
         os.dup2(each, number)
         os.close(each)
-    os.chdir(request["folder"])
-    os.umask(request["mask"])
-    os.environ.clear()
-    os.environ.update(request["environment"])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv[1:] = request["arguments"]
     try:
+        os.chdir(request["folder"])
+        os.umask(request["mask"])
+        os.environ.clear()
+        os.environ.update(request["environment"])
         return run(request["arguments"])
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from st3d.workflow.config import Study
-from st3d.workflow.report_content import compared, losses, reported, settings, shown
+from st3d.workflow.report_content import compared, logs, losses, reported, settings, shown
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -25,6 +25,17 @@ def test_the_base_is_shown_or_else_the_first_variant_that_runs():
 def test_the_shown_variant_and_those_of_table_1_are_compared():
     assert compared(study("base", "width128", "kitti", "voxel_vm")) == ["base", "width128", "voxel_vm"]
     assert compared(study("kitti", "voxel_vm")) == ["kitti", "voxel_vm"]
+
+
+def test_the_times_are_those_of_the_variants_that_run_alone():
+    found = logs(study("base", "near_half", "voxel_ae"))
+    assert {"graph/base", "graph/near_half", "student/near_half", "cost/base.log", "variant/voxel_ae.log"} <= set(found)
+    assert {path.split("/")[1].removesuffix(".log") for path in found if "/" in path} == {
+        "base",
+        "near_half",
+        "voxel_ae",
+    }
+    assert len(found) == len(set(found))
 
 
 def test_variants_of_the_dataset_papers_tables_alone_are_not_asked_for():

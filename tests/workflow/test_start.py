@@ -57,6 +57,14 @@ def test_a_failed_job_shows_the_end_of_its_log_and_a_command_that_fails_alike(pr
     assert "Traceback" not in done.stderr and "CalledProcessError" not in done.stderr
 
 
+def test_results_may_lie_in_the_folder_of_the_data(project):
+    places = ["data=d", "results=d/results"]
+    done = snakemake(project, "--cores", "2", "table1", *OVERLAY, *OWN, *places)
+    assert done.returncode == 0, done.stderr
+    assert len(list((project / ".snakemake/log").iterdir())) == 1  # it has not begun anew
+    assert (project / "d/results/tables/table1.csv").exists()
+
+
 def test_a_user_who_asks_for_more_gets_all_that_snakemake_prints(project):
     done = snakemake(project, "--cores", "1", "-p", f"results/{SCANS}", *OVERLAY, *OWN)
     assert "localrule downsampling:" in done.stderr and "python -m st3d downsampling" in done.stderr

@@ -156,7 +156,7 @@ def compare(name: str, rows: pd.DataFrame) -> Table | None:
     unlike = any(not cell.like for row in found for cell in row.cells)
     partial = "mean" in values and not {*CATEGORIES} <= {*values}
     compared = any(cell.published for row in found for cell in row.cells)
-    rows_with_best = tuple(_with_best(name, values, found))
+    rows_with_best = tuple(_with_best(name, values, texts, found))
     return Table(name, TITLES[name], keys, values, texts, rows_with_best, unlike, partial, compared)
 
 
@@ -164,7 +164,7 @@ def _cell(column: str, ours: dict[str, str], theirs: dict[str, str], values: Seq
     measured, known = ours.get(column, ""), theirs.get(column, "")
     if not (measured and known):
         return Cell(measured, known)
-    complete = ours["categories"] in (str(len(CATEGORIES)), ", ".join(CATEGORIES))
+    complete = ours["categories"] == str(len(CATEGORIES))
     like = complete or column not in MEANS or (column == "mean" and any(name in values for name in CATEGORIES))
     difference = float(measured) - float(known)
     return Cell(measured, known, difference, (difference > 0) != (column in LESS), like)
@@ -179,23 +179,29 @@ def _over_the_same(ours: dict[str, str], theirs: dict[str, str], values: Sequenc
     return theirs | {"mean": f"{sum(float(theirs[name]) for name in shared) / len(shared):.3f}"}
 
 
-def _with_best(name: str, values: Sequence[str], rows: Sequence[Row]) -> list[Row]:
-    """The rows with the best of each column marked, measured and published apart."""
+def _with_best(name: str, values: Sequence[str], texts: Sequence[str], rows: Sequence[Row]) -> list[Row]:
+    """The rows with the best of each column marked, measured and published apart.
+
+    Only means over equally many categories compare, so that of each number of them there is a best one.
+    """
     place = KEYS[name].index(WITHIN[name]) if name in WITHIN else None
+    categories = texts.index("categories") if "categories" in texts else None
 
-    def group(row: Row) -> str:
-        return "" if place is None else row.keys[place]
+    def group(row: Row, column: str, ours: bool) -> tuple[str, str]:
+        over = row.texts[categories] if ours and column in MEANS and categories is not None else ""
+        return "" if place is None else row.keys[place], over
 
-    best: dict[tuple[str, str, bool], float] = {}
+    best: dict[tuple[tuple[str, str], str, bool], float] = {}
     for row in rows:
         for column, cell in zip(values, row.cells, strict=True):
             for ours, text in ((True, cell.measured), (False, cell.published)):
                 if text:
                     value = -float(text) if column in LESS else float(text)
-                    best[group(row), column, ours] = max(value, best.get((group(row), column, ours), value))
+                    among = group(row, column, ours), column, ours
+                    best[among] = max(value, best.get(among, value))
 
     def is_best(row: Row, column: str, ours: bool, text: str) -> bool:
-        return bool(text) and abs(float(text)) == abs(best[group(row), column, ours])
+        return bool(text) and abs(float(text)) == abs(best[group(row, column, ours), column, ours])
 
     return [
         replace(

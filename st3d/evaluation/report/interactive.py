@@ -44,7 +44,8 @@ def _trace(series: Series, edges: np.ndarray | None) -> dict[str, Any]:
         return {"type": "bar", "x": names, "y": y, "marker": {"color": series.colour}}
     if series.style == "histogram":
         assert edges is not None
-        width = {"start": float(edges[0]), "end": float(edges[-1] + 1e-9), "size": float(edges[1] - edges[0])}
+        size = float(edges[1] - edges[0]) * (1 + 1e-9)  # so that the largest value lies in the last bin
+        width = {"start": float(edges[0]), "end": float(edges[0]) + size * (len(edges) - 1), "size": size}
         marker = {"color": series.colour}
         return {"type": "histogram", "x": x, "xbins": width, "autobinx": False, "marker": marker}
     mode = {"points": "lines+markers", "dots": "lines+markers", "marks": "markers"}.get(series.style, "lines")

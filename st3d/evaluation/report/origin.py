@@ -42,25 +42,30 @@ class Time:
     peak_mb: float
 
 
-def times(folders: Sequence[Path]) -> list[Time]:
-    """Times of all jobs whose logs lie in some folders, by stage.
+def times(logs: Sequence[Path]) -> list[Time]:
+    """Times of all jobs whose logs are given, by stage.
 
     Parameters
     ----------
-    folders
-        Each with the folders of stages, with logs (*.log) at any depth; logs that lie in it directly are of its data.
+    logs
+        Logs, or folders with logs (*.log) at any depth, in a folder of the stage's name; what lies in one called logs
+        is of the data.
 
     Returns
     -------
     The stage with the longest time first; empty where no log says a time
     """
     found: dict[str, list[tuple[float, ...]]] = {}
-    for folder, path in [(each, path) for each in folders for path in sorted(each.glob("**/*.log"))]:
+    for given, path in [
+        (each, path) for each in logs for path in ([each] if each.suffix else sorted(each.glob("**/*.log")))
+    ]:
+        if not path.exists():
+            continue
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 500))
             line = FINISHED.search(file.read().decode(errors="replace"))
         if line:
-            stage = path.relative_to(folder).parts[0] if path.parent != folder else "data"
+            stage = {"logs": "data", "tables": "tables"}.get(given.name, given.parent.name)
             found.setdefault(stage, []).append(tuple(map(float, line.groups())))
     return sorted(
         (

@@ -152,21 +152,21 @@ def figure6(table3: pd.DataFrame) -> Figure:
     return Figure(name="figure6", title="Figure 6: n, d and k", caption=caption, panels=panels)
 
 
-def figure7(table4: pd.DataFrame, variants: Sequence[Mapping[str, Any]]) -> Figure:
+def figure7(table4: pd.DataFrame) -> Figure:
     """AU-PRO of training strategies, pretraining data and feature extractors, the base beside them.
 
     Parameters
     ----------
     table4
         Rows of Table 4, all text.
-    variants
-        Contents of the JSONs of all variants.
 
     Returns
     -------
     Figure
     """
-    first = _base_bar(table4, variants)
+    base = table4[(table4["variant"] == "base") & (table4["source"] == "measured")]["au_pro"]
+    known = published("table1").set_index("method")["mean"]["3d_st_64"]
+    first = {"measured": _number(base.iloc[0]) if len(base) else float("nan"), "published": float(known)}
     panels = []
     for group, title in GROUPS.items():
         rows = table4[(table4["group"] == group) & (table4["variant"] != "base")]
@@ -185,17 +185,6 @@ def figure7(table4: pd.DataFrame, variants: Sequence[Mapping[str, Any]]) -> Figu
         " measured base is over the same categories as they are. No bar: not run, or not published."
     )
     return Figure(name="figure7", title="Figure 7: training, data, extractors", caption=caption, panels=panels)
-
-
-def _base_bar(table4: pd.DataFrame, variants: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """The base's AU-PRO, measured over the categories that Table 4's variants share; NaN where it was not run."""
-    by_name = {each["variant"]: each for each in variants}
-    shown = [by_name[name]["categories"] for name in dict.fromkeys(table4["variant"]) if name in by_name]
-    base = by_name.get("base", {"categories": {}})["categories"]
-    shared = [name for name in base if all(name in each for each in shown)]
-    at_limit = [base[name]["au_pro_at"][LIMIT] for name in shared]
-    known = published("table1").set_index("method")["mean"]["3d_st_64"]
-    return {"measured": sum(at_limit) / len(at_limit) if at_limit else float("nan"), "published": float(known)}
 
 
 def _means(variant: Mapping[str, Any]) -> dict[str, float]:

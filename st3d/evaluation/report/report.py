@@ -90,7 +90,7 @@ def report(
     settings
         The variant's settings, section.key=value.
     logs
-        Folders with the logs of all jobs, which end with their time.
+        Logs of all jobs, or folders of them; a log ends with the job's time.
     output
         The page to write; its figures and scans' pictures are written beside it as SVG, CSV and PNG.
     code
@@ -144,7 +144,7 @@ def _paper_figures(tables: Mapping[str, pd.DataFrame], run: Sequence[Mapping], m
     if measured.get("table3"):
         figures.append(paper_figures.figure6(tables["table3"]))
     if measured.get("table4"):
-        figures.append(paper_figures.figure7(tables["table4"], run))
+        figures.append(paper_figures.figure7(tables["table4"]))
     return figures
 
 

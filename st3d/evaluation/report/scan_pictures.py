@@ -1,5 +1,6 @@
 """Pictures of a category's test scans: score and ground truth, on one colour scale."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from st3d.evaluation.report.oblique import oblique
 from st3d.formats.atomic import atomic
 from st3d.formats.scans import Sample, read_colours, read_map, read_mask, read_scan
 from st3d.kernels.pro import au_pro
+
+log = logging.getLogger("st3d")
 
 LIMIT = 0.3  # of the AU-PRO by which scans are ordered
 STOPS = ("#e2e7ec", "#fbe3a6", "#f7a24f", "#d9412f", "#7c1246", "#2f0a2e")  # from normal to anomalous
@@ -139,7 +142,11 @@ def layers(sample: Sample, maps: Path) -> Layers:
     """
     scan, scores = read_scan(sample.scan, "drop"), read_map(maps / f"{sample.name}.tiff")
     mask = read_mask(sample.mask, scores.shape) if sample.mask else np.zeros(scores.shape, bool)
-    colours = read_colours(sample.rgb, scores.shape) if sample.rgb else None
+    colours = None
+    try:
+        colours = read_colours(sample.rgb, scores.shape) if sample.rgb else None
+    except ValueError as error:  # 3D-ST does not read them, and a report is not lost for want of them
+        log.warning("%s; drawn without", error)
     part = cutout(scan, mask)
     return Layers(scan[part], scores[part], mask[part], None if colours is None else colours[part])
 
