@@ -3,6 +3,7 @@
 import csv
 import itertools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 from st3d.extractors.fcgf.network import FCGF
+from st3d.workflow.server import ADDRESS
 from st3d.workflow.stages import BASELINES
 
 ROOT = Path(__file__).parents[2]
@@ -269,6 +271,18 @@ def test_every_method_of_table1_is_measured(finished):
         measured = {row["method"]: row for row in csv.DictReader(file) if row["source"] == "measured"}
     for method in (*BASELINES, "3d_st_16"):
         assert all(0 <= float(measured[method][name]) <= 1 for name in ("dowel", "mean")), method
+
+
+def test_a_command_pasted_into_a_shell_gives_the_bytes_of_the_run(finished):
+    logs = "".join(path.read_text() for path in (finished / ".snakemake/log").iterdir())
+    made = "results/student/base/dowel"
+    command = re.search(rf"python -m st3d student .*--student {made}/student.pt.*(?= 2> )", logs)[0]
+    command = command.replace(f"{made}/student.pt", "pasted.pt").replace(f"{made}/loss.csv", "pasted.csv")
+    environment = clean_environment()
+    assert ADDRESS not in environment  # a process of its own, not a fork of the run's
+    subprocess.run(command, shell=True, cwd=finished, env=environment, check=True, capture_output=True)  # noqa: S602
+    assert (finished / "pasted.pt").read_bytes() == (finished / made / "student.pt").read_bytes()
+    assert (finished / "pasted.csv").read_bytes() == (finished / made / "loss.csv").read_bytes()
 
 
 def test_other_data_and_other_extractors_are_measured_in_table4(finished):
