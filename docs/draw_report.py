@@ -1,4 +1,4 @@
-"""Draws docs/report.png and docs/report_3d.png, screenshots of a report, and docs/result.png, some of its pictures of scans:
+"""Draws docs/report.png and docs/report_3d.png, screenshots of a report, and docs/result.png, pictures of scans in it:
 
 python docs/draw_report.py [PAGE]
 
