@@ -61,7 +61,7 @@ def room(rng: np.random.Generator) -> Room:
             if all(_apart(piece, other) for other in boxes) and (piece[0] > -1e-6).all() and (piece[1] < size).all():
                 boxes.append(piece)
                 objects.append((stood, 0.5))
-                objects += _small_objects(rng, piece)
+                objects += _small_objects(rng, piece, size)
                 break
     return Room(build_world(objects), size, np.stack(boxes))
 
@@ -144,8 +144,8 @@ def _apart(a: np.ndarray, b: np.ndarray) -> bool:
     return bool(((a[0] > b[1] + _APART) | (b[0] > a[1] + _APART))[:2].any())
 
 
-def _small_objects(rng: np.random.Generator, piece: np.ndarray) -> WorldObject:
-    """Boxes and vases on a piece of table height, none elsewhere."""
+def _small_objects(rng: np.random.Generator, piece: np.ndarray, size: np.ndarray) -> WorldObject:
+    """Boxes and vases on a piece of table height, none elsewhere, and none that would stick into a wall."""
     low, high = piece
     if not 0.4 < high[2] < 1.1:
         return []
@@ -159,7 +159,9 @@ def _small_objects(rng: np.random.Generator, piece: np.ndarray) -> WorldObject:
         else:
             rings = zip(half[0] * rng.uniform(0.4, 1, 5), half[2] * np.arange(5))
             item = lathe([(0, 0), *rings], [0, 0, 0])
-        objects += placed([(item, rng.uniform(0.2, 0.8))], place, rng.uniform(0, np.pi))
+        ((vertices, triangles), shade), *_ = placed([(item, rng.uniform(0.2, 0.8))], place, rng.uniform(0, np.pi))
+        if (vertices[:, :2] >= 0).all() and (vertices[:, :2] <= size[:2]).all():
+            objects.append(((vertices, triangles), shade))
     return objects
 
 
