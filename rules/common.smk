@@ -24,6 +24,7 @@ from st3d.workflow.config import (
 from st3d.workflow import table_membership as membership
 from st3d.workflow.config import Study, in_order, listing
 from st3d.workflow.fingerprint import fingerprint
+from st3d.student_teacher.pretrained import packaged_teacher
 from st3d.workflow.stages import EXTRACTORS, STAGES, modules
 
 if isinstance(config.get("variants"), dict):  # else Study refuses it
@@ -181,6 +182,8 @@ def unless_checkpoint(stage, paths):
 
 def extractor_of(wildcards):
     """An input function: what the variant's students learn from."""
+    if study.pretrained(wildcards.variant):
+        return [str(packaged_teacher())]
     method = study.variants[wildcards.variant]["extractor"]["method"]
     pattern = "<results>/{maker}/{variant}/{method}.pt"
     return made_by(EXTRACTORS[method], pattern, maker=EXTRACTORS[method], method=method)(wildcards)
@@ -313,6 +316,12 @@ def tables_with(further):
 
 def check_own(name):
     """End at once if a folder or file of the user's own, which a variant of 3D-ST needs, is not there."""
+    if study.pretrained(name):
+        try:
+            packaged_teacher()
+        except ValueError as error:
+            sys.exit(str(error))
+        return  # it needs no scenes
     chosen = study.variants[name]
     stage = EXTRACTORS[chosen["extractor"]["method"]]
     own_path = "" if stage == "teacher" else chosen[stage].get("checkpoint")

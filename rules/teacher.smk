@@ -24,3 +24,23 @@ rule teacher:
         "python -m st3d teacher --train {input.train} --validation {input.validation} --scale {input.scale}"
         " --teacher {output.teacher} --curve {output.curve} {params.settings}"
         " --cache-gb {resources.cache_gb} --code {params.code} 2> {log}"
+
+
+rule pretrained_teacher:
+    """The teacher that the package brings; see configs/pretrained_teacher.yaml."""
+    input:
+        teacher="<results>/teacher/base/teacher.pt",
+        curve="<results>/teacher/base/loss.csv",
+    output:
+        f"{workflow.basedir}/st3d/pretrained/teacher.pt",
+    log:
+        "<results>/pretrained_teacher.log",
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        **SMALL,
+    params:
+        code=code_of("pretrained_teacher"),
+    shell:
+        "python -m st3d pretrained_teacher --teacher {input.teacher} --curve {input.curve} --output {output:q}"
+        " --code {params.code} 2> {log}"

@@ -70,6 +70,11 @@ class Study:
         """How a variant finds defects: 3d_st, or one of the baselines."""
         return self.variants[variant]["detector"]["method"]
 
+    def pretrained(self, variant: str) -> bool:
+        """Whether a variant's students learn from the teacher that the package brings."""
+        chosen = self.variants[variant]
+        return chosen["extractor"]["method"] == "teacher" and chosen["teacher"]["weights"] == "pretrained"
+
     def modules(self, variant: str) -> list[str]:
         """The modules of all stages that lead to a variant's scores."""
         settings = self.variants[variant]

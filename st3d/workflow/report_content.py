@@ -48,7 +48,7 @@ def losses(study: Study, categories: Sequence[str]) -> dict[str, str]:
     found = {}
     if method == "3d_st":
         extractor = EXTRACTORS[study.variants[variant]["extractor"]["method"]]
-        if extractor not in UNTRAINED:
+        if extractor not in UNTRAINED and not study.pretrained(variant):
             found[extractor] = f"{extractor}/{study.owner(extractor, variant)}/loss.csv"
     if stage not in UNTRAINED:
         owner = study.owner(stage, variant)

@@ -34,6 +34,8 @@ def weights(study: Study, variant: str) -> str:
         return "fpfh, which has none"
     if method == "teacher" and settings["teacher"]["weights"] == "random":
         return "teacher, random"
+    if study.pretrained(variant):
+        return "teacher, the package's"
     checkpoint = "" if method == "teacher" else settings[EXTRACTORS[method]]["checkpoint"]
     source = f"checkpoint: {Path(checkpoint).name}" if checkpoint else f"trained on {pretraining(study, variant)}"
     return f"{method}, {source}"

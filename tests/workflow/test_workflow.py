@@ -119,6 +119,14 @@ def test_given_weights_need_no_scenes_and_must_be_there(project, tmp_path):
     assert not {"furniture", "scenes", "graph_scenes", "teacher"} & set(jobs)
 
 
+def test_students_of_the_packages_teacher_need_no_scenes(project):
+    variants = "variants={ready: {teacher: {weights: pretrained}, network: {blocks: 4}}}"
+    done = snakemake(project, "-n", "variant_ready", "--config", variants, "categories=[dowel]")
+    assert done.returncode == 0, done.stderr
+    assert not {"furniture", "scenes", "graph_scenes", "teacher"} & set(planned(done))
+    assert "st3d/pretrained/teacher.pt" in done.stdout
+
+
 def test_a_variant_of_the_users_own_shares_what_those_of_the_config_own(project, tmp_path):
     (tmp_path / "my.yaml").write_text("variants: {mine: {network: {width: 32}, graph: {neighbours: x0.5}}}\n")
     done = snakemake(project, "-n", "variant_mine", "--configfile", str(tmp_path / "my.yaml"))
@@ -158,6 +166,7 @@ def test_each_overlay_is_planned_with_its_own_data(tmp_path):
         "paper": (["--config", "categories=[bagel]"], 11, 220),
         "sample": ([], 6, 9),
         "simulated": (["--config", "categories=[bagel]"], 11, 12),
+        "pretrained_teacher": (["--config", "categories=[bagel]"], 1, 12),
     }
     assert set(counts) == {path.stem for path in (ROOT / "configs").glob("*.yaml")}
     for name, (arguments, students, scenes) in counts.items():
