@@ -24,7 +24,7 @@ from st3d.workflow.config import (
 from st3d.workflow import table_membership as membership
 from st3d.workflow.config import Study, in_order, listing
 from st3d.workflow.fingerprint import fingerprint
-from st3d.student_teacher.pretrained import packaged_teacher
+from st3d.student_teacher.pretrained import PACKAGED, packaged_teacher
 from st3d.workflow.stages import EXTRACTORS, STAGES, modules
 
 if isinstance(config.get("variants"), dict):  # else Study refuses it
@@ -183,7 +183,7 @@ def unless_checkpoint(stage, paths):
 def extractor_of(wildcards):
     """An input function: what the variant's students learn from."""
     if study.pretrained(wildcards.variant):
-        return [str(packaged_teacher())]
+        return [str(PACKAGED)]  # check_own has looked at it
     method = study.variants[wildcards.variant]["extractor"]["method"]
     pattern = "<results>/{maker}/{variant}/{method}.pt"
     return made_by(EXTRACTORS[method], pattern, maker=EXTRACTORS[method], method=method)(wildcards)
@@ -280,26 +280,21 @@ def digest_of_own(paths):
     return " ".join(listed(path) for path in paths)
 
 
+def digest_of_scans(paths):
+    """The same of folders of scans; empty where the scans are simulated or downloaded."""
+    return "" if config["dataset"] in (SIMULATED, MVTEC_3D_AD) else digest_of_own(paths)
+
+
 def own_scans(*folders):
     """A params function: what lies in these folders of a category of the user's own, by default its split's alone."""
-
-    def digest(wildcards):
-        if config["dataset"] in (SIMULATED, MVTEC_3D_AD):
-            return ""
-        return digest_of_own([Path(DATASET, wildcards.category, each) for each in folders or (wildcards.split,)])
-
-    return digest
+    return lambda wildcards: digest_of_scans(
+        [Path(DATASET, wildcards.category, each) for each in folders or (wildcards.split,)]
+    )
 
 
 def own_tests(categories):
     """A params function: what lies in the test folders of categories of the user's own."""
-
-    def digest(wildcards):
-        if config["dataset"] in (SIMULATED, MVTEC_3D_AD):
-            return ""
-        return digest_of_own([Path(DATASET, category, "test") for category in categories])
-
-    return digest
+    return lambda wildcards: digest_of_scans([Path(DATASET, category, "test") for category in categories])
 
 
 def tables_with(further):

@@ -27,14 +27,14 @@ rule teacher:
 
 
 rule pretrained_teacher:
-    """The teacher that the package brings; see configs/pretrained_teacher.yaml."""
+    """A teacher and its record for the package, to be copied to st3d/pretrained; see configs/pretrained_teacher.yaml."""
     input:
         teacher="<results>/teacher/base/teacher.pt",
         curve="<results>/teacher/base/loss.csv",
     output:
-        f"{workflow.basedir}/st3d/pretrained/teacher.pt",
+        "<results>/package/teacher.pt",  # not in the package: its students would make their own input anew
     log:
-        "<results>/pretrained_teacher.log",
+        "<results>/package/teacher.log",
     conda:
         "../envs/st3d.yaml"
     resources:
@@ -42,5 +42,5 @@ rule pretrained_teacher:
     params:
         code=code_of("pretrained_teacher"),
     shell:
-        "python -m st3d pretrained_teacher --teacher {input.teacher} --curve {input.curve} --output {output:q}"
+        "python -m st3d pretrained_teacher --teacher {input.teacher} --curve {input.curve} --output {output}"
         " --code {params.code} 2> {log}"

@@ -1,4 +1,4 @@
-"""The teacher that the package brings, and stage `pretrained_teacher`, which puts it there."""
+"""The teacher that the package brings, and stage `pretrained_teacher`, which makes its files."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from st3d.formats.provenance import provenance, sha256
 
 FOLDER = Path(__file__).parents[1] / "pretrained"
 MODEL, RECORD = "teacher.pt", "teacher.json"
+PACKAGED = FOLDER / MODEL
 
 
 def packaged_teacher(folder: Path = FOLDER) -> Path:
@@ -37,7 +38,7 @@ def packaged_teacher(folder: Path = FOLDER) -> Path:
 
 
 def pretrained_teacher(*, teacher: Path, curve: Path, output: Path, code: str) -> None:
-    """Put a pretrained teacher into the package, with a record of how it was made.
+    """Make the two files of a pretrained teacher for the package: the model, and a record of how it was made.
 
     Parameters
     ----------

@@ -75,7 +75,7 @@ COMMANDS = {  # package: {command: (module with the function of that name, a lin
         "graph": ("student_teacher.graph", "Find each point's nearest neighbours."),
         "scale": ("student_teacher.scale", "Measure the mean distance of a point to its neighbours."),
         "teacher": ("student_teacher.teacher", "Pretrain the teacher on scenes."),
-        "pretrained_teacher": ("student_teacher.pretrained", "Put a pretrained teacher into the package."),
+        "pretrained_teacher": ("student_teacher.pretrained", "Make the files of a pretrained teacher for the package."),
         "student": ("student_teacher.student", "Train one category's student to match a frozen feature extractor."),
     },
     "extractors": {

@@ -123,8 +123,16 @@ def test_students_of_the_packages_teacher_need_no_scenes(project):
     variants = "variants={ready: {teacher: {weights: pretrained}, network: {blocks: 4}}}"
     done = snakemake(project, "-n", "variant_ready", "--config", variants, "categories=[dowel]")
     assert done.returncode == 0, done.stderr
-    assert not {"furniture", "scenes", "graph_scenes", "teacher"} & set(planned(done))
+    assert not {"furniture", "scenes", "graph_scenes", "teacher", "pretrained_teacher"} & set(planned(done))
     assert "st3d/pretrained/teacher.pt" in done.stdout
+
+
+def test_every_rule_writes_to_the_folders_of_results_and_data_alone():
+    for path in (ROOT / "rules").glob("*.smk"):
+        for block in re.findall(r"^ +output:\n((?: {8,}.*\n)+)", path.read_text(), re.MULTILINE):
+            code = re.sub(r"#.*", "", block)
+            assert "basedir" not in code and "st3d/" not in code, path
+            assert "<results>/" in code or "<data>/" in code, path
 
 
 def test_a_variant_of_the_users_own_shares_what_those_of_the_config_own(project, tmp_path):
