@@ -22,6 +22,7 @@ include: "rules/scale.smk"  # the length unit of a training set
 include: "rules/teacher.smk"  # pretraining
 include: "rules/extractors.smk"  # feature extractors in the teacher's place
 include: "rules/student.smk"  # one student per category
+include: "rules/calibration.smk"  # model files, to judge scans with
 include: "rules/frame.smk"  # scans as voxel grids and depth images
 include: "rules/gan.smk"  # MVTec 3D-AD's own methods, per category
 include: "rules/autoencoder.smk"
@@ -80,6 +81,12 @@ rule mvtec_table5:
     """Image AUROC per category of MVTec 3D-AD's own methods, without and with RGB."""
     input:
         "<results>/tables/mvtec_table5.csv",
+
+
+rule models:
+    """The base's model files, for st3d predict: teacher, student and thresholds of each category."""
+    input:
+        expand("<results>/calibration/base/{category}/model.st3d", category=config["categories"]),
 
 
 for variant in study.running:

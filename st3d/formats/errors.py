@@ -76,3 +76,17 @@ def one_line(expected: str) -> Iterator[None]:
         raise ValueError(f"{expected}, found no such file") from None
     except Exception as error:
         raise ValueError(f"{expected}, found {error_text(error)}") from None
+
+
+class Faults(ValueError):
+    """Several faults at once, so that a user mends all files before the next try.
+
+    Parameters
+    ----------
+    lines
+        One or more, each with its file.
+    """
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = list(lines)

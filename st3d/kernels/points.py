@@ -71,33 +71,35 @@ def farthest_points(points: NDArray, count: int, first: int = 0) -> NDArray[np.i
 
 
 def downsample_scan(scan: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Farthest point sampling of a scan's valid pixels, the same wherever the scan stands.
+    """Farthest point sampling of a scan's valid points, the same wherever the scan stands.
 
     Parameters
     ----------
     scan
-        (h, w, 3) float32, metres.
+        (h, w, 3) float32, metres, an image whose invalid pixels are (0, 0, 0); or (m, 3), a cloud of valid points. An
+        image and the cloud of its valid pixels in row-major order have the same sample.
     count
-        Points to keep; a scan with fewer valid pixels keeps them all.
+        Points to keep; a scan with fewer valid ones keeps them all.
     seed
-        Of the first point, which is drawn by default_rng([seed, number of valid pixels]).
+        Of the first point, which is drawn by default_rng([seed, number of valid points]).
 
     Returns
     -------
     points
         (n, 3) float32, metres, n <= count, in the order of choice: a prefix is itself a farthest point sample.
     pixel
-        (n,) uint32, each point's place in the flattened image.
+        (n,) uint32, each point's place in the flattened image, or its row in the cloud.
 
     Raises
     ------
     ValueError
-        If the scan has no valid pixel.
+        If the scan has no valid point.
     """
-    pixel = np.flatnonzero((scan != 0).any(axis=2))  # in row-major order
+    flat = scan.reshape(-1, 3)
+    pixel = np.arange(len(flat)) if scan.ndim == 2 else np.flatnonzero((flat != 0).any(axis=1))
     if len(pixel) == 0:
         raise ValueError("expected valid pixels in the scan, found none")
-    valid = scan.reshape(-1, 3)[pixel]
+    valid = flat[pixel]
     first = int(np.random.default_rng([seed, len(valid)]).integers(len(valid)))
     chosen = farthest_points(valid, min(count, len(valid)), first)
     return valid[chosen], pixel[chosen].astype(np.uint32)

@@ -1,14 +1,14 @@
 """Stage `downsampling`: a part of a split's scans, invalid pixels dropped, downsampled by farthest point sampling."""
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
 
 from st3d.formats.scans import Invalid, Sample, Split, list_samples, read_mask, read_scan
 from st3d.formats.shards import Cloud, write_shard
 from st3d.kernels.points import downsample_scan
-
-log = logging.getLogger("st3d")
+from st3d.training.progress_bar import counted
 
 
 def downsampling(
@@ -65,19 +65,45 @@ def downsampling(
     samples = list_samples(dataset, category, split)[part::parts]
 
     def clouds() -> Iterator[Cloud]:
-        for number, sample in enumerate(samples, 1):
-            yield _downsampled(sample, points, invalid, seed)
-            log.info("downsampling %d/%d %s/%s/%s", number, len(samples), category, split, sample.name)
+        for sample in counted(samples, f"downsampling {category}/{split}", len(samples)):
+            yield downsampled(_read(sample, invalid), sample.name, points, seed)
 
     write_shard(output, clouds(), settings=settings, code=code)
 
 
-def _downsampled(sample: Sample, points: int, invalid: Invalid, seed: int) -> Cloud:
+def downsampled(scan: np.ndarray, sample: str, points: int, seed: int) -> Cloud:
+    """A scan's farthest point sample.
+
+    Parameters
+    ----------
+    scan
+        (h, w, 3) float32, metres, an image whose invalid pixels are (0, 0, 0); or (m, 3), a cloud of valid points.
+    sample
+        Its name.
+    points
+        Points to keep; a scan with fewer keeps all.
+    seed
+        Of the first point.
+
+    Returns
+    -------
+    Cloud without neighbours; of an image with pixels and size
+
+    Raises
+    ------
+    ValueError
+        If the scan has no valid point.
+    """
+    chosen, pixel = downsample_scan(scan, points, seed)
+    if scan.ndim == 2:
+        return Cloud(chosen, sample=sample)
+    return Cloud(chosen, pixel=pixel, size=(scan.shape[0], scan.shape[1]), sample=sample)
+
+
+def _read(sample: Sample, invalid: Invalid) -> np.ndarray:
     scan = read_scan(sample.scan, invalid)
-    height, width = scan.shape[:2]
     if sample.mask is not None:
-        read_mask(sample.mask, (height, width))  # a wrong mask is refused before any training
+        read_mask(sample.mask, (scan.shape[0], scan.shape[1]))  # a wrong mask is refused before any training
     if not scan.any():
         raise ValueError(f"{sample.scan}: expected valid pixels in the scan, found none")
-    sampled, pixel = downsample_scan(scan, points, seed)
-    return Cloud(sampled, pixel=pixel, size=(height, width), sample=sample.name)
+    return scan

@@ -1,14 +1,12 @@
 """Stage `graph`: the first points of each downsampled cloud, and their nearest neighbours."""
 
-import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from st3d.formats.shards import Cloud, index_type, read_shard, write_shard
 from st3d.kernels.points import neighbours as nearest
-
-log = logging.getLogger("st3d")
+from st3d.training.progress_bar import counted
 
 
 def graph(*, input: Path, points: int, neighbours: int, output: Path, code: str) -> None:
@@ -38,7 +36,7 @@ def graph(*, input: Path, points: int, neighbours: int, output: Path, code: str)
             raise ValueError(f"{input}: expected clouds of {points} points, found a sample of {stored}")
 
         def clouds() -> Iterator[Cloud]:
-            for index in range(len(shard)):
+            for index in counted(range(len(shard)), "graph", len(shard)):
                 cloud = shard.cloud(index)
                 pixel = None if cloud.pixel is None else cloud.pixel[:points]
                 cloud = replace(cloud, points=cloud.points[:points], pixel=pixel)
@@ -48,7 +46,6 @@ def graph(*, input: Path, points: int, neighbours: int, output: Path, code: str)
                     raise ValueError(f"{input}: expected {neighbours + 1} points or more in {name}, found {n}")
                 near = nearest(cloud.points, neighbours)
                 yield replace(cloud, neighbours=near.astype(index_type(points)))
-                log.info("graph %d/%d", index + 1, len(shard))
 
         settings = {"points": points, "neighbours": neighbours, "input": shard.attributes["settings"]}
         write_shard(output, clouds(), settings=settings, code=code)

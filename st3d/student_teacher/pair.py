@@ -40,7 +40,32 @@ def load_teacher(
     ValueError
         If the file is none of these, is damaged, or holds a teacher of another model.
     """
-    content = load(path, "teacher", "extractor")
+    return teacher_of(load(path, "teacher", "extractor"), path, device, scale, model)
+
+
+def teacher_of(
+    content: Mapping[str, Any], path: Path, device: torch.device, scale: float, model: Mapping[str, Any] | None = None
+) -> DescriptorNetwork | Extractor:
+    """The frozen teacher, or other extractor, of a file's content.
+
+    Parameters
+    ----------
+    content
+        What the file holds.
+    path
+        The file, for errors.
+    device, scale, model
+        As for `load_teacher`.
+
+    Returns
+    -------
+    DescriptorNetwork or Extractor
+
+    Raises
+    ------
+    ValueError
+        If its weights are not those of its model, or it is a teacher of another model than `model`.
+    """
     if content["kind"] == "extractor":
         return load_extractor(content, path, scale, device)
     if model is not None and content["model"] != dict(model):
@@ -77,7 +102,6 @@ class Pair:
     neighbours: int
     downsampling_seed: int
 
-    @torch.no_grad()
     def scores(self, graph: Graph) -> Tensor:
         """Regression error per point: ||f_S - (f_T - mean) / std||, the score (section 3.2).
 
@@ -90,11 +114,29 @@ class Pair:
         -------
         (n,) float32 in the order of the cloud; of an extractor of the first points only, of these.
         """
+        return self.compare(graph)[0]
+
+    @torch.no_grad()
+    def compare(self, graph: Graph) -> tuple[Tensor, Tensor]:
+        """The score per point, and the teacher's descriptors that it comes from.
+
+        Parameters
+        ----------
+        graph
+            A scan's, scaled.
+
+        Returns
+        -------
+        scores
+            As of `scores`.
+        descriptors
+            (q, c) float32, the teacher's, standardised, in any order.
+        """
         target = standardised(self.teacher.extract(graph), self.mean, self.std)
         error = squared_error(at_descriptor_points(self.teacher, graph, self.student.extract(graph)), target).sqrt()
         if self.teacher.descriptor_points is not None:
-            return error  # its rows are the first points in their order
-        return error[torch.from_numpy(graph.row_of_point).to(error.device)]
+            return error, target  # their rows are the first points in their order
+        return error[torch.from_numpy(graph.row_of_point).to(error.device)], target
 
 
 def standardised(features: Tensor, mean: Tensor, std: Tensor) -> Tensor:
@@ -150,18 +192,44 @@ def load_pair(teacher: Path, student: Path, device: torch.device) -> Pair:
     ValueError
         If a file is not what it should be, or the student learned from another one; one line with both files.
     """
-    content = load(student, "student")
-    network = load_teacher(teacher, device, content["scale"])
+    content, learned_from = load(student, "student"), load(teacher, "teacher", "extractor")
     found = sha256(teacher)
     if content.get("teacher") != found:
         learned = str(content.get("teacher"))[:12]
         raise ValueError(f"{student}: expected a student of {teacher} (sha256 {found[:12]}), found one of {learned}")
-    learner = DescriptorNetwork(**content["model"])
-    load_weights(learner, content["weights"], student)
+    return pair_of(learned_from, content, teacher, student, device)
+
+
+def pair_of(
+    teacher: Mapping[str, Any], student: Mapping[str, Any], teacher_path: Path, student_path: Path, device: torch.device
+) -> Pair:
+    """Teacher and student from the contents of their files.
+
+    Parameters
+    ----------
+    teacher, student
+        What the files hold.
+    teacher_path, student_path
+        The files, for errors.
+    device
+        Device of both.
+
+    Returns
+    -------
+    Pair
+
+    Raises
+    ------
+    ValueError
+        If the weights are not those of the models; one line with the file.
+    """
+    network = teacher_of(teacher, teacher_path, device, student["scale"])
+    learner = DescriptorNetwork(**student["model"])
+    load_weights(learner, student["weights"], student_path)
     return Pair(
         network,
         learner.requires_grad_(False).eval().to(device),
-        content["mean"].to(device),
-        content["std"].to(device),
-        **{key: content[key] for key in ("scale", "points", "neighbours", "downsampling_seed")},
+        student["mean"].to(device),
+        student["std"].to(device),
+        **{key: student[key] for key in ("scale", "points", "neighbours", "downsampling_seed")},
     )

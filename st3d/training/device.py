@@ -118,6 +118,19 @@ def free_gpu(names: Sequence[str], folder: Path) -> int:
         time.sleep(1)
 
 
+def cores() -> int:
+    """CPU cores that this process may use.
+
+    Returns
+    -------
+    int, 1 or more
+    """
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        return os.cpu_count() or 1
+
+
 def set_threads(count: int) -> None:
     """Fix the number of CPU threads and the order of every sum in this process, so that equal inputs give equal bits.
 

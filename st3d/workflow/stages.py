@@ -34,6 +34,7 @@ STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "pretrain_ppf_foldnet": (("scale_scenes",), ("pretrain_ppf_foldnet",)),
     "fpfh": ((), ("fpfh",)),
     "student": ((*EXTRACTORS.values(), "scale_scans"), ("network", "student", "extractor")),
+    "calibration": (("student",), ("calibration",)),
     "frame": ((), ("dataset", "simulation", "downsampling.invalid", "frame")),
     "voxels": (("frame",), ("augmentation", "voxels")),
     "depth": (("frame",), ("augmentation", "depth")),
@@ -53,6 +54,9 @@ COMMAND_OF = {  # the command that a stage's rule calls, if not the one of its n
     "voxel_vm": "variation", "depth_vm": "variation",
 }  # fmt: skip
 COMMANDS = {  # package: {command: (module with the function of that name, a line for --help, without an import)}
+    "inspection": {
+        "fit": ("inspection.fit", "Learn from scans of good parts what they look like; write a model file."),
+    },
     "simulation": {
         "furniture": ("simulation.furniture.furniture", "Simulate furniture meshes in ModelNet10's kinds and layout."),
         "surrogates": (
@@ -77,6 +81,7 @@ COMMANDS = {  # package: {command: (module with the function of that name, a lin
         "teacher": ("student_teacher.teacher", "Pretrain the teacher on scenes."),
         "pretrained_teacher": ("student_teacher.pretrained", "Make the files of a pretrained teacher for the package."),
         "student": ("student_teacher.student", "Train one category's student to match a frozen feature extractor."),
+        "calibration": ("student_teacher.calibration", "Put teacher, student and their thresholds into one model file."),
     },
     "extractors": {
         "pretrain_fcgf": ("extractors.fcgf.pretrain", "Pretrain FCGF on scenes, or convert a checkpoint."),
@@ -114,7 +119,7 @@ CHOICES = {  # of these stages before it, a variant has one alone: named by sect
 }
 VARIABLE = (  # what a variant may set
     "detector", "scenes", "downsampling", "graph", "network", "teacher", "student", "extractor",
-    "pretrain_fcgf", "pretrain_ppf_foldnet", "fpfh",
+    "pretrain_fcgf", "pretrain_ppf_foldnet", "fpfh", "calibration",
     "frame", "augmentation", "voxels", "depth", *BASELINES, "score", "cost",
 )  # fmt: skip
 
@@ -127,7 +132,7 @@ def modules(stage: str, settings: Mapping[str, Any] | None = None) -> tuple[str,
     method, extractor = settings["detector"]["method"], settings["extractor"]["method"]
     if stage == "maps":
         found.append(MAP_MODULES[method])
-    if method == "3d_st" and stage in ("student", "maps") and extractor in EXTRACTOR_MODULES:
+    if method == "3d_st" and stage in ("student", "calibration", "maps") and extractor in EXTRACTOR_MODULES:
         found.append(EXTRACTOR_MODULES[extractor])
     return tuple(found)
 

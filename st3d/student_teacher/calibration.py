@@ -1,0 +1,185 @@
+"""Stage `calibration`: teacher, student, and the thresholds that anomaly-free validation scans give, in one model file."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from st3d.formats.checkpoints import load, save
+from st3d.formats.provenance import provenance
+from st3d.formats.shards import Cloud
+from st3d.kernels.false_alarms import PixelThreshold, Threshold, pixel_threshold, scan_threshold
+from st3d.kernels.image_scores import ImageScore, image_score
+from st3d.student_teacher.likeness import Likeness, summary
+from st3d.student_teacher.pair import Pair, load_pair, pair_of
+from st3d.student_teacher.point_maps import score_map
+from st3d.training.device import choose_device, set_threads
+from st3d.training.inputs import Inputs
+from st3d.training.settings import Machine
+
+log = logging.getLogger("st3d")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationSettings:
+    """How scans are judged.
+
+    Parameters
+    ----------
+    false_alarms
+        Share of anomaly-free scans that may be called anomalous, in (0, 1).
+    pixel_false_alarms
+        Share of anomaly-free pixels that may be called anomalous, in (0, 1).
+    image_score
+        A scan's score, of its points' scores: maximum, top_100, top_1_percent, quantile_99, smoothed_maximum or
+        smoothed_top_1_percent.
+    """
+
+    false_alarms: float
+    pixel_false_alarms: float
+    image_score: ImageScore
+
+
+@dataclass(frozen=True)
+class Model:
+    """A calibrated pair.
+
+    Attributes
+    ----------
+    pair
+        Teacher and student.
+    image_score
+        How a scan's score comes from its points'.
+    image, pixel
+        The thresholds.
+    likeness
+        What the training and validation scans have in common.
+    validation_scores
+        Scores of the validation scans that the thresholds come from.
+    """
+
+    pair: Pair
+    image_score: ImageScore
+    image: Threshold
+    pixel: PixelThreshold
+    likeness: Likeness
+    validation_scores: tuple[float, ...]
+
+
+def calibration(
+    *,
+    teacher: Path,
+    student: Path,
+    train: list[Path],
+    validation: list[Path],
+    output: Path,
+    calibration: CalibrationSettings,
+    machine: Machine,
+    code: str,
+) -> None:
+    """Set the thresholds for the false alarm rates that a user names, and write all that judging a scan needs.
+
+    Parameters
+    ----------
+    teacher
+        The teacher, or another extractor.
+    student
+        A student that learned from it.
+    train
+        Shards (HDF5) of the scans that the student was trained on, with graphs; a scan unlike all is not judged.
+    validation
+        Shards of anomaly-free scans that it was not trained on, 3 or more; the thresholds come from these alone.
+    output
+        Model file to write.
+    code
+        Fingerprint of this stage's source, kept with the model.
+
+    Raises
+    ------
+    ValueError
+        One line: a file is not what its flag says, there are too few validation scans, or a rate is out of its range.
+    """
+    set_threads(machine.threads)
+    pair = load_pair(teacher, student, choose_device(machine.device))
+    scores, maps, summaries = [], [], []
+    for cloud, points, target in _compared(pair, validation):
+        assert cloud.neighbours is not None  # asked for
+        scores.append(image_score(calibration.image_score, points, cloud.neighbours))
+        maps.append(map_of(points, cloud))
+        summaries.append(summary(cloud.points, target))
+    summaries += [summary(cloud.points, target) for cloud, _, target in _compared(pair, train)]
+    settings = {name: getattr(calibration, name) for name in ("false_alarms", "pixel_false_alarms", "image_score")}
+    image = scan_threshold(scores, calibration.false_alarms)
+    pixel = pixel_threshold(maps, calibration.pixel_false_alarms)
+    log.info("threshold %.4g of a scan's score, %.4g of a pixel's, from %d scans", image.value, pixel.value, len(scores))
+    content = provenance(settings, code) | {"kind": "model", "method": "3d_st"}
+    content |= {"teacher": load(teacher, "teacher", "extractor"), "student": load(student, "student")}
+    content |= {"image": image._asdict(), "pixel": pixel._asdict(), "likeness": Likeness.of(summaries).content()}
+    save(output, content | {"validation_scores": scores})
+
+
+def map_of(points: np.ndarray, cloud: Cloud) -> np.ndarray:
+    """A score for every pixel of an image; of a cloud, the scores of its sample as they are.
+
+    Parameters
+    ----------
+    points
+        (q,) float32, scores.
+    cloud
+        That they are of.
+
+    Returns
+    -------
+    (h, w) float32, or (q,)
+    """
+    if cloud.pixel is None or cloud.size is None:
+        return points
+    return score_map(torch.from_numpy(points), cloud.pixel, cloud.size)
+
+
+def _compared(pair: Pair, shards: Sequence[Path]) -> Iterator[tuple[Cloud, np.ndarray, torch.Tensor]]:
+    """Each cloud with its points' scores and the teacher's descriptors."""
+    with Inputs(shards, pair.points, pair.neighbours, pair.scale, pair.mean.device) as clouds:
+        for index in range(len(clouds)):
+            cloud = clouds.cloud(index)
+            scores, target = pair.compare(clouds.scaled(cloud))
+            yield cloud, scores.cpu().numpy(), target
+
+
+def model_of(content: Mapping[str, Any], path: Path, device: torch.device) -> Model:
+    """A model from its file's content.
+
+    Parameters
+    ----------
+    content
+        What `calibration` wrote.
+    path
+        The file, for errors.
+    device
+        Device of both networks.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ValueError
+        If it is damaged; one line with the file.
+    """
+    try:
+        pair = pair_of(content["teacher"], content["student"], path, path, device)
+        return Model(
+            pair,
+            content["settings"]["image_score"],
+            Threshold(**content["image"]),
+            PixelThreshold(**content["pixel"]),
+            Likeness.restored(content["likeness"]),
+            tuple(content["validation_scores"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path}: expected a model of st3d, found one without {error}; fit it again") from None
