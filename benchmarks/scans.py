@@ -11,13 +11,16 @@ import tifffile
 import torch
 
 from benchmarks.measure import THREADS, Call, Row, alternating
-from st3d.detector import Detector
 from st3d.formats.scans import read_scan
+from st3d.kernels.false_alarms import PixelThreshold, Threshold
 from st3d.kernels.points import downsample_scan, mean_neighbour_distance
 from st3d.simulation.furniture.furniture import furniture
+from st3d.student_teacher.calibration import Model
 from st3d.student_teacher.downsampling import downsampling
 from st3d.student_teacher.graph import graph
 from st3d.student_teacher.network import DescriptorNetwork
+from st3d.student_teacher.judging import judge
+from st3d.student_teacher.likeness import Likeness
 from st3d.student_teacher.pair import Pair
 from st3d.student_teacher.scenes import scenes
 from st3d.training.device import set_threads
@@ -85,5 +88,7 @@ def inspection(path: Path) -> Call:
     """Random weights cost what trained ones do."""
     networks = [DescriptorNetwork(D).requires_grad_(False) for _ in range(2)]
     scale = mean_neighbour_distance(downsample_scan(read_scan(path), N, 0)[0], K)
-    detector = Detector(Pair(*networks, torch.zeros(D), torch.ones(D), scale, N, K, 0))
-    return lambda: detector.map(read_scan(path))
+    pair = Pair(*networks, torch.zeros(D), torch.ones(D), scale, N, K, 0)
+    pixel, likeness = PixelThreshold(1, 0.5, 0.5, 0.5), Likeness(np.zeros((2, 2 * D)), np.zeros((2, 3)), 0.0)
+    model = Model(pair, "maximum", Threshold(1, 0.5, 0.5, False), pixel, likeness, ())
+    return lambda: judge(model, read_scan(path), accept_unlike=True)

@@ -1,4 +1,4 @@
-"""A user's program that calls the detector keeps its own settings of torch, of the environment and of loggers."""
+"""The detector: fitted to good parts it finds a dent, says what it rests on, and leaves the process as it was."""
 
 import os
 import subprocess
@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_training import scenes, train_student, train_teacher
+from killed import killed_in
+from small_dataset import small_scan
 
-from st3d.detector import Detector
+from st3d.detector import Detector, UnlikeTraining
+from st3d.formats.errors import Faults
 
-__all__ = ["scenes"]  # the fixture
 ROOT = Path(__file__).parents[1]
+SMALL = {"points": 400, "neighbours": 8, "steps": 300, "false_alarms": 0.25, "device": "cpu", "threads": 1}
 
 PROGRAM = """
 import ctypes, logging, os, sys
@@ -44,14 +46,16 @@ from st3d.detector import Detector
 from st3d.kernels import native
 native.keep_memory = lambda: calls.append("mallopt")
 threads = native.threads()
-detector = Detector.load(teacher=sys.argv[2], student=sys.argv[3], device="cpu", threads=2)
+scans = list(np.load(sys.argv[2]))
+detector = Detector(points=400, neighbours=8, steps=5, false_alarms=0.25, device="cpu", threads=2)
+detector.fit(scans[:9])
 assert before() == expected, (before(), expected)
-y, x = np.mgrid[:24, :32].astype(np.float32)
-scan = np.stack([x * 0.01, y * 0.01, 0.7 + 0.01 * np.sin(x / 4)], axis=2)
-assert detector.map(scan).shape == (24, 32)
-for unfit in (scan[:1, :2], scan[..., :2], scan * np.nan, scan.astype(int)):
+detector.save(sys.argv[2] + ".st3d")
+detector = Detector.load(sys.argv[2] + ".st3d", device="cpu", threads=2)
+assert detector.predict(scans[0]).map.shape == (64, 64)
+for unfit in (scans[0][:1, :2], scans[0][..., :2], scans[0] * np.nan):
     try:
-        detector.map(unfit)
+        detector.predict(unfit)
     except ValueError:
         pass
     else:
@@ -61,70 +65,188 @@ assert native.threads() == threads and not calls
 """
 
 
-@pytest.fixture
-def pair(scenes, tmp_path):
-    """Paths of a trained teacher and student."""
-    teacher = train_teacher(scenes, tmp_path)
-    return {"teacher": teacher, "student": train_student(scenes, teacher, tmp_path)}
+@pytest.fixture(scope="module")
+def scans():
+    """Twelve good scans, and the first again with a dent in its upper right."""
+    rng = np.random.default_rng(3)
+    good = [small_scan(rng)[0] for _ in range(12)]
+    dented = good[11].copy()
+    dented[10:16, 44:50] *= 0.98
+    return good, dented
 
 
-def run(pair, what):
+@pytest.fixture(scope="module")
+def detector(scans):
+    return Detector(**SMALL).fit(scans[0][:11])
+
+
+def run(scans, tmp_path, what):
     environment = {name: value for name, value in os.environ.items() if name != "CUBLAS_WORKSPACE_CONFIG"}
     environment["PYTHONPATH"] = str(ROOT)
-    command = [sys.executable, "-c", PROGRAM, what, str(pair["teacher"]), str(pair["student"])]
+    np.save(tmp_path / "scans.npy", np.stack(scans[0]))
+    command = [sys.executable, "-c", PROGRAM, what, str(tmp_path / "scans.npy")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
     assert done.returncode == 0, done.stderr
 
 
-def test_the_detector_leaves_torch_the_environment_and_random_numbers_as_they_were(pair):
-    run(pair, "state")
+def test_a_dent_is_anomalous_and_the_map_is_highest_in_it(detector, scans):
+    good, dented = scans
+    sound, found = detector.predict(good[11]), detector.predict(dented)
+    assert found.is_anomalous and found.score > found.threshold > sound.score and not sound.is_anomalous
+    row, column = np.unravel_index(found.map.argmax(), found.map.shape)
+    assert 9 <= row <= 16 and 43 <= column <= 50
+    assert found.map.dtype == np.float32 and found.map.shape == (64, 64)
+    inside = np.zeros((64, 64), bool)
+    inside[10:16, 44:50] = True
+    assert found.mask[inside].mean() > 0.5 > 0.1 > found.mask[~inside].mean()
 
 
-def test_the_detector_leaves_the_loggers_of_other_libraries_as_they_were(pair):
-    run(pair, "loggers")
+def test_a_model_file_judges_as_the_detector_that_wrote_it(detector, scans, tmp_path):
+    detector.save(tmp_path / "part.st3d")
+    loaded = Detector.load(tmp_path / "part.st3d", device="cpu", threads=1)
+    one, other = detector.predict(scans[1]), loaded.predict(scans[1])
+    assert np.array_equal(one.map, other.map) and (one.score, one.threshold) == (other.score, other.threshold)
+    assert loaded.get_params() == detector.get_params() and loaded.about == detector.about
+    loaded.save(tmp_path / "again.st3d")
+    assert (tmp_path / "again.st3d").read_bytes() == (tmp_path / "part.st3d").read_bytes()
 
 
-def test_settings_are_restored_after_an_error(pair):
-    detector = Detector.load(**pair, device="cpu", threads=2)
+def test_the_cloud_of_an_image_has_the_images_score_and_the_scored_points_scores(detector, scans):
+    dented = scans[1]
+    valid = (dented != 0).any(axis=2)
+    image, cloud = detector.predict(dented), detector.predict(dented[valid])
+    assert cloud.score == image.score and cloud.map.shape == (valid.sum(),)
+    same = cloud.map == image.map[valid]
+    assert same.sum() >= 400 == image.scored
+    assert np.corrcoef(cloud.map, image.map[valid])[0, 1] > 0.9
+
+
+def test_a_detector_fitted_to_clouds_judges_images_and_clouds(scans):
+    clouds = [scan[(scan != 0).any(axis=2)] for scan in scans[0][:9]]
+    mixed = Detector(**SMALL | {"steps": 3}).fit([scans[0][0], *clouds[1:]])
+    alone = Detector(**SMALL | {"steps": 3}).fit(clouds)
+    assert mixed.predict(scans[1]).score == alone.predict(scans[1]).score
+    assert mixed.predict(scans[1]).map.shape == (64, 64)
+
+
+def test_a_fit_that_was_killed_goes_on_and_ends_as_an_undisturbed_one(scans, tmp_path):
+    settings = SMALL | {"steps": 21}
+    np.save(tmp_path / "scans.npy", np.stack(scans[0][:9]))
+    killed_in(3, "from st3d.detector import Detector\nimport numpy as np\n"
+              f"scans = list(np.load('{tmp_path}/scans.npy'))\n"
+              f"Detector(**{settings}).fit(scans, work=Path('{tmp_path}/work'))\n")  # fmt: skip
+    assert (tmp_path / "work/student.checkpoint").exists()
+    Detector(**settings).fit(scans[0][:9], work=tmp_path / "work").save(tmp_path / "resumed.st3d")
+    Detector(**settings).fit(scans[0][:9], work=tmp_path / "whole").save(tmp_path / "whole.st3d")
+    assert (tmp_path / "resumed.st3d").read_bytes() == (tmp_path / "whole.st3d").read_bytes()
+
+
+def test_another_fit_in_the_same_folder_starts_over(scans, tmp_path):
+    first = Detector(**SMALL | {"steps": 3}).fit(scans[0][:9], work=tmp_path / "work")
+    second = Detector(**SMALL | {"steps": 3}).fit(scans[0][1:10], work=tmp_path / "work")
+    alone = Detector(**SMALL | {"steps": 3}).fit(scans[0][1:10])
+    assert second.predict(scans[1]).score == alone.predict(scans[1]).score != first.predict(scans[1]).score
+
+
+def test_a_folder_with_other_files_is_not_emptied(scans, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="expected an empty folder or one of an earlier fit, found other files"):
+        Detector(**SMALL).fit(scans[0][:9], work=tmp_path)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_wrong_part_is_not_scored_but_on_request(detector, rng):
+    y, x = np.mgrid[:64, :64].astype(np.float32)
+    steps = np.stack([x * 3e-4, y * 3e-4, 0.6 + 0.01 * (x // 8 % 2) + 0.01 * (y // 8 % 2)], axis=2)
+    with pytest.raises(UnlikeTraining, match="scan: unlike all training scans, so not scored: "):
+        detector.predict(steps)
+    assert detector.predict(steps, accept_unlike=True).is_anomalous
+
+
+def test_a_scan_of_another_size_is_unlike(detector, scans):
+    with pytest.raises(UnlikeTraining, match="expected a length .* found"):
+        detector.predict(scans[0][0] * np.float32(2))
+
+
+def test_all_scans_at_fault_are_told_at_once(scans):
+    with pytest.raises(Faults) as faults:
+        Detector(**SMALL).fit([*scans[0][:9], np.zeros((4, 4, 3)), np.ones(5)])
+    assert [line.split(":")[0] for line in faults.value.lines] == ["scan 9", "scan 10"]
+
+
+def test_copies_of_one_scan_count_once(scans, caplog):
+    with pytest.raises(ValueError, match="expected 5 different scans or more to train on, found 1; 24 scans were given"):
+        Detector(**SMALL).fit([scans[0][0]] * 24)
+    assert "scan 1: the same scan as scan 0; left out" in caplog.text
+
+
+def test_a_validation_scan_that_is_trained_on_is_refused(scans):
+    with pytest.raises(Faults, match="scan 9: expected a validation scan, found one to train on"):
+        Detector(**SMALL).fit(scans[0][:9], validation=scans[0][:3])
+
+
+def test_given_validation_scans_are_all_that_thresholds_come_from(scans):
+    settings = SMALL | {"steps": 3}
+    detector = Detector(**settings).fit(scans[0][:6], validation=scans[0][6:9])
+    assert detector.about["validation"] == ["scan 6", "scan 7", "scan 8"] and len(detector.about["train"]) == 6
+    scores = [detector.predict(scan).score for scan in scans[0][6:9]]
+    assert detector.image_threshold.value == pytest.approx(max(scores))  # 0.25: the largest of three
+    assert not detector.image_threshold.extrapolated
+
+
+@pytest.mark.parametrize("changed, message", [
+    ({"held_out": 1.0}, "held_out: expected a share above 0 and below 1, found 1"),
+    ({"neighbours": 400}, "neighbours: expected fewer than the 400 points, found 400"),
+    ({"steps": 0}, "steps: expected 1 or more, found 0"),
+    ({"false_alarms": 0.0}, "false alarm rate: expected a number above 0 and below 1, found 0"),
+])  # fmt: skip
+def test_a_number_out_of_its_range_is_refused_before_the_training(scans, changed, message):
+    with pytest.raises(ValueError, match=message):
+        Detector(**SMALL | changed).fit(scans[0][:9])
+
+
+def test_parameters_are_read_and_set_as_scikit_learn_does(detector):
+    other = Detector().set_params(**detector.get_params())
+    assert other == detector and other.get_params()["points"] == 400
+    with pytest.raises(ValueError, match="pionts: expected one of"):
+        other.set_params(pionts=3)
+    with pytest.raises(ValueError, match="expected a fitted one"):
+        other.predict(np.zeros((3, 3, 3)))
+
+
+def test_the_detector_leaves_torch_the_environment_and_random_numbers_as_they_were(scans, tmp_path):
+    run(scans, tmp_path, "state")
+
+
+def test_the_detector_leaves_the_loggers_of_other_libraries_as_they_were(scans, tmp_path):
+    run(scans, tmp_path, "loggers")
+
+
+def test_settings_are_restored_after_an_error(detector):
     before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
-    with pytest.raises(ValueError, match="expected valid pixels in the scan, found none"):
-        detector.map(np.zeros((4, 4, 3), np.float32))
+    with pytest.raises(ValueError, match="scan: expected"):
+        detector.predict(np.zeros((4, 4, 3), np.float32))
     assert (torch.get_num_threads(), torch.get_deterministic_debug_mode()) == before
 
 
-def test_several_threads_may_map_at_once(pair, rng):
-    scans = [rng.normal(size=(20, 30, 3)).astype(np.float32) for _ in range(12)]
-    detector = Detector.load(**pair, device="cpu", threads=2)
-    expected = [detector.map(scan) for scan in scans]
+def test_several_threads_may_judge_at_once(detector, scans):
+    expected = [detector.predict(scan).map for scan in scans[0]]
     before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     with ThreadPoolExecutor(3) as pool:
-        found = list(pool.map(detector.map, scans))
+        found = list(pool.map(lambda scan: detector.predict(scan).map, scans[0]))
     assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
     assert (torch.get_num_threads(), torch.get_deterministic_debug_mode()) == before
 
 
-def test_a_teacher_that_is_not_there_is_one_line(pair, tmp_path):
-    with pytest.raises(ValueError, match=r"missing\.pt: expected a teacher, found no such file"):
-        Detector.load(teacher=tmp_path / "missing.pt", student=pair["student"], device="cpu")
+def test_a_file_that_is_no_model_is_one_line(tmp_path):
+    with pytest.raises(ValueError, match=r"missing\.st3d: expected a model, found no such file"):
+        Detector.load(tmp_path / "missing.st3d")
+    (tmp_path / "cut.st3d").write_bytes(b"PK\3\4")
+    with pytest.raises(ValueError, match=r"cut\.st3d: expected a model of st3d, found a truncated or other file"):
+        Detector.load(tmp_path / "cut.st3d")
 
 
-def test_a_map_has_the_same_bits_in_any_precision_and_memory_layout(pair, rng):
-    scan = rng.normal(size=(20, 30, 3)).astype(np.float32)
-    detector = Detector.load(**pair, device="cpu")
-    expected = detector.map(scan)
-    for each in (scan, scan.astype(np.float64), np.asfortranarray(scan)):
-        assert np.array_equal(detector.map(each), expected)
-
-
-@pytest.mark.parametrize(
-    "scan, message",
-    [
-        (np.zeros((4, 4), np.float32), r"expected floats of shape \(h, w, 3\), found float32 of shape \(4, 4\)"),
-        (np.zeros((4, 4, 3), int), "expected floats of shape"),
-        (np.full((4, 4, 3), np.nan, np.float32), "expected finite coordinates"),
-        ([[[1.0, 0.0, 1.0]]], "expected at least 7 valid points, found 1"),
-    ],
-)
-def test_a_scan_that_cannot_be_mapped_is_a_value_error(pair, scan, message):
-    with pytest.raises(ValueError, match=message):
-        Detector.load(**pair, device="cpu").map(scan)
+def test_a_map_has_the_same_bits_in_any_precision_and_memory_layout(detector, scans):
+    expected = detector.predict(scans[1]).map
+    for each in (scans[1].astype(np.float64), np.asfortranarray(scans[1])):
+        assert np.array_equal(detector.predict(each).map, expected)

@@ -146,11 +146,13 @@ def set_threads(count: int) -> None:
     ValueError
         If it is less.
     """
-    native.keep_memory()
+    if not _lent:
+        native.keep_memory()
     _fix_arithmetic(count)
 
 
 _one_at_a_time = threading.RLock()  # of `reproducible`: these settings belong to the process
+_lent = False  # whether a user's program has lent its process to a stage, which then leaves its memory allocator alone
 
 
 @contextmanager
@@ -171,8 +173,13 @@ def reproducible(threads: int) -> Iterator[None]:
     """
     import torch
 
+    global _lent
     with _one_at_a_time, _fixed_arithmetic(threads), torch.random.fork_rng(devices=[]):
-        yield
+        before, _lent = _lent, True
+        try:
+            yield
+        finally:
+            _lent = before
 
 
 @contextmanager

@@ -109,7 +109,6 @@ COMMANDS = {  # package: {command: (module with the function of that name, a lin
     },
     "workflow": {
         "check": ("workflow.check", "Look at a user's own data: layout, headers, masks; say all that is wrong."),
-        "inspect": ("workflow.inspect", "Score one scan: its map, a figure and its score."),
     },
 }
 MODULE = {command: module for package in COMMANDS.values() for command, (module, _) in package.items()}

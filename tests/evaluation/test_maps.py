@@ -1,4 +1,4 @@
-"""Maps, the detector and `inspect`: from a trained pair and a scan to scores per pixel."""
+"""Maps: from a trained pair and a scan to scores per pixel."""
 
 import numpy as np
 import pytest
@@ -11,9 +11,9 @@ from test_frame import make_frame
 from test_training import scenes, train_student, train_teacher
 from test_variation import train_variation
 from test_voxels import make_voxels
+from uncalibrated import mapped
 
 from st3d.baselines.scoring import load_baseline
-from st3d.detector import Detector
 from st3d.evaluation.maps import maps
 from st3d.formats.images import Images
 from st3d.formats.scans import read_map
@@ -23,7 +23,6 @@ from st3d.student_teacher.graph import graph
 from st3d.student_teacher.pair import load_pair
 from st3d.student_teacher.point_maps import score_map
 from st3d.training.inputs import Inputs
-from st3d.workflow.command_line import main
 
 __all__ = ["scenes"]  # the fixture
 SIZE = (24, 32)
@@ -92,45 +91,10 @@ def test_maps_have_the_same_bytes_on_a_second_run_and_leave_no_stale_ones(pair, 
 
 def test_the_detector_maps_a_scan_exactly_as_the_workflow_does(pair, dataset, test_shard, tmp_path):
     make_maps(pair, test_shard, tmp_path / "maps")
-    detector = Detector.load(**pair, device="cpu")
     for name in ("good/000", "hole/001"):
         defect, number = name.split("/")
         scan = tifffile.imread(dataset / f"part/test/{defect}/xyz/{number}.tiff")
-        assert np.array_equal(detector.map(scan), read_map(tmp_path / f"maps/test/{name}.tiff"))
-
-
-def test_inspect_writes_a_map_and_a_picture_and_says_the_score(pair, dataset, tmp_path, capsys):
-    scan = dataset / "part/test/hole/xyz/001.tiff"
-    out = ["--map", str(tmp_path / "out.tiff"), "--picture", str(tmp_path / "out.png")]
-    models = ["--teacher", str(pair["teacher"]), "--student", str(pair["student"]), "--device", "cpu"]
-    assert main(["inspect", str(scan), *models, *out]) == 0
-    name, score = capsys.readouterr().out.split()
-    assert name == str(scan) and float(score) == pytest.approx(read_map(tmp_path / "out.tiff").max(), rel=1e-5)
-    with Image.open(tmp_path / "out.png") as figure:
-        assert figure.size == (2 * SIZE[1] + 4, SIZE[0])
-
-
-@pytest.mark.parametrize(
-    "scan, message",
-    [
-        (np.zeros((5, 5, 3), np.float32), "expected valid pixels in the scan, found none"),
-        (np.eye(3, dtype=np.float32)[None], "expected at least 7 valid points, found 3"),
-        (np.zeros((5, 5, 4), np.float32), "expected an image of 3 channels"),
-    ],
-)
-def test_a_scan_that_cannot_be_inspected_is_one_line_and_exit_code_1(pair, tmp_path, capsys, scan, message):
-    tifffile.imwrite(tmp_path / "bad.tiff", scan, photometric="minisblack")
-    models = ["--teacher", str(pair["teacher"]), "--student", str(pair["student"])]
-    assert main(["inspect", str(tmp_path / "bad.tiff"), *models, "--map", str(tmp_path / "out.tiff")]) == 1
-    said = capsys.readouterr().err.strip()
-    assert said.startswith(f"st3d inspect: {tmp_path / 'bad.tiff'}: ") and message in said and "\n" not in said
-    assert not (tmp_path / "out.tiff").exists()
-
-
-def test_a_student_that_is_not_there_is_named(pair, dataset, tmp_path, capsys):
-    scan = str(dataset / "part/test/hole/xyz/001.tiff")
-    assert main(["inspect", scan, "--teacher", str(pair["teacher"]), "--student", str(tmp_path / "none.pt")]) == 1
-    assert "none.pt: expected a student, found no such file" in capsys.readouterr().err
+        assert np.array_equal(mapped(**pair, scan=scan), read_map(tmp_path / f"maps/test/{name}.tiff"))
 
 
 def test_scores_are_placed_at_their_pixels():

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from uncalibrated import mapped
 from small_dataset import write_small_dataset
 from stage_call import call
 
-from st3d.detector import Detector
 from st3d.evaluation.maps import maps
 from st3d.extractors.fcgf.network import FCGF
 from st3d.extractors.fpfh import FPFHExtractor, fpfh
@@ -132,8 +132,7 @@ def test_the_maps_score_the_described_points_and_the_detector_agrees(scans, extr
         place = rows[index] if count == POINTS else index
         assert scores[index] == pytest.approx(float((learned[rows[index]] - target[place]).norm()), rel=1e-5)
     scan = tifffile.imread(scans["folder"] / f"part/test/{cloud.sample.replace('/', '/xyz/')}.tiff")
-    detector = Detector.load(teacher=extractors[method], student=path, device="cpu")
-    assert np.array_equal(detector.map(scan), found)
+    assert np.array_equal(mapped(extractors[method], path, scan), found)
 
 
 def test_a_scan_with_fewer_points_than_are_described_has_a_map(scans, extractors, tmp_path):
@@ -143,7 +142,7 @@ def test_a_scan_with_fewer_points_than_are_described_has_a_map(scans, extractors
     few[20:30, 20:29] = scan[20:30, 20:29]
     valid = int((few != 0).any(axis=2).sum())
     assert NEIGHBOURS < valid < DESCRIPTORS
-    found = Detector.load(teacher=extractors["ppf_foldnet"], student=path, device="cpu").map(few)
+    found = mapped(extractors["ppf_foldnet"], path, few)
     assert found.shape == scan.shape[:2] and np.isfinite(found).all() and found.max() > 0
 
 
