@@ -23,7 +23,9 @@ VARIANTS = {"base": "base", "width128": "width128"}  # variant: who owns its tea
 def scored(results: Path, variant: str, category: str, split: str) -> list[tuple[str, dict[str, float]]]:
     """The name of each scan of a split, and its score by every method."""
     pair = load_pair(
-        results / f"teacher/{variant}/teacher.pt", results / f"student/{variant}/{category}/student.pt", torch.device("cpu")
+        results / f"teacher/{variant}/teacher.pt",
+        results / f"student/{variant}/{category}/student.pt",
+        torch.device("cpu"),
     )
     found = []
     shard = results / f"graph/base/{category}/{split}_0.h5"
@@ -31,7 +33,9 @@ def scored(results: Path, variant: str, category: str, split: str) -> list[tuple
         for index in range(len(clouds)):
             cloud = clouds.cloud(index)
             points = pair.scores(clouds.scaled(cloud)).numpy()
-            found.append((cloud.sample, {name: image_score(name, points, cloud.neighbours) for name in get_args(ImageScore)}))
+            found.append(
+                (cloud.sample, {name: image_score(name, points, cloud.neighbours) for name in get_args(ImageScore)})
+            )
     return found
 
 
@@ -46,7 +50,9 @@ def main(results: Path) -> None:
             for place, method in enumerate(get_args(ImageScore)):
                 spread = float(np.log(good[:, place]).std(ddof=1))
                 value = auroc([each[method] for _, each in test], labels)
-                rows.append({"variant": variant, "category": folder.name, "method": method, "auroc": value, "spread": spread})
+                rows.append(
+                    {"variant": variant, "category": folder.name, "method": method, "auroc": value, "spread": spread}
+                )
     table = pd.DataFrame(rows)
     for value in ("auroc", "spread"):
         shown = table.pivot_table(value, ["variant", "category"], "method")[list(get_args(ImageScore))]

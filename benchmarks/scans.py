@@ -18,9 +18,9 @@ from st3d.simulation.furniture.furniture import furniture
 from st3d.student_teacher.calibration import Model
 from st3d.student_teacher.downsampling import downsampling
 from st3d.student_teacher.graph import graph
-from st3d.student_teacher.network import DescriptorNetwork
 from st3d.student_teacher.judging import judge
 from st3d.student_teacher.likeness import Likeness
+from st3d.student_teacher.network import DescriptorNetwork
 from st3d.student_teacher.pair import Pair
 from st3d.student_teacher.scenes import scenes
 from st3d.training.device import set_threads

@@ -73,7 +73,9 @@ def fit(
     shutil.rmtree(work)
     sys.stdout.write("".join(f"{line}\n" for line in summary(detector)))
     size, minutes = model.stat().st_size / 1e3, (time.monotonic() - started) / 60
-    sys.stdout.write(f"{model}: {size:.0f} kB after {minutes:.1f} min; st3d predict SCANS --model {model} --output out\n")
+    sys.stdout.write(
+        f"{model}: {size:.0f} kB after {minutes:.1f} min; st3d predict SCANS --model {model} --output out\n"
+    )
 
 
 def summary(detector: Detector) -> list[str]:

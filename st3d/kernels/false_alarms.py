@@ -130,9 +130,7 @@ def pixel_threshold(maps: Sequence[NDArray], rate: float) -> PixelThreshold:
         _share_above(ordered[out], _pooled_quantile(ordered[:out] + ordered[out + 1 :], rate))
         for out in range(len(ordered))
     ]
-    return PixelThreshold(
-        _pooled_quantile(ordered, rate), rate, float(np.mean(left_out)), float(np.max(left_out))
-    )
+    return PixelThreshold(_pooled_quantile(ordered, rate), rate, float(np.mean(left_out)), float(np.max(left_out)))
 
 
 def _share_above(ordered: NDArray, value: float) -> float:

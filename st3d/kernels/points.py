@@ -76,17 +76,16 @@ def downsample_scan(scan: np.ndarray, count: int, seed: int) -> tuple[np.ndarray
     Parameters
     ----------
     scan
-        (h, w, 3) float32, metres, an image whose invalid pixels are (0, 0, 0); or (m, 3), a cloud of valid points. An
-        image and the cloud of its valid pixels in row-major order have the same sample.
+        (h, w, 3) float32, (0, 0, 0) where invalid; or (m, 3), the cloud of its valid pixels, which has the same sample.
     count
         Points to keep; a scan with fewer valid ones keeps them all.
     seed
-        Of the first point, which is drawn by default_rng([seed, number of valid points]).
+        Of the first point: default_rng([seed, number of valid points]).
 
     Returns
     -------
     points
-        (n, 3) float32, metres, n <= count, in the order of choice: a prefix is itself a farthest point sample.
+        (n, 3) float32, n <= count, in the order of choice: a prefix is itself a farthest point sample.
     pixel
         (n,) uint32, each point's place in the flattened image, or its row in the cloud.
 
@@ -95,7 +94,7 @@ def downsample_scan(scan: np.ndarray, count: int, seed: int) -> tuple[np.ndarray
     ValueError
         If the scan has no valid point.
     """
-    flat = scan.reshape(-1, 3)
+    flat = scan.reshape(-1, 3)  # in row-major order
     pixel = np.arange(len(flat)) if scan.ndim == 2 else np.flatnonzero((flat != 0).any(axis=1))
     if len(pixel) == 0:
         raise ValueError("expected valid pixels in the scan, found none")
@@ -186,9 +185,8 @@ def curve_order(points: NDArray) -> NDArray[np.int64]:
     array([0, 2, 3, 1])
     """
     points = _checked(points, "curve_order")
-    low = points.min(axis=0)
     side = np.ptp(points, axis=0).max() or 1.0
-    cell = ((points - low) * (2**CURVE_BITS - 1) / side).astype(np.int64)  # (n, 3)
+    cell = ((points - points.min(axis=0)) * (2**CURVE_BITS - 1) / side).astype(np.int64)  # (n, 3)
     code = np.zeros(len(points), np.int64)
     for bit in range(CURVE_BITS):
         for axis in range(3):

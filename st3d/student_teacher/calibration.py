@@ -115,7 +115,9 @@ def calibration(
     settings = {name: getattr(calibration, name) for name in ("false_alarms", "pixel_false_alarms", "image_score")}
     image = scan_threshold(scores, calibration.false_alarms)
     pixel = pixel_threshold(maps, calibration.pixel_false_alarms)
-    log.info("threshold %.4g of a scan's score, %.4g of a pixel's, from %d scans", image.value, pixel.value, len(scores))
+    log.info(
+        "threshold %.4g of a scan's score, %.4g of a pixel's, from %d scans", image.value, pixel.value, len(scores)
+    )
     content = provenance(settings, code) | {"kind": "model", "method": "3d_st"}
     content |= {"teacher": load(teacher, "teacher", "extractor"), "student": load(student, "student")}
     content |= {"image": image._asdict(), "pixel": pixel._asdict(), "likeness": Likeness.of(summaries).content()}

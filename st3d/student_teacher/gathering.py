@@ -66,7 +66,12 @@ class Gathered:
 
 
 def gather(
-    scans: Iterable[Any], validation: Iterable[Any], reading: Reading, settings: FitSettings, device: Device, threads: int
+    scans: Iterable[Any],
+    validation: Iterable[Any],
+    reading: Reading,
+    settings: FitSettings,
+    device: Device,
+    threads: int,
 ) -> Gathered:
     """Read and check all scans, and set some aside for validation.
 

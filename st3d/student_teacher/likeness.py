@@ -104,10 +104,14 @@ class Likeness:
         for name, found, known in zip(SIZES, scan.sizes, self.sizes.T, strict=True):
             if not known.min() / LARGER <= found <= known.max() * LARGER:
                 span = f"{1e3 * known.min():.3g} to {1e3 * known.max():.3g} mm"
-                return f"expected a {name} (two standard deviations of its points) of {span}, found {1e3 * found:.3g} mm"
+                return (
+                    f"expected a {name} (two standard deviations of its points) of {span}, found {1e3 * found:.3g} mm"
+                )
         times = self.distance(scan) / max(self.reach, 1e-12)
         if times > FARTHER:
-            return f"its surface is {times:.1f} times as far from the nearest training scan's as these are from each other"
+            return (
+                f"its surface is {times:.1f} times as far from the nearest training scan's as these are from each other"
+            )
         return None
 
     def distance(self, scan: Summary) -> float:

@@ -81,7 +81,10 @@ COMMANDS = {  # package: {command: (module with the function of that name, a lin
         "teacher": ("student_teacher.teacher", "Pretrain the teacher on scenes."),
         "pretrained_teacher": ("student_teacher.pretrained", "Make the files of a pretrained teacher for the package."),
         "student": ("student_teacher.student", "Train one category's student to match a frozen feature extractor."),
-        "calibration": ("student_teacher.calibration", "Put teacher, student and their thresholds into one model file."),
+        "calibration": (
+            "student_teacher.calibration",
+            "Put teacher, student and their thresholds into one model file.",
+        ),
     },
     "extractors": {
         "pretrain_fcgf": ("extractors.fcgf.pretrain", "Pretrain FCGF on scenes, or convert a checkpoint."),

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from uncalibrated import mapped
 from small_dataset import write_small_dataset
 from stage_call import call
+from uncalibrated import mapped
 
 from st3d.evaluation.maps import maps
 from st3d.extractors.fcgf.network import FCGF

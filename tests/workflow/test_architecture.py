@@ -29,11 +29,10 @@ from st3d.workflow.stages import (
 ROOT = PACKAGE.parent
 # packages from the lowest up: a module imports from its own package, or from one below it
 PACKAGES = ("kernels", "formats", "training", "extractors", "student_teacher", "baselines", "simulation", "evaluation",
-         "workflow", "detector", "__main__")  # fmt: skip
+         "detector", "inspection", "workflow", "__main__")  # fmt: skip
 APART = {("student_teacher", "baselines"), ("simulation", "training"), ("simulation", "student_teacher"),
          ("simulation", "extractors"), ("simulation", "baselines"), ("baselines", "student_teacher"),
          ("baselines", "extractors")}  # fmt: skip
-SHOWN = {"workflow/inspect.py"}  # a command for users at the very top: it calls the detector
 HEAVY = {"torch", "open3d", "scipy", "numpy", "h5py", "matplotlib", "trimesh", "pandas"}
 FILES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 
@@ -67,7 +66,7 @@ def test_every_folder_is_a_package_that_says_what_it_is_for_and_what_must_not_en
 def test_a_module_imports_from_its_own_package_or_below():
     for name, tree in FILES.items():
         for target in imported(tree):
-            if not target.startswith("st3d.") or name in SHOWN or package(target.removeprefix("st3d.")) is None:
+            if not target.startswith("st3d.") or package(target.removeprefix("st3d.")) is None:
                 continue
             here, there = package(name), package(target.removeprefix("st3d."))
             if here is not None:
@@ -99,7 +98,7 @@ def test_a_kernel_knows_no_path():
 
 
 def test_what_a_dry_run_imports_is_light():
-    names = [name for name in FILES if name.startswith("workflow/") and name not in SHOWN]
+    names = [name for name in FILES if name.startswith("workflow/")]
     for name in (
         *names,
         "__init__.py",
@@ -148,7 +147,7 @@ def flags_of(stage):
 
 
 def test_a_stage_takes_annotated_keywords_without_defaults():
-    for stage in set(MODULE) - {"inspect"}:
+    for stage in set(MODULE) - set(COMMANDS["inspection"]):  # a user's commands have defaults
         arguments = parameters(stage).args
         assert not arguments.args and not arguments.posonlyargs, stage
         for name, annotation, default, _ in flags_of(stage):
@@ -223,9 +222,9 @@ def test_a_rule_has_docstring_log_conda_and_resources():
         assert all(f"\n    {part}:" in text for part in ("log", "conda", "shell")), rule
         trained = {"teacher", "pretrain_fcgf", "pretrain_ppf_foldnet", "student"}
         trained |= {f"{images}_{network}" for images in ("voxel", "depth") for network in ("gan", "ae")}
-        assert ("gpu=1" in text or "**TRAINING" in text) == (rule in trained | {"maps", "validation_maps", "cost"}), (
-            rule
-        )
+        assert ("gpu=1" in text or "**TRAINING" in text) == (
+            rule in trained | {"calibration", "maps", "validation_maps", "cost"}
+        ), rule
     for profile in ("default", "slurm"):  # of the rules that name no resources
         defaults = yaml.safe_load((ROOT / "profiles" / profile / "config.yaml").read_text())["default-resources"]
         assert {"mem_mb", "runtime"} <= set(defaults)
