@@ -1,4 +1,4 @@
-"""The front door for a user's own program: fit to scans of good parts, then judge scans. It imports torch when needed."""
+"""The front door for a user's own program: fit to scans of good parts, then judge scans. Imports torch when needed."""
 
 import contextlib
 import tempfile

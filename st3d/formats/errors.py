@@ -78,7 +78,7 @@ def one_line(expected: str) -> Iterator[None]:
         raise ValueError(f"{expected}, found {error_text(error)}") from None
 
 
-class Faults(ValueError):
+class Faults(ValueError):  # noqa: N818 several errors
     """Several faults at once, so that a user mends all files before the next try.
 
     Parameters

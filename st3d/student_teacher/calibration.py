@@ -1,4 +1,4 @@
-"""Stage `calibration`: teacher, student, and the thresholds that anomaly-free validation scans give, in one model file."""
+"""Stage `calibration`: teacher, student and the thresholds that validation scans give, in one model file."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,8 +35,8 @@ class CalibrationSettings:
     pixel_false_alarms
         Share of anomaly-free pixels that may be called anomalous, in (0, 1).
     image_score
-        A scan's score, of its points' scores: maximum, top_100, top_1_percent, quantile_99, smoothed_maximum or
-        smoothed_top_1_percent.
+        A scan's score, from its points': maximum, top_100, top_1_percent, top_5_percent (means of the highest) or
+        quantile_99.
     """
 
     false_alarms: float
@@ -107,8 +107,7 @@ def calibration(
     pair = load_pair(teacher, student, choose_device(machine.device))
     scores, maps, summaries = [], [], []
     for cloud, points, target in _compared(pair, validation):
-        assert cloud.neighbours is not None  # asked for
-        scores.append(image_score(calibration.image_score, points, cloud.neighbours))
+        scores.append(image_score(calibration.image_score, points))
         maps.append(map_of(points, cloud))
         summaries.append(summary(cloud.points, target))
     summaries += [summary(cloud.points, target) for cloud, _, target in _compared(pair, train)]

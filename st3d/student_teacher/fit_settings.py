@@ -30,8 +30,8 @@ class FitSettings:
     pixel_false_alarms
         Share of a good scan's pixels that may be called anomalous, in (0, 1).
     image_score
-        How a scan's score comes from those of its points: maximum, top_100, top_1_percent, quantile_99,
-        smoothed_maximum or smoothed_top_1_percent.
+        A scan's score, from its points': maximum, top_100, top_1_percent, top_5_percent (means of the highest) or
+        quantile_99.
     teacher
         A teacher.pt of your own, or another feature extractor's file; without: the package's teacher.
     seed
@@ -46,6 +46,6 @@ class FitSettings:
     held_out: float = 0.25
     false_alarms: float = 0.01
     pixel_false_alarms: float = 0.01
-    image_score: ImageScore = "smoothed_maximum"
+    image_score: ImageScore = "top_5_percent"
     teacher: Path | None = None
     seed: int = 0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 NEAREST = 3  # scored points that an unscored one takes its score from
 
 
-class UnlikeTraining(ValueError):
+class UnlikeTraining(ValueError):  # noqa: N818 a verdict, not a fault
     """A scan that is unlike all scans that the detector was fitted to: a wrong part, or another sensor or pose."""
 
 
@@ -88,7 +88,7 @@ def judge(model: "Model", points: np.ndarray, accept_unlike: bool) -> Result:
     if unlike:
         raise UnlikeTraining(f"unlike all training scans, so not scored: {unlike}")
     scores = found.cpu().numpy()
-    score = image_score(model.image_score, scores, near)
+    score = image_score(model.image_score, scores)
     spread = _of_image if points.ndim == 3 else _of_cloud
     filled = spread(points, place, scores)
     return Result(score, score > model.image.value, filled, model.image.value, model.pixel.value, len(scores))
@@ -103,7 +103,7 @@ def _of_image(points: np.ndarray, place: np.ndarray, scores: np.ndarray) -> NDAr
 
 
 def _of_cloud(points: np.ndarray, place: np.ndarray, scores: np.ndarray) -> NDArray[np.float32]:
-    """Scored points keep their scores, others have the mean of the nearest scored ones', weighted by inverse distance."""
+    """Scored points keep their scores, others have the mean of the nearest ones', weighted by inverse distance."""
     from scipy.spatial import cKDTree
 
     scored = place[: len(scores)]
