@@ -47,6 +47,7 @@ class Ply(NamedTuple):
     order: str  # of the bytes: "<", ">", or "" for text
     elements: list[Element]
     start: int  # where the data begin
+    remarks: dict[str, str]  # of comments and obj_info that are a name and a value
 
     def element(self, name: str) -> Element:
         """The element of that name, an empty one if there is none."""
@@ -56,6 +57,7 @@ class Ply(NamedTuple):
 def ply_header(path: Path) -> Ply:
     """Read the header of a PLY file; a ValueError if it is none."""
     elements: list[Element] = []
+    remarks: dict[str, str] = {}
     form = ""
     with path.open("rb") as file:
         magic = file.readline(LINES)
@@ -65,9 +67,11 @@ def ply_header(path: Path) -> Ply:
             words = file.readline(LINES).decode("ascii", "replace").split()
             match words:
                 case ["end_header"] if form in ORDERS:
-                    return Ply(ORDERS[form], elements, file.tell())
+                    return Ply(ORDERS[form], elements, file.tell(), remarks)
                 case ["format", form, *_]:
                     pass
+                case ["comment" | "obj_info", name, value]:
+                    remarks[name.strip(":=").lower()] = value
                 case ["element", name, count] if count.isdecimal() and name not in [one.name for one in elements]:
                     elements.append(Element(name, int(count), []))
                 case ["property", kind, title] if kind in TYPES and elements:

@@ -16,7 +16,7 @@ import tifffile
 
 from st3d.formats.errors import one_line, sides_text
 from st3d.formats.ply_pcd import lines, parsed, pcd_header, ply_header, ply_points_header, read_pcd, read_ply
-from st3d.formats.scan_headers import tiff_header
+from st3d.formats.tiff import tiff_header
 
 SUFFIXES = (".bin", ".npy", ".pcd", ".ply", ".xyz")
 IMAGES = "_x.tif"  # ends the first of an ITODD scan's three images

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import tifffile
 from PIL import Image
 
-from st3d.formats.errors import one_line, sides_text, silenced
+from st3d.formats.errors import one_line, sides_text
+from st3d.formats.tiff import tiff_header
 
 
 def check_scan(path: Path) -> tuple[int, int]:
@@ -30,34 +30,6 @@ def check_scan(path: Path) -> tuple[int, int]:
     shape, dtype = tiff_header(path, f"{path}: expected a TIFF file")
     refuse_other_than_xyz(path, shape, dtype)
     return shape[0], shape[1]
-
-
-def tiff_header(path: Path, expected: str) -> tuple[tuple[int, ...], np.dtype]:
-    """The shape and type of a TIFF file's image.
-
-    Parameters
-    ----------
-    path
-        The file.
-    expected
-        First part of the error, such as "<file>: expected a TIFF file".
-
-    Returns
-    -------
-    Shape, and NumPy type
-
-    Raises
-    ------
-    ValueError
-        One line if it is no TIFF file, or a truncated one.
-    """
-    with silenced("tifffile"), one_line(expected), tifffile.TiffFile(path) as file:
-        image = file.series[0]
-        pages = [page for page in image.pages if page is not None]
-        ends = (at + size for page in pages for at, size in zip(page.dataoffsets, page.databytecounts, strict=True))
-        if max(ends, default=0) > path.stat().st_size:
-            raise ValueError("a truncated one")
-        return image.shape, image.dtype
 
 
 def check_mask(path: Path, size: tuple[int, int]) -> None:

@@ -14,8 +14,9 @@ import tifffile
 from PIL import Image
 
 from st3d.formats.atomic import atomic
-from st3d.formats.errors import one_line, sides_text, silenced
+from st3d.formats.errors import one_line, sides_text
 from st3d.formats.scan_headers import refuse_other_than_colours, refuse_other_than_mask, refuse_other_than_xyz
+from st3d.formats.tiff import read_tiff
 
 Split = Literal["train", "validation", "test"]
 Invalid = Literal["refuse", "drop"]
@@ -145,7 +146,7 @@ def read_scan(path: Path, invalid: Invalid = "refuse") -> np.ndarray:
     ValueError
         One line with the file and its fault.
     """
-    scan = _read_tiff(path)
+    scan = read_tiff(path, f"{path}: expected a TIFF file")
     refuse_other_than_xyz(path, scan.shape, scan.dtype)
     scan = scan.astype(np.float32)
     broken = ~np.isfinite(scan).all(axis=2)
@@ -242,7 +243,7 @@ def read_map(path: Path) -> np.ndarray:
     ValueError
         One line with the file and its fault.
     """
-    scores = _read_tiff(path)
+    scores = read_tiff(path, f"{path}: expected a TIFF file")
     if scores.ndim != 2 or not np.issubdtype(scores.dtype, np.floating):
         found = f"{scores.dtype} of shape {sides_text(scores.shape)}"
         raise ValueError(f"{path}: expected a map of floats with 1 channel, found {found}")
@@ -268,14 +269,6 @@ def _samples_in(folder: Path, with_masks: bool, faults: list[str]) -> list[Sampl
             faults.append(f"{mask}: expected the mask of test sample {name}, found none")
         samples[name] = Sample(name, scan, mask if masked else None, rgb if rgb.is_file() else None)
     return list(samples.values())
-
-
-def _read_tiff(path: Path) -> np.ndarray:
-    with silenced("tifffile"), one_line(f"{path}: expected a TIFF file"):
-        image = tifffile.imread(path)
-        if image.size == 0:
-            raise ValueError("a truncated one")
-        return image
 
 
 def _read_image(path: Path, what: str) -> np.ndarray:
