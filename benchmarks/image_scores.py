@@ -39,7 +39,10 @@ def measures() -> dict[str, Measure]:
     """The package's, and those that were tried beside them."""
     found: dict[str, Measure] = {name: lambda s, _, name=name: image_score(name, s) for name in get_args(ImageScore)}  # type: ignore[misc]
     found |= {"mean": lambda s, _: s.mean(), "median": lambda s, _: np.median(s), "std": lambda s, _: s.std()}
-    found |= {"root_mean_square": lambda s, _: np.sqrt(np.square(s).mean()), "quantile_99.9": lambda s, _: np.quantile(s, 0.999)}
+    found |= {
+        "root_mean_square": lambda s, _: np.sqrt(np.square(s).mean()),
+        "quantile_99.9": lambda s, _: np.quantile(s, 0.999),
+    }
     for times in (1, 2, 4):
         found[f"smoothed_{times}_maximum"] = lambda s, near, times=times: smoothed(s, near, times).max()  # type: ignore[misc]
         found[f"smoothed_{times}_top_1_percent"] = lambda s, near, times=times: image_score(  # type: ignore[misc]
@@ -59,7 +62,9 @@ def point_scores(model: Model, scan: np.ndarray) -> tuple[np.ndarray, np.ndarray
 def rows(part: str) -> Iterator[dict]:
     """AUROC and spread of every measure for one part."""
     generator = SampleGenerator(part, PARTS[part], SEED)
-    splits = [[generator.sample(split, each).xyz for each in range(n)] for split, n in enumerate((TRAINING, VALIDATION, GOOD))]
+    splits = [
+        [generator.sample(split, each).xyz for each in range(n)] for split, n in enumerate((TRAINING, VALIDATION, GOOD))
+    ]
     kinds = [kind for kind in CATEGORIES[part].defect_names() if kind != UNSEEN]
     defective = [
         generator.sample(3 + split, each, kind).xyz for split, kind in enumerate(kinds) for each in range(DEFECTIVE)

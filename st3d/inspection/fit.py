@@ -105,7 +105,7 @@ def summary(detector: Detector) -> list[str]:
     else:
         lines.append(f"{promise}: at most {100 * image.rate:.2g} % of good scans exceed it, from {scans} scans")
     lines.append(
-        f"threshold {pixel.value:.4g} of a pixel's score: {100 * pixel.rate:.2g} % of the pixels of good scans exceed it"
+        f"threshold {pixel.value:.4g} of a pixel's score: {100 * pixel.rate:.2g} % of good scans' pixels exceed it"
         f" ({100 * pixel.mean_share:.2g} % on average, {100 * pixel.largest_share:.2g} % at most, of scans left out)"
     )
     return lines
