@@ -55,9 +55,9 @@ def array_numbers(array: np.ndarray, reading: Reading, floats: bool = False) -> 
 def _points(array: np.ndarray, reading: Reading) -> np.ndarray | None:
     """The points (h, w, 3) or (n, 3) of an array; None if it has another shape."""
     if array.ndim == 3:
-        if 3 <= array.shape[2] <= WIDEST:
-            return array[..., :3]
-        return np.moveaxis(array, 0, -1) if array.shape[0] == 3 else None
+        if array.shape[0] == 3 and array.shape[2] != 3:
+            return np.moveaxis(array, 0, -1)
+        return array[..., :3] if 3 <= array.shape[2] <= WIDEST else None
     columns = array.shape[1] if array.ndim == 2 else 0
     return array[:, :3] if columns == 3 or (3 < columns <= WIDEST and reading.sensor is None) else None
 

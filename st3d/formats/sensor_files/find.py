@@ -95,7 +95,11 @@ def _files(place: Path | str) -> Iterator[tuple[Path, tuple[str, ...]]]:
 
 def _files_below(top: Path, folders: tuple[str, ...]) -> Iterator[tuple[Path, tuple[str, ...]]]:
     seen = set()
-    for folder, inner, names in os.walk(top, followlinks=True):
+
+    def unreadable(error: OSError) -> None:
+        raise ValueError(f"{error.filename}: expected scans, found {error.strerror}")
+
+    for folder, inner, names in os.walk(top, onerror=unreadable, followlinks=True):
         real = os.path.realpath(folder)
         inner[:] = [] if real in seen else [name for name in inner if not _clutter(name)]
         if real not in seen:

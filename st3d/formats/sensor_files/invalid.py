@@ -37,7 +37,7 @@ def valid_points(numbers: Numbers, reading: Reading) -> tuple[np.ndarray, list[s
         forms.append("NaN" if np.isnan(points[~valid]).any() else "infinite")
     origin = (points == 0).all(axis=-1) if numbers.seen is None else ~numbers.seen
     if (origin & valid).any():
-        forms.append("(0, 0, 0)" if numbers.seen is None else "depth 0 or 65535")
+        forms.append(numbers.unseen)
     valid &= ~origin
     z = points[..., 2]
     for value in reading.invalid:
@@ -88,7 +88,7 @@ def _is_apart(value: float, points: np.ndarray, others: np.ndarray) -> bool:
         return False
     if value in USUAL:
         return True
-    shared = len(points) - len(z) >= max(3, SHARE * len(points))
+    shared = np.count_nonzero(points[:, 2] == value) >= max(3, SHARE * len(points))
     steps = len(np.unique(z[:10_000])) < FEW
     if not shared or steps:
         return False

@@ -157,7 +157,7 @@ def _numpy(path: Path, reading: Reading) -> Numbers:
 
 
 def _text(path: Path, reading: Reading) -> Numbers:
-    table = read_table(path, as_image=reading.sensor is not None)
+    table = read_table(path, reading)
     if isinstance(table, Heights):
         return image_points(table.values, table.pitch or sensor_of(reading), reading)
     return table

@@ -64,6 +64,8 @@ class Numbers:
         Unit where `per_metre` is known.
     seen
         (h, w) bool, False where the file says that nothing was seen; None: a point (0, 0, 0) says so.
+    unseen
+        How the file says it.
     notes
         As of `SensorScan`.
     """
@@ -73,3 +75,4 @@ class Numbers:
     per_metre: float | None = None
     unit: Unit | None = None
     seen: np.ndarray | None = None
+    unseen: str = "(0, 0, 0)"

@@ -12,6 +12,7 @@ from st3d.formats.errors import one_line, sides_text
 from st3d.formats.sensor_files.scan import PER_METRE, Numbers, Reading, Unit
 
 COUNTS = 1000.0  # of depth per metre: millimetres
+LIMITS = {"uint16": [65535], "int16": [-32768]}  # counts that no sensor measures: over the range, or nothing seen
 WANTED = "intrinsics (fx, fy, cx, cy) of depth images, or the pitch of height maps"
 
 
@@ -121,14 +122,19 @@ def sensor_of(reading: Reading) -> Camera | Pitch | None:
 
 def _pitch(named: Mapping[str, Any], reading: Reading) -> Pitch:
     given = reading.unit if reading.unit != "auto" else None
-    unit = named.get("height_unit", given or named.get("pitch_unit"))
-    pitch_unit = named.get("pitch_unit", unit)
+    unit = _ascii(named.get("height_unit", given or named.get("pitch_unit")))
+    pitch_unit = _ascii(named.get("pitch_unit", unit))
     if unit not in PER_METRE or pitch_unit not in PER_METRE:
         raise ValueError(f"expected height_unit and pitch_unit of um, mm or m, found {unit} and {pitch_unit}")
     scale = _number(named, "height_scale", 1.0)
     lengths = [_number(named, f"pitch_{axis}", named.get("pitch")) for axis in "xy"]
     x, y = (length / PER_METRE[pitch_unit] * PER_METRE[unit] / scale for length in lengths)
     return Pitch(x, y, PER_METRE[unit] / scale, unit)
+
+
+def _ascii(unit: Any) -> Any:
+    """A unit with its micro sign, of which Unicode has two, as u."""
+    return unit.replace("\u00b5", "u").replace("\u03bc", "u") if isinstance(unit, str) else unit
 
 
 def _camera(named: Mapping[str, Any]) -> Camera:
@@ -145,6 +151,8 @@ def _camera(named: Mapping[str, Any]) -> Camera:
         raise ValueError(f"expected focal lengths above 0, found {fx:g} and {fy:g}")
     scale = _number(named, "depth_scale") if named.get("depth_scale") is not None else None
     per_metre = 1 / scale if scale is not None and scale < 1 else scale
+    if per_metre is not None and abs(per_metre - round(per_metre)) < 1e-6 * per_metre:
+        per_metre = float(round(per_metre))  # RealSense's 0.001 is a float32
     sides = [named.get(name, named.get(f"image_{name}")) for name in ("height", "width")]
     size = (int(sides[0]), int(sides[1])) if all(isinstance(side, int) and side > 0 for side in sides) else None
     return Camera(float(fx), float(fy), float(cx), float(cy), per_metre, size, _distorted(named))
@@ -212,7 +220,8 @@ def image_points(image: np.ndarray, sensor: Camera | Pitch | None, reading: Read
     if isinstance(sensor, Pitch):
         x, y = (np.arange(columns) + 0.5) * sensor.x, (rows - np.arange(rows) - 0.5) * sensor.y
         points = np.stack(np.broadcast_arrays(x, y[:, None], z), axis=-1)
-        return Numbers(points, ["a height map"], sensor.per_metre, sensor.unit, np.ones(image.shape, bool))
+        seen = ~np.isin(image, LIMITS.get(image.dtype.name, []))
+        return Numbers(points, ["a height map"], sensor.per_metre, sensor.unit, seen, "the type's limit")
     if sensor.size not in (None, image.shape):
         wanted = sides_text(sensor.size or ())
         raise ValueError(f"expected a depth image of {wanted} as the sensor file says, found {sides_text(image.shape)}")
@@ -221,11 +230,11 @@ def image_points(image: np.ndarray, sensor: Camera | Pitch | None, reading: Read
     x = (np.arange(columns) - sensor.cx) / sensor.fx
     y = (np.arange(rows) - sensor.cy) / sensor.fy
     points = np.stack([x * z, y[:, None] * z, z], axis=-1)
-    seen = (z > 0) & ~(counted & (z == np.iinfo(np.uint16).max))  # the largest count stands for none too
+    seen = (z > 0) & ~np.isin(image, LIMITS.get(image.dtype.name, []))
     notes = [f"a depth image, {per_metre:g} counts a metre"]
     if sensor.distorted:
         notes.append("lens distortion of the sensor file is not corrected")
-    return Numbers(points, notes, per_metre, unit, seen)
+    return Numbers(points, notes, per_metre, unit, seen, "depth 0 or the type's limit")
 
 
 def _depth_scale(camera: Camera, counted: bool, reading: Reading) -> tuple[float, Unit]:

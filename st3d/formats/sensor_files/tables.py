@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from st3d.formats.errors import one_line
-from st3d.formats.sensor_files.scan import PER_METRE, Numbers, Unit
+from st3d.formats.sensor_files.scan import PER_METRE, Numbers, Reading, Unit
 from st3d.formats.sensor_files.sensor import Pitch
 
 HEADER = 200  # lines before the first numbers
 COMMENT = ("#", "//", "%", "!")
 EMPTY = frozenset({"", "-", "--", "---", "na", "n/a", "null", "none", "bad", "invalid"})  # for "no number"
 WIDEST = 16  # columns of a table of points: coordinates, colours, normals, curvature ...; a wider one is a matrix
-COMMA = re.compile(r"[+-]?\d+(,\d*)?([eE][+-]?\d+)?")  # a number with a decimal comma, or without decimals
+COMMA = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")  # a number with a decimal comma, or without decimals
+NAME = re.compile(r"([\w:]+)\s*([\[(].*)?$")  # of a column, with a unit or without
 LENGTH = re.compile(r"(width|height|value units)\W+([\d.eE+-]*)\s*(\S+)", re.IGNORECASE)  # as Gwyddion writes it
 UNITS: dict[str, Unit] = {"m": "m", "mm": "mm", "um": "um", "µm": "um", "μm": "um"}
 
@@ -26,9 +27,10 @@ class Table:
     """The lines of a table, and how they are written."""
 
     header: list[str]  # lines before the numbers, comments among them
-    rows: list[str]  # of numbers
+    rows: list[str]  # of numbers, one at least
     delimiter: str | None  # None: white space
     decimal_comma: bool
+    axes: list[int] | None  # columns of x, y and z, where the header names them
 
     def words(self, row: str) -> list[str]:
         """What stands in a row's columns; empty ones at its end do not count."""
@@ -56,7 +58,7 @@ class Table:
         try:
             return _parsed(rows, self.delimiter, places)
         except ValueError:
-            table = Table(self.header, rows, self.delimiter, False)
+            table = Table(self.header, rows, self.delimiter, False, self.axes)
             with one_line("expected rows of numbers"):
                 return _parsed(table.full_rows(), "\t", places)
 
@@ -73,15 +75,15 @@ class Heights:
     pitch: Pitch | None
 
 
-def read_table(path: Path, as_image: bool) -> Numbers | Heights:
+def read_table(path: Path, reading: Reading) -> Numbers | Heights:
     """Read a table.
 
     Parameters
     ----------
     path
         The file.
-    as_image
-        Whether a matrix of few columns is an image too, because a sensor file is given.
+    reading
+        With a sensor, a matrix of few columns is an image too; with a unit, the header's does not count.
 
     Returns
     -------
@@ -96,16 +98,20 @@ def read_table(path: Path, as_image: bool) -> Numbers | Heights:
     width = table.width()
     if width < 3:
         profile = ": a line profile is no scan" if width == 2 else ""
-        raise ValueError(f"expected x, y and z, or a matrix of heights, found {width} columns{profile}")
-    named = _named(table, width)
-    if named is None and (width > WIDEST or (as_image and width > 3)):
+        raise ValueError(f"expected x, y and z, or a matrix of heights, found columns: {width}{profile}")
+    if table.axes is None and (width > WIDEST or (reading.sensor is not None and width > 3)):
         values = table.columns(None)
         return Heights(values, _pitch(values.shape, table.header))
+    places = table.axes or [0, 1, 2]
     last = len(table.words(table.rows[-1]))
-    if last < (width if table.delimiter is None else 3):
+    if last < (width if table.delimiter is None else max(places) + 1):
         raise ValueError(f"expected {width} columns in the last line, found {last}: the file is truncated")
-    points = table.columns(named or [0, 1, 2])
-    return Numbers(points, [f"a table of {len(points)} points"])
+    points = table.columns(places)
+    match table.header[-1:]:
+        case [line] if line.strip().isdecimal() and int(line) > len(points):  # PTS
+            raise ValueError(f"expected {int(line)} points, found {len(points)}: the file is truncated")
+    unit = _header_unit(table) if reading.unit == "auto" else None
+    return Numbers(points, [f"a table of {len(points)} points"], unit and PER_METRE[unit], unit)
 
 
 def _text(path: Path) -> str:
@@ -122,35 +128,40 @@ def _text(path: Path) -> str:
 
 def _table(text: str) -> Table:
     """Find where the numbers begin, and what separates them."""
-    header: list[str] = []
     lines = [line for line in text.splitlines() if line.strip()]
-    for at, line in enumerate(lines[: HEADER + 1]):
-        found = None if line.lstrip().startswith(COMMENT) else _style(line)
+    named = None
+    for at, line in enumerate(lines[:HEADER]):
+        named = _axes(line) or named
+        if line.lstrip().startswith(COMMENT):
+            continue
+        delimiter = _delimiter(line)
         # a row of one number before wider rows counts the points (PTS)
-        if found and not (len(line.split()) == 1 and at + 1 < len(lines) and len(lines[at + 1].split()) > 1):
+        counts = len(line.split()) == 1 and any(len(row.split()) > 1 for row in lines[at + 1 : at + 2])
+        if _all_numbers(line, delimiter, named) and not counts:
             rows = [row for row in lines[at:] if not row.lstrip().startswith(COMMENT)]
-            return Table(header, rows, *found)
-        header.append(line)
+            comma = delimiter != "," and any("," in row for row in rows[:HEADER])
+            return Table(lines[:at], rows, delimiter, comma, named)
     first = repr(lines[0].strip()[:30]) if lines else "none"
     raise ValueError(f"expected rows of numbers, found {first}")
 
 
-def _style(line: str) -> tuple[str | None, bool] | None:
-    """Delimiter and decimal comma of a line of numbers; None if it is none."""
+def _delimiter(line: str) -> str | None:
+    """What separates the columns of a line of numbers; None: white space."""
     words = line.split()
-    delimiter: str | None
     if ";" in line:
-        delimiter = ";"
-    elif "," in line and not (len(words) > 1 and all(COMMA.fullmatch(word) for word in words)):
-        delimiter = ","
-    else:
-        delimiter = "\t" if "\t" in line.strip() else None
+        return ";"
+    if "," in line and not (len(words) > 1 and all(COMMA.fullmatch(word) for word in words)):
+        return ","
+    spaces = "\t" not in line.strip() or (_all_numbers(line, None) and not _all_numbers(line, "\t"))
+    return None if spaces else "\t"
+
+
+def _all_numbers(line: str, delimiter: str | None, places: Sequence[int] | None = None) -> bool:
+    """Whether the columns at these places, or the first three, are numbers, or empty, and not all of them empty."""
     words = [word.strip() for word in line.strip().split(delimiter)]
-    comma = delimiter != "," and "," in line
-    if comma and "." not in line:
-        words = [word.replace(",", ".") for word in words]
-    full = [word for word in words if word.lower() not in EMPTY]
-    return (delimiter, comma) if full and all(_is_number(word) for word in full[:3]) else None
+    chosen = words[:3] if places is None else [words[place] for place in places if place < len(words)]
+    full = [word if delimiter == "," else word.replace(",", ".") for word in chosen if word.lower() not in EMPTY]
+    return bool(full) and all(_is_number(word) for word in full)
 
 
 def _is_number(word: str) -> bool:
@@ -161,15 +172,23 @@ def _is_number(word: str) -> bool:
     return "_" not in word
 
 
-def _named(table: Table, width: int) -> list[int] | None:
-    """The columns of x, y and z by the line before the numbers, if it names them."""
-    for line in table.header[-1:]:
-        for separator in (table.delimiter, ";", ",", None):
-            words = [word.strip(" \t\"'").lower() for word in line.strip().lstrip("#/%!").strip().split(separator)]
-            names = [re.split(r"[\s(\[]", word)[0] for word in words if word]
-            if len(names) <= width and all(axis in names for axis in "xyz"):
-                return [names.index(axis) for axis in "xyz"]
+def _axes(line: str) -> list[int] | None:
+    """The columns of x, y and z by a line that names them."""
+    bare = line.strip().lstrip("#/%!").strip()
+    for separator in (";", ",", "\t", None):
+        names = [NAME.match(word.strip(" \t\"'").lower()) for word in bare.split(separator)]
+        found = [name[1] if name else "" for name in names]
+        if all(found.count(axis) == 1 for axis in "xyz"):
+            return [found.index(axis) for axis in "xyz"]
     return None
+
+
+def _header_unit(table: Table) -> Unit | None:
+    """The unit that a header such as "x [mm]; y [mm]; z [mm]" has, if it is one for all three."""
+    if table.axes is None:
+        return None
+    found = {UNITS.get(unit) for unit in re.findall(r"\b[xyz]\s*[\[(]([^\])]*)[\])]", " ".join(table.header).lower())}
+    return found.pop() if len(found) == 1 else None
 
 
 def _pitch(shape: tuple[int, ...], header: Sequence[str]) -> Pitch | None:

@@ -39,7 +39,7 @@ def in_metres(numbers: Numbers, reading: Reading) -> SensorScan:
         raise ValueError(f"expected valid points, found {found}")
     if forms:
         what = "pixels invalid" if valid.ndim == 2 else "points invalid and dropped"
-        notes.append(f"{100 * (1 - valid.mean()):.3g} % of the {what}: {'; '.join(forms)}")
+        notes.append(f"{100 * np.count_nonzero(~valid) / valid.size:.3g} % of the {what}: {'; '.join(forms)}")
     per_metre, unit, note = _unit(numbers, valid, reading)
     notes.append(note)
     kept = points[valid] - _far_middle(points[valid], notes)
@@ -79,10 +79,13 @@ def _spacing(points: np.ndarray, valid: np.ndarray) -> float | None:
     if not (apart > 0).any():
         from scipy.spatial import cKDTree  # 0.2 s
 
-        cloud = np.unique(points[valid], axis=0)  # a point that is there twice has no distance
-        if len(cloud) < 2:
-            return None
+        cloud = points[valid]
         apart = cKDTree(cloud).query(cloud[:: -(-len(cloud) // QUERIES)], 2)[0][:, 1]
+        if not (apart > 0).any():  # each point is there twice
+            cloud = np.unique(cloud, axis=0)
+            if len(cloud) < 2:
+                return None
+            apart = cKDTree(cloud).query(cloud[:: -(-len(cloud) // QUERIES)], 2)[0][:, 1]
     return float(np.median(apart[apart > 0]))
 
 
