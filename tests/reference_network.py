@@ -50,8 +50,11 @@ def descriptors(parameters, points, neighbours, width, blocks, absolute=False):
     return np.array([dense(parameters, "output", f) for f in hidden])
 
 
-def descriptors_by_torch(network, points, neighbours):
-    """The same with plain torch operations and (n, k, c) tensors, differentiable: the reference of gradients."""
+def descriptors_by_torch(network, points, neighbours, before_leaky=None):
+    """The same with plain torch operations and (n, k, c) tensors, differentiable: the reference of gradients.
+
+    What each LeakyReLU is given is appended to the list `before_leaky`.
+    """
     import torch
     from torch.nn.functional import leaky_relu, linear
 
@@ -63,7 +66,10 @@ def descriptors_by_torch(network, points, neighbours):
         edges = torch.cat([edges, p, q], dim=2)
 
     def mlp(layer, x):
-        return leaky_relu(linear(x, layer.weight, layer.bias), 0.2)
+        x = linear(x, layer.weight, layer.bias)
+        if before_leaky is not None:
+            before_leaky.append(x.detach())
+        return leaky_relu(x, 0.2)
 
     features = torch.zeros(len(points), network.width, dtype=points.dtype)
     for block in network.blocks:

@@ -1,6 +1,6 @@
 """One number for a scan, from the scores of its points: how it is judged as a whole. Letter: q scored points."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,11 @@ def image_score(method: ImageScore, scores: NDArray) -> float:
     -------
     float, in the unit of `scores`
 
+    Raises
+    ------
+    ValueError
+        If there is no such method.
+
     Examples
     --------
     >>> image_score("top_5_percent", np.arange(100))
@@ -40,6 +45,7 @@ def image_score(method: ImageScore, scores: NDArray) -> float:
             return _mean_of_highest(values, round(0.05 * len(values)))
         case "quantile_99":
             return float(np.quantile(values, 0.99))
+    raise ValueError(f"image score: expected one of {', '.join(get_args(ImageScore))}, found {method}")
 
 
 def _mean_of_highest(values: NDArray, count: int) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import reference_network as reference
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
@@ -49,7 +49,11 @@ def test_descriptors_and_gradients_are_those_of_plain_torch_in_float64(width, k,
     ours, double = network(width, 2, coordinates, seed), network(width, 2, coordinates, seed).double()
     towards = torch.from_numpy(rng.normal(size=(60, width)))
 
-    found, expected = ours(points, near), reference.descriptors_by_torch(double, points.double(), near)
+    given_to_leaky = []
+    found, expected = ours(points, near), reference.descriptors_by_torch(double, points.double(), near, given_to_leaky)
+    # LeakyReLU has no gradient at 0: where float32's rounding decides on which side an input lies, it decides on the
+    # gradient. Inputs that are exactly 0 (of features that begin at 0) are so in both.
+    assume(all(each[each != 0].abs().min() > 1e-6 * each.abs().mean() for each in given_to_leaky if each.any()))
     (found * towards.float()).sum().backward()
     (expected * towards).sum().backward()
 
