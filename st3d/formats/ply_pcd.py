@@ -191,7 +191,7 @@ def read_pcd(path: Path) -> Sequence[np.ndarray]:
             return _table(path, start, count, fields)
         case ["binary_compressed"]:
             return _by_open3d(path, start, count, row)
-    raise ValueError(f"expected DATA ascii, binary or binary_compressed, found {' '.join(header['DATA'])}")
+    raise ValueError(f"expected DATA ascii, binary or binary_compressed, found {' '.join(header['DATA'])[:60]}")
 
 
 def pcd_header(path: Path) -> tuple[dict[str, list[str]], int]:

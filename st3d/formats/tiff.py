@@ -32,7 +32,7 @@ def read_tiff(path: Path, expected: str) -> np.ndarray:
         image = series.asarray()
         if image.size == 0:
             raise ValueError("a truncated one")
-        return np.moveaxis(image, 0, -1) if _in_planes(series) else image
+        return np.ascontiguousarray(np.moveaxis(image, 0, -1)) if _in_planes(series) else image
 
 
 def tiff_header(path: Path, expected: str) -> tuple[tuple[int, ...], np.dtype]:

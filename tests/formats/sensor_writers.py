@@ -1,7 +1,11 @@
-"""Writes one scan in every format that st3d.formats.sensor_files reads, by libraries where they can."""
+"""Writes a scan in every format that st3d.formats.sensor_files reads; and how its tests look at results."""
 
 import numpy as np
+import pytest
 import tifffile
+
+from st3d.formats.sensor_files.read import read_sensor_scan
+from st3d.formats.sensor_files.scan import Reading
 
 
 def tables(points, suffix):
@@ -106,3 +110,16 @@ def clouds(folder, points):
     for data in ("ascii", "binary", "binary_compressed"):
         (folder / f"{data}.pcd").write_bytes(pcd(points, data, (1, len(points))))
     return sorted(folder.iterdir())
+
+
+def fault(path, content=None, reading=Reading()):  # noqa: B008  a frozen one
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError) as caught:
+        read_sensor_scan(path, reading)
+    assert "\n" not in str(caught.value) and str(caught.value).startswith(f"{path}: ")
+    return str(caught.value).removeprefix(f"{path}: ")
+
+
+def ulps(found, wanted):
+    return np.abs(found - wanted) / np.spacing(np.maximum(np.abs(wanted), np.float32(1e-6)))

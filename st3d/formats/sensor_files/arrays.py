@@ -19,8 +19,8 @@ def array_numbers(array: np.ndarray, reading: Reading, floats: bool = False) -> 
     Parameters
     ----------
     array
-        (h, w, 3 or more) or (3, h, w): an image of points. (n, 3 to 16): a cloud with further columns. (h, w): depths
-        or heights, as `reading.sensor` says. (n,) or (h, w) records with fields x, y and z.
+        (h, w, 3 or more) or (3, h, w): an image of points. (n, 3 to 16): a cloud with further columns. (h, w) or
+        (h, w, 1): depths or heights, as `reading.sensor` says. (n,) or (h, w) records with fields x, y and z.
     reading
         How it is to be read.
     floats
@@ -39,6 +39,8 @@ def array_numbers(array: np.ndarray, reading: Reading, floats: bool = False) -> 
     found = f"{array.dtype} of shape {sides_text(array.shape)}"
     if array.dtype.kind not in "fiu" or array.dtype == np.uint8:
         raise ValueError(f"expected coordinates, depths or heights, found {found}")
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
     if array.size == 0:
         raise ValueError(f"expected points, found {found}")
     points = _points(array, reading)

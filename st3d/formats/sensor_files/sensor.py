@@ -226,20 +226,20 @@ def image_points(image: np.ndarray, sensor: Camera | Pitch | None, reading: Read
         wanted = sides_text(sensor.size or ())
         raise ValueError(f"expected a depth image of {wanted} as the sensor file says, found {sides_text(image.shape)}")
     counted = image.dtype.kind in "iu"
-    per_metre, unit = _depth_scale(sensor, counted, reading)
+    per_metre, unit = _depth_scale(sensor, reading) if counted else (None, None)  # floats: as any coordinates
     x = (np.arange(columns) - sensor.cx) / sensor.fx
     y = (np.arange(rows) - sensor.cy) / sensor.fy
     points = np.stack([x * z, y[:, None] * z, z], axis=-1)
     seen = (z > 0) & ~np.isin(image, LIMITS.get(image.dtype.name, []))
-    notes = [f"a depth image, {per_metre:g} counts a metre"]
+    notes = ["a depth image" if per_metre is None else f"a depth image, {per_metre:g} counts a metre"]
     if sensor.distorted:
         notes.append("lens distortion of the sensor file is not corrected")
     return Numbers(points, notes, per_metre, unit, seen, "depth 0 or the type's limit")
 
 
-def _depth_scale(camera: Camera, counted: bool, reading: Reading) -> tuple[float, Unit]:
+def _depth_scale(camera: Camera, reading: Reading) -> tuple[float, Unit]:
     """Counts of depth per metre, and their unit."""
-    if counted and camera.per_metre is not None:
+    if camera.per_metre is not None:
         return camera.per_metre, "mm" if camera.per_metre == COUNTS else "m"
-    unit = ("mm" if counted else "m") if reading.unit == "auto" else reading.unit
+    unit = "mm" if reading.unit == "auto" else reading.unit
     return PER_METRE[unit], unit

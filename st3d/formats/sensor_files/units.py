@@ -30,7 +30,8 @@ def in_metres(numbers: Numbers, reading: Reading) -> SensorScan:
     ValueError
         One line: no valid point, or no unit that explains the distances.
     """
-    points = np.asarray(numbers.points, np.float64)
+    with np.errstate(invalid="ignore"):  # a damaged float may be a signalling NaN
+        points = np.asarray(numbers.points, np.float64)
     numbers.points = points
     notes = list(numbers.notes)
     valid, forms = valid_points(numbers, reading)
