@@ -121,5 +121,10 @@ def fault(path, content=None, reading=Reading()):  # noqa: B008  a frozen one
     return str(caught.value).removeprefix(f"{path}: ")
 
 
+def as_read(points):
+    """Coordinates in float32 metres as the readers give them: by way of float32 millimetres."""
+    return (np.float64(np.float32(np.float64(points) * 1000)) / 1000).astype(np.float32)
+
+
 def ulps(found, wanted):
     return np.abs(found - wanted) / np.spacing(np.maximum(np.abs(wanted), np.float32(1e-6)))

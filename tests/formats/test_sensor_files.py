@@ -9,7 +9,7 @@ import tifffile
 import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sensor_writers import clouds, fault, images, ply, ulps
+from sensor_writers import as_read, clouds, fault, images, ply, ulps
 
 from st3d.formats.sensor_files.read import READERS, read_sensor_scan, sensor_scan
 from st3d.formats.sensor_files.scan import Reading, SensorScan
@@ -22,7 +22,7 @@ def random_scan(seed, rows, columns, lost):
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:rows, :columns] * 1e-3 + rng.normal(size=2)[:, None, None] * 0.05
     z = 0.6 + 0.2 * x - 0.1 * y + rng.normal(size=(rows, columns)) * 5e-4
-    scan = np.stack([x, y, z], axis=-1).astype(np.float32)
+    scan = as_read(np.stack([x, y, z], axis=-1).astype(np.float32))
     unseen = rng.random((rows, columns)) < lost
     unseen[0, :2] = False  # two neighbours at least
     scan[unseen] = 0

@@ -44,13 +44,32 @@ def in_metres(numbers: Numbers, reading: Reading) -> SensorScan:
     per_metre, unit, note = _unit(numbers, valid, reading)
     notes.append(note)
     kept = points[valid] - _far_middle(points[valid], notes)
-    rounded = (kept / per_metre).astype(np.float32)
+    rounded = as_millimetres(kept * (1e3 / per_metre))
     if valid.ndim == 1:
         return SensorScan(np.ascontiguousarray(rounded), unit, tuple(notes))
     rounded[(rounded == 0).all(axis=1), 2] = NEXT_TO_NOTHING
     image = np.zeros(points.shape, np.float32)
     image[valid] = rounded
     return SensorScan(image, unit, tuple(notes))
+
+
+def as_millimetres(millimetres: np.ndarray) -> np.ndarray:
+    """Round coordinates to float32 millimetres, and these to float32 metres.
+
+    A scan's float32 numbers in millimetres and in metres differ in the last bit of some coordinates, and farthest point
+    sampling follows such differences to another sample. So all scans take the way over millimetres, which the one in
+    millimetres has behind it.
+
+    Parameters
+    ----------
+    millimetres
+        Any shape, float64.
+
+    Returns
+    -------
+    float32, metres; within a unit in the last place of `millimetres` / 1000
+    """
+    return (millimetres.astype(np.float32).astype(np.float64) / 1e3).astype(np.float32)
 
 
 def _unit(numbers: Numbers, valid: np.ndarray, reading: Reading) -> tuple[float, Unit, str]:
