@@ -1,6 +1,5 @@
 """Command `fit`: scans of good parts in, one model file out."""
 
-import logging
 import shutil
 import sys
 import time
@@ -8,13 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from st3d.detector import Detector
-from st3d.formats.sensor_files.find import find_scans, read_sensor_file
+from st3d.formats.sensor_files.find import read_sensor_file
 from st3d.formats.sensor_files.scan import Reading
+from st3d.inspection.places import found
 from st3d.student_teacher.fit_settings import FitSettings
 from st3d.training.device import Device
 
-log = logging.getLogger("st3d")
-NAMED = 10  # skipped files; of more, only the number is said
 DEFAULTS = FitSettings()
 
 
@@ -62,7 +60,7 @@ def fit(
     started = time.monotonic()
     if model.is_dir():
         raise ValueError(f"{model}: expected a file to write, such as part.st3d, found a folder")
-    files, more = (_found(places) for places in (scans, validation))
+    files, more = found(scans), found(validation) if validation else []
     work = model.with_name(f"{model.name}.fit")
     content = None if sensor is None else read_sensor_file(sensor)
     reading = Reading(unit=unit, invalid=tuple(invalid), sensor=content)
@@ -109,15 +107,3 @@ def summary(detector: Detector) -> list[str]:
         f" ({100 * pixel.mean_share:.2g} % on average, {100 * pixel.largest_share:.2g} % at most, of scans left out)"
     )
     return lines
-
-
-def _found(places: list[Path]) -> list[Path]:
-    """The files in these places; what is skipped is said."""
-    if not places:
-        return []
-    found = find_scans(places)
-    for path, reason in found.skipped[:NAMED]:
-        log.info("skipped %s: %s", path, reason)
-    if len(found.skipped) > NAMED:
-        log.info("skipped %d more files", len(found.skipped) - NAMED)
-    return found.files

@@ -14,6 +14,7 @@ import traceback
 
 import cyclopts
 
+from st3d.formats.errors import Faults
 from st3d.workflow.stages import COMMANDS, MODULE
 
 
@@ -40,7 +41,7 @@ def command_line(stage: str) -> cyclopts.App:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; a fault in what the user gave is one line on stderr and exit code 1."""
+    """Run one command; its exit code: what it returns, or 0. A fault in what the user gave: a line, and 1."""
     arguments = sys.argv[1:] if arguments is None else arguments
     wait_passively()
     started = time.monotonic()
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if arguments and not stage and not arguments[0].startswith("-"):
             raise ValueError(f"{arguments[0]}: no such stage; these are: {', '.join(MODULE)}")
-        command_line(stage)(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        code = command_line(stage)(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except Exception as error:
         # torch's OutOfMemoryError goes by its name: most commands import no torch
         expected = isinstance(error, ValueError | OSError | MemoryError | cyclopts.CycloptsError)
@@ -58,15 +59,16 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         if os.environ.get("ST3D_TRACEBACK"):
             traceback.print_exc()
-        message = " ".join(str(error).split()) or type(error).__name__
-        sys.stderr.write(f"{f'st3d {stage}'.strip()}: {message}\n")
+        for line in error.lines if isinstance(error, Faults) else [str(error)]:
+            message = " ".join(line.split()) or type(error).__name__
+            sys.stderr.write(f"{f'st3d {stage}'.strip()}: {message}\n")
         return 1
     if stage:
         used = resource.getrusage(resource.RUSAGE_SELF)
         peak = used.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)  # bytes there, kB elsewhere
         seconds, of_cpu = time.monotonic() - started, used.ru_utime + used.ru_stime
         logging.getLogger("st3d").info("finished: %.1f s, %.1f s of CPU, %.0f MB", seconds, of_cpu, peak)
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def wait_passively() -> None:

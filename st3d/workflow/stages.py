@@ -56,6 +56,11 @@ COMMAND_OF = {  # the command that a stage's rule calls, if not the one of its n
 COMMANDS = {  # package: {command: (module with the function of that name, a line for --help, without an import)}
     "inspection": {
         "fit": ("inspection.fit", "Learn from scans of good parts what they look like; write a model file."),
+        "predict": ("inspection.predict", "Judge scans: score, pass or fail, map, picture and coloured cloud of each."),
+        "evaluate": (
+            "inspection.evaluate",
+            "Measure how well a model judges scans of which it is known what they are.",
+        ),
     },
     "simulation": {
         "furniture": ("simulation.furniture.furniture", "Simulate furniture meshes in ModelNet10's kinds and layout."),

@@ -1,0 +1,184 @@
+"""Pictures of a judged scan: its relief, and beside it the map over the relief with the threshold's contour."""
+
+import io
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from st3d.detector import Result
+from st3d.formats.atomic import atomic
+
+if TYPE_CHECKING:
+    from matplotlib.colors import ListedColormap
+
+SIDE = 760  # pixels of a panel's longer side, at least
+GREY = 205  # of the points of a coloured cloud that are not anomalous
+BACKGROUND = "#f4f4f2"  # of pixels without a point
+CONTOUR = "#0072b2"
+CLEAR, FULL = 0.45, 1.1  # times the pixel threshold: from where on a score is coloured, and fully so
+TOP = 2.0  # times the pixel threshold: the last colour
+MOST = 700  # pixels of the longer side of a cloud's picture
+GAP = 1.5  # pixels without a point that are closed
+CALM = 0.8  # pixels, standard deviation of the smoothing
+OBLIQUE = 0.5  # cosine between sensor axis and surface below which a cloud is looked at along its own axis
+
+
+def save_picture(path: Path, points: np.ndarray, result: Result, title: str) -> None:
+    """Write a picture as PNG, atomically. Its colours depend on the model's threshold alone, not on the scan.
+
+    Parameters
+    ----------
+    path
+        The file.
+    points
+        (h, w, 3) float32, metres, (0, 0, 0) where invalid; or (n, 3), a cloud, which is projected.
+    result
+        What the detector said of it.
+    title
+        Text above the picture.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from st3d.evaluation.pictures import relief
+
+    scores = result.map
+    if points.ndim == 2:
+        points, scores = projected(points, scores)
+    points = _calm(*_closed(points))
+    valid = points.any(axis=2)
+    height, width = valid.shape
+    scale = SIDE / max(height, width) / 100  # inches of a pixel
+    wide, high = max(width * scale, 3.0), max(height * scale, 2.0)
+    figure = Figure(figsize=(2 * wide + 1.5, high + 0.7), dpi=100)
+    FigureCanvasAgg(figure)
+    verdict = "#b00020" if result.is_anomalous else "#1a7f37"
+    figure.suptitle(
+        title, x=0.02, ha="left", y=1 - 0.12 / (high + 0.7), va="top", size=13, weight="bold", color=verdict
+    )
+    total_wide, total_high = 2 * wide + 1.5, high + 0.7
+    axes = [
+        figure.add_axes((left / total_wide, 0.12 / total_high, wide / total_wide, high / total_high))
+        for left in (0.12, wide + 0.24)
+    ]
+    grey = relief(points)
+    grey[~valid] = [int(BACKGROUND[at : at + 2], 16) for at in (1, 3, 5)]
+    for each in axes:
+        each.imshow(grey, interpolation="nearest")
+        each.axis("off")
+    top = TOP * result.pixel_threshold
+    shown = np.ma.masked_array(scores, ~valid)
+    image = axes[1].imshow(shown, cmap=colours(), vmin=0, vmax=top, interpolation="nearest")
+    if (scores[valid] > result.pixel_threshold).any():
+        inside = np.where(valid, scores, 0)
+        axes[1].contour(inside, [result.pixel_threshold], colors=CONTOUR, linewidths=1.1)
+    bar = figure.colorbar(image, cax=figure.add_axes(((2 * wide + 0.4) / total_wide, 0.12 / total_high,
+                                                      0.2 / total_wide, high / total_high)), extend="max")  # fmt: skip
+    bar.ax.axhline(result.pixel_threshold, color=CONTOUR, linewidth=2)
+    bar.set_label("score of a point (line: threshold)")
+    memory = io.BytesIO()
+    figure.savefig(memory, format="png", metadata={"Software": None})
+    with atomic(path) as partial:
+        partial.write_bytes(memory.getvalue())
+
+
+@cache
+def colours() -> "ListedColormap":
+    """From clear to dark red, over 0 to `TOP` times the pixel threshold."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    ratio = np.linspace(0, TOP, 256)
+    table = colormaps["YlOrRd"](np.clip((ratio - CLEAR) / (TOP - CLEAR), 0, 1))
+    table[:, 3] = 0.9 * np.clip((ratio - CLEAR) / (FULL - CLEAR), 0, 1)
+    return ListedColormap(table)
+
+
+def colours_of(result: Result) -> np.ndarray:
+    """A colour for each pixel or point, by the same scale over a light grey.
+
+    Parameters
+    ----------
+    result
+        What the detector said of a scan.
+
+    Returns
+    -------
+    (h, w, 3) or (n, 3) uint8 RGB
+    """
+    rgba = colours()(np.clip(result.map / (TOP * result.pixel_threshold), 0, 1))
+    blended = rgba[..., 3:] * rgba[..., :3] + (1 - rgba[..., 3:]) * GREY / 255
+    return (255 * blended).astype(np.uint8)
+
+
+def projected(points: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A cloud as an image, seen by an orthographic camera along z; along its flattest axis if z lies in its surface.
+
+    Parameters
+    ----------
+    points
+        (n, 3) float32, metres.
+    scores
+        (n,) float32.
+
+    Returns
+    -------
+    points
+        (h, w, 3) float32, in the camera's axes, the nearest point of each pixel; gaps closed, (0, 0, 0) elsewhere.
+    scores
+        (h, w) float32.
+    """
+    exact = points.astype(np.float64) - points.mean(axis=0, dtype=np.float64)
+    _, axes = np.linalg.eigh(np.cov(exact.T))
+    frame = np.eye(3) if abs(axes[2, 0]) >= OBLIQUE else axes[:, ::-1]  # columns: right, down, away
+    seen = exact @ frame
+    low, extent = seen.min(axis=0), np.ptp(seen, axis=0)
+    spacing = np.sqrt(max(extent[0] * extent[1], 1e-18) / len(points))
+    pixel = max(1.5 * spacing, extent[:2].max() / MOST, 1e-12)
+    column, row = (((seen[:, axis] - low[axis]) / pixel).astype(int) for axis in (0, 1))
+    size = int(row.max()) + 1, int(column.max()) + 1
+    order = np.argsort(-seen[:, 2], kind="stable")  # the nearest is written last
+    image, values, known = np.zeros((*size, 3), np.float32), np.zeros(size, np.float32), np.zeros(size, bool)
+    shifted = seen - low + pixel  # no valid point is (0, 0, 0)
+    image[row[order], column[order]] = shifted[order]
+    values[row[order], column[order]] = scores[order]
+    known[row, column] = True
+    values[_gaps(known)] = values[_nearest(known)]
+    return _closed(image)[0], values
+
+
+def _closed(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """An image with the drop-outs of single pixels closed, for display; and which pixels have a point now."""
+    known = points.any(axis=2)
+    gaps = _gaps(known)
+    points = points.copy()
+    points[gaps] = points[_nearest(known)]
+    return points, known | gaps
+
+
+def _gaps(known: np.ndarray) -> np.ndarray:
+    """Pixels without a point that have one beside them."""
+    from scipy.ndimage import distance_transform_edt
+
+    return ~known & (distance_transform_edt(~known) <= GAP)
+
+
+def _nearest(known: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Indices of the nearest known pixel of each gap."""
+    from scipy.ndimage import distance_transform_edt
+
+    nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
+    return tuple(nearest[:, _gaps(known)])
+
+
+def _calm(points: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """An image with its depths slightly smoothed among known pixels, for display: the sensor's noise hides a surface."""
+    from scipy.ndimage import gaussian_filter
+
+    weight = gaussian_filter(known.astype(np.float32), CALM)
+    points = points.copy()
+    smooth = gaussian_filter(np.where(known, points[..., 2], 0), CALM) / np.maximum(weight, 1e-6)
+    points[..., 2] = np.where(known, smooth, points[..., 2])
+    return points

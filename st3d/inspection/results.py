@@ -1,0 +1,94 @@
+"""What `predict` writes of its scans: a table, and the names of the files beside it."""
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from st3d.formats.atomic import write_csv
+
+Verdict = Literal["pass", "fail", "unlike", "error"]
+COLUMNS = (
+    "file", "verdict", "score", "threshold", "anomalous_share", "highest_score", "row", "column", "x", "y", "z", "unit",
+    "points", "seconds", "name", "bytes", "modified_ns", "message",
+)  # fmt: skip
+
+
+class Results:
+    """The table of one folder of results, written anew after each scan, so that a kill loses none.
+
+    Parameters
+    ----------
+    folder
+        Where results.csv lies.
+    keep
+        Whether the rows of an earlier call are kept.
+    """
+
+    def __init__(self, folder: Path, keep: bool) -> None:
+        self.path = folder / "results.csv"
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.counts: Counter[str] = Counter()
+        if keep and self.path.is_file():
+            with self.path.open(newline="") as file:
+                self.rows = {row["file"]: row for row in csv.DictReader(file) if row.get("file")}
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Add a scan's row, or replace it, and write the table."""
+        self.rows[row["file"]] = row
+        self.counts[row["verdict"]] += 1
+        write_csv(self.path, list(self.rows.values()), COLUMNS)
+
+    def is_done(self, path: Path, stat: os.stat_result) -> bool:
+        """Whether the file has a row, and is unchanged since."""
+        row = self.rows.get(str(path), {})
+        return (str(row.get("bytes")), str(row.get("modified_ns"))) == (str(stat.st_size), str(stat.st_mtime_ns))
+
+    @property
+    def exit_code(self) -> int:
+        """Of the scans of this call: 0 all pass, 2 some fail, 1 one could not be judged."""
+        if self.counts["error"] or self.counts["unlike"]:
+            return 1
+        return 2 if self.counts["fail"] else 0
+
+    def summary(self) -> str:
+        """The counts of this call in a line."""
+        names = ("pass", "fail", "unlike", "error")
+        counts = ", ".join(f"{self.counts[name]} {name}" for name in names if self.counts[name])
+        return f"{sum(self.counts.values())} scans: {counts or 'none'}; {self.path}"
+
+
+class Names:
+    """Names for the files of each scan: its own path below the given folder, without its ending.
+
+    Parameters
+    ----------
+    base
+        Folder that the scans' paths are told from.
+    taken
+        Names of earlier scans, by file.
+    """
+
+    def __init__(self, base: Path, taken: Iterable[tuple[str, str]] = ()) -> None:
+        self._base, self._names = base, dict(taken)
+
+    def of(self, path: Path) -> str:
+        """The scan's name; one of the same beginning and another ending has it at its end: 000, 000_ply."""
+        if str(path) not in self._names:
+            relative = Path(os.path.relpath(path, self._base))
+            stem = relative.with_suffix("").as_posix()
+            others = set(self._names.values())
+            name = stem if stem not in others else f"{stem}_{path.suffix[1:].lower()}"
+            while name in others:
+                name += "_"
+            self._names[str(path)] = name
+        return self._names[str(path)]
+
+
+def base_of(places: Sequence[Path], files: Sequence[Path]) -> Path:
+    """The folder that the scans' names are told from: the given one, or the deepest that holds all files."""
+    if len(places) == 1 and places[0].is_dir():
+        return places[0]
+    return Path(os.path.commonpath([path.resolve().parent for path in files]))
