@@ -40,6 +40,6 @@ lint: $(STAMP)
 .venv: $(STAMP)
 .PHONY: .venv
 
-$(STAMP): requirements.lock pyproject.toml setup.py envs/venv.sh envs/link_libusb.py $(wildcard st3d/kernels/src/*)
+$(STAMP): requirements.lock pyproject.toml setup.py envs/venv.sh $(wildcard st3d/kernels/src/*)
 	sh envs/venv.sh
 	touch $@

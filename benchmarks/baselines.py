@@ -1,15 +1,16 @@
 """The baselines' geometry at the paper's sizes: voxelising, projecting voxels' scores, rotation a scan."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-import open3d as o3d
 
 from benchmarks.measure import Call, Row, alternating
 from st3d.baselines.augmentation import rotate_scan
 from st3d.kernels.geometry.camera import Camera
 from st3d.kernels.geometry.plane import Plane
 from st3d.kernels.geometry.voxel_grid import Grid, mean_colours, occupancy, to_pixels
+from st3d.kernels.open3d_library import open3d_module
 from st3d.training.device import set_threads
 
 CELLS, REPEATS = 64, 5
@@ -65,10 +66,11 @@ def voxelised(points: np.ndarray, colours: np.ndarray, grid: Grid) -> Call:
 
 
 def open3d_voxels(points: np.ndarray, colours: np.ndarray, grid: Grid) -> Call:
+    o3d = open3d_module()
     cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(points.astype(np.float64)))
     cloud.colors = o3d.utility.Vector3dVector(colours.astype(np.float64))
 
-    def call() -> o3d.geometry.VoxelGrid:
+    def call() -> Any:
         return o3d.geometry.VoxelGrid.create_from_point_cloud(cloud, grid.side / grid.cells)
 
     return call

@@ -8,6 +8,7 @@ from reference_points import farthest_points as greedy
 from scipy.spatial import cKDTree
 
 from benchmarks.measure import Row, alternating, surface
+from st3d.kernels.open3d_library import open3d_module
 from st3d.kernels.points import farthest_points, neighbours
 
 DENSE, KEPT, CHECKED = 240_000, 64_000, 2_000
@@ -35,9 +36,8 @@ def rows() -> Iterator[Row]:
 
 
 def farthest() -> Row:
-    import open3d
-
     points = surface(DENSE).astype(np.float64)
+    open3d = open3d_module()
     cloud = open3d.geometry.PointCloud(open3d.utility.Vector3dVector(points))
     seconds = alternating({"ours": lambda: farthest_points(points, KEPT)}, 3)["ours"]
     start = time.perf_counter()

@@ -78,7 +78,7 @@ def _usage(command: str, flags: list[Argument]) -> str:
     words = [_call(flag) for flag in flags]
     line = " ".join(word.replace(" ", UNBROKEN) for word in words)
     lines = textwrap.wrap(line, 84, break_long_words=False, break_on_hyphens=False)
-    return " \\\n    ".join([f"python -m st3d {command}", *lines]).replace(UNBROKEN, " ")
+    return " \\\n    ".join([f"st3d {command}", *lines]).replace(UNBROKEN, " ")
 
 
 def _call(flag: Argument) -> str:

@@ -3,4 +3,3 @@
 set -eu
 python -m pip install --requirement requirements.lock
 python -m pip install --no-deps --no-build-isolation --editable .
-python envs/link_libusb.py

@@ -1,12 +1,24 @@
-"""`python -m st3d`."""
+"""The command `st3d`, also `python -m st3d`."""
 
 import sys
 
 from st3d.workflow.server import forward
 
-code = forward(sys.argv[1:])
-if code is None:
-    from st3d.workflow.command_line import main
 
-    code = main()
-sys.exit(code)
+def main() -> int:
+    """Run the command line, in the workflow's server where there is one.
+
+    Returns
+    -------
+    The exit code
+    """
+    code = forward(sys.argv[1:])
+    if code is None:
+        from st3d.workflow import command_line
+
+        code = command_line.main()
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

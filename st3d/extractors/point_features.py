@@ -3,12 +3,11 @@
 Letters: n points of a cloud, q chosen points, k neighbours in the graph, m points of a neighbourhood.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from st3d.kernels.native import in_blocks, threads
+from st3d.kernels.open3d_library import open3d_module
 
 POINTS_AT_ONCE, PAIRS_AT_ONCE = 4096, 2**17  # a block's arrays fit into the cache
 
@@ -163,16 +162,14 @@ def fpfh(points: NDArray, neighbours: int, normals: NDArray) -> NDArray[np.float
     ValueError
         If `neighbours` is less than 1, or points and normals differ in shape.
     """
-    import open3d
-
     if neighbours < 1 or points.shape != normals.shape:
         raise ValueError(
             f"fpfh: expected 1 or more neighbours and as many normals as points, "
             f"found {neighbours}, points {points.shape} and normals {normals.shape}"
         )
+    open3d = open3d_module()
     cloud = open3d.geometry.PointCloud(open3d.utility.Vector3dVector(np.asarray(points, np.float64)))
     cloud.normals = open3d.utility.Vector3dVector(np.asarray(normals, np.float64))
     search = open3d.geometry.KDTreeSearchParamKNN(neighbours + 1)  # Open3D counts the point itself
-    compute: Any = open3d.pipelines.registration.compute_fpfh_feature  # its stub requires optional arguments
-    histograms = compute(cloud, search).data  # (33, n)
+    histograms = open3d.pipelines.registration.compute_fpfh_feature(cloud, search).data  # (33, n)
     return np.ascontiguousarray(np.asarray(histograms).T, np.float32)

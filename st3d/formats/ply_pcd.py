@@ -9,11 +9,12 @@ Coordinates come as three columns x, y, z, each (n,), of the types of the file, 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from st3d.formats.errors import one_line, silenced
+from st3d.kernels.open3d_library import open3d_module
 
 LINES = 1000  # of a header, and characters of a line of it
 LONG = 2**16  # characters that no line of numbers has
@@ -217,9 +218,7 @@ def _by_open3d(path: Path, start: int, count: int, row: int) -> Sequence[np.ndar
     if unpacked != count * row:
         raise ValueError(f"expected {count * row} bytes of {count} points, found {unpacked}")
     _refuse_truncated(path, start + 8 + packed)
-    import open3d  # a second
-
-    library: Any = open3d
+    library = open3d_module()
     with library.utility.VerbosityContextManager(library.utility.VerbosityLevel.Error):
         cloud = library.t.io.read_point_cloud(str(path), format="pcd")  # the older reader rounds doubles to float32
     points = cloud.point.positions.numpy() if "positions" in cloud.point else np.empty((0, 3))

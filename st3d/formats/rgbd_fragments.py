@@ -10,12 +10,12 @@ import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from st3d.formats.errors import one_line, sides_text
+from st3d.kernels.open3d_library import open3d_module
 
 log = logging.getLogger("st3d")
 
@@ -153,9 +153,7 @@ def read_depth(path: Path) -> np.ndarray:
 
 def _fused(images: Sequence[Path], poses: Sequence[np.ndarray], camera: np.ndarray) -> np.ndarray:
     """Points (p, 3) float32 on the surface of the fused images, in the first one's coordinates, in any order."""
-    import open3d  # a second
-
-    library: Any = open3d  # its stubs have no arrays
+    library = open3d_module()
     core = library.core
     # it warns that a small volume has no memory for points; the caller checks that
     with library.utility.VerbosityContextManager(library.utility.VerbosityLevel.Error):

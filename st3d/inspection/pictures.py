@@ -21,7 +21,7 @@ CLEAR, FULL = 0.45, 1.1  # times the pixel threshold: from where on a score is c
 TOP = 2.0  # times the pixel threshold: the last colour
 MOST = 700  # pixels of the longer side of a cloud's picture
 GAP = 1.5  # pixels without a point that are closed
-CALM = 0.8  # pixels, standard deviation of the smoothing
+CALM = 1.2  # pixels, standard deviation of the smoothing
 OBLIQUE = 0.5  # cosine between sensor axis and surface below which a cloud is looked at along its own axis
 
 
@@ -174,7 +174,7 @@ def _nearest(known: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def _calm(points: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """An image with its depths slightly smoothed among known pixels, for display: the sensor's noise hides a surface."""
+    """An image with its depths smoothed among known pixels, for display: the sensor's noise hides a surface."""
     from scipy.ndimage import gaussian_filter
 
     weight = gaussian_filter(known.astype(np.float32), CALM)

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from st3d.kernels.open3d_library import open3d_module
+
 
 def tensor(values: np.ndarray, kind: type = np.float32) -> Any:
     """An array as an Open3D tensor.
@@ -19,7 +21,4 @@ def tensor(values: np.ndarray, kind: type = np.float32) -> Any:
     -------
     open3d.core.Tensor of the same shape
     """
-    import open3d
-
-    core: Any = open3d.core  # its stubs have no arrays
-    return core.Tensor(np.ascontiguousarray(values, kind))
+    return open3d_module().core.Tensor(np.ascontiguousarray(values, kind))

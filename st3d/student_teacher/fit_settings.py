@@ -42,7 +42,7 @@ class FitSettings:
     points: int = 16000
     neighbours: int = 16
     steps: int = 1500
-    learning_rate: float = 0.006
+    learning_rate: float = 0.012  # of 0.003 to 0.03 the lowest validation loss
     held_out: float = 0.25
     false_alarms: float = 0.01
     pixel_false_alarms: float = 0.01

@@ -1,4 +1,4 @@
-"""The command line: `python -m st3d STAGE --flag value ...`; a stage's signature and docstring are flags and help."""
+"""The command line: `st3d COMMAND --flag value ...`; a function's signature and docstring are flags and help."""
 
 import dataclasses
 import importlib
@@ -21,7 +21,7 @@ from st3d.workflow.stages import COMMANDS, MODULE
 def command_line(stage: str) -> cyclopts.App:
     """The commands; only `stage`'s module is imported, the others are known by name."""
     app = cyclopts.App(
-        name="python -m st3d",
+        name="st3d",  # however it was started
         help="3D-ST: anomaly detection in 3D point clouds. Each command is a stage of the workflow; see README.md.",
         default_parameter=cyclopts.Parameter(consume_multiple=True, negative=()),
     )
@@ -52,6 +52,11 @@ def main(arguments: list[str] | None = None) -> int:
         if arguments and not stage and not arguments[0].startswith("-"):
             raise ValueError(f"{arguments[0]}: no such stage; these are: {', '.join(MODULE)}")
         code = command_line(stage)(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except ModuleNotFoundError as error:
+        if (error.name or "st3d").partition(".")[0] == "st3d":
+            raise
+        sys.stderr.write(f"st3d {stage}: expected the package {error.name}, found none; pip install 'st3d[workflow]'\n")
+        return 1
     except Exception as error:
         # torch's OutOfMemoryError goes by its name: most commands import no torch
         expected = isinstance(error, ValueError | OSError | MemoryError | cyclopts.CycloptsError)

@@ -55,6 +55,7 @@ COMMAND_OF = {  # the command that a stage's rule calls, if not the one of its n
 }  # fmt: skip
 COMMANDS = {  # package: {command: (module with the function of that name, a line for --help, without an import)}
     "inspection": {
+        "simulate": ("inspection.simulate", "Simulate scans of a part, good and defective, to try the others with."),
         "fit": ("inspection.fit", "Learn from scans of good parts what they look like; write a model file."),
         "predict": ("inspection.predict", "Judge scans: score, pass or fail, map, picture and coloured cloud of each."),
         "evaluate": (

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from st3d.kernels.open3d_library import open3d_module
+
 ITERATIONS = 1000  # of RANSAC: with 20 % inliers, a triple of inliers is drawn with probability 0.9997
 
 
@@ -99,8 +101,7 @@ def fit_plane(points: NDArray, distance: float, seed: int) -> Plane:
     points = np.ascontiguousarray(points, np.float64)
     if points.ndim != 2 or points.shape[1] != 3 or len(points) < 3:
         raise ValueError(f"fit_plane: expected 3 points or more of shape (n, 3), found {points.shape}")
-    import open3d as o3d  # a second
-
+    o3d = open3d_module()
     o3d.utility.random.seed(seed)
     cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(points))
     # with a probability below 1 threads would race for the last iteration

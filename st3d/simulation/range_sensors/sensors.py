@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from st3d.kernels.open3d_library import open3d_module
 from st3d.simulation.range_sensors.world import Pose, World
 from st3d.simulation.rays import tensor
 
@@ -58,10 +59,8 @@ class RayCaster:
     """A world that rays can be cast into."""
 
     def __init__(self, world: World) -> None:
-        import open3d
-
         self.world = world
-        self._scene = open3d.t.geometry.RaycastingScene(nthreads=1)
+        self._scene = open3d_module().t.geometry.RaycastingScene(nthreads=1)
         self._scene.add_triangles(tensor(world.vertices), tensor(world.triangles, np.uint32))
 
     def hits(self, place: np.ndarray, directions: np.ndarray) -> Hits:

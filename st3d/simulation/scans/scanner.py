@@ -12,6 +12,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from st3d.kernels.geometry.camera import Camera
+from st3d.kernels.open3d_library import open3d_module
 from st3d.simulation.rays import tensor
 from st3d.simulation.surfaces import Body, normals
 
@@ -106,11 +107,9 @@ class Scanner:
 
     def look(self, body: Body, rotation: Rotation, place: np.ndarray) -> View:
         """What is seen of `body`, rotated by `rotation` and moved to `place` (3,), metres, in the plane's frame."""
-        import open3d
-
         vertices = (rotation * body.rest).apply(body.vertices) + place
         vertices = vertices @ self.axes.T + self.origin
-        scene = open3d.t.geometry.RaycastingScene(nthreads=1)
+        scene = open3d_module().t.geometry.RaycastingScene(nthreads=1)
         for points, triangles in (self.plane, (vertices, body.triangles)):
             scene.add_triangles(tensor(points), tensor(triangles, np.uint32))
         origins = np.zeros_like(self.directions)
