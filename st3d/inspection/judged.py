@@ -14,6 +14,7 @@ from st3d.formats.scans import write_map
 from st3d.formats.sensor_files.read import read_sensor_scan
 from st3d.formats.sensor_files.scan import NAMES, Reading, Unit
 from st3d.inspection.pictures import colours_of, save_picture
+from st3d.inspection.places import without
 
 
 @dataclass
@@ -48,9 +49,9 @@ class Judge:
         try:
             row |= self._judged(path, name)
         except UnlikeTraining as error:
-            row |= {"verdict": "unlike", "message": _without(error, "scan")}
+            row |= {"verdict": "unlike", "message": without(error, "scan: ")}
         except ValueError as error:
-            row |= {"verdict": "error", "message": _without(error, str(path))}
+            row |= {"verdict": "error", "message": without(error, f"{path}: ", "scan: ")}
         return row | {"seconds": f"{time.monotonic() - started:.2f}"}
 
     def _judged(self, path: Path, name: str) -> dict[str, Any]:
@@ -88,10 +89,6 @@ def _numbers(points: np.ndarray, result: Result) -> dict[str, Any]:
 
 def _with(place: Path, suffix: str) -> Path:
     return place.with_name(place.name + suffix)
-
-
-def _without(error: ValueError, prefix: str) -> str:
-    return " ".join(str(error).split()).removeprefix(f"{prefix}: ")
 
 
 def _stat(path: Path) -> os.stat_result | None:

@@ -42,8 +42,6 @@ def save_picture(path: Path, points: np.ndarray, result: Result, title: str) -> 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from st3d.evaluation.pictures import relief
-
     scores = result.map
     if points.ndim == 2:
         points, scores = projected(points, scores)
@@ -151,7 +149,7 @@ def projected(points: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.nd
 
 def _closed(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """An image with the drop-outs of single pixels closed, for display; and which pixels have a point now."""
-    known = points.any(axis=2)
+    known = np.asarray(points.any(axis=2))
     gaps = _gaps(known)
     points = points.copy()
     points[gaps] = points[_nearest(known)]
@@ -182,3 +180,26 @@ def _calm(points: np.ndarray, known: np.ndarray) -> np.ndarray:
     smooth = gaussian_filter(np.where(known, points[..., 2], 0), CALM) / np.maximum(weight, 1e-6)
     points[..., 2] = np.where(known, smooth, points[..., 2])
     return points
+
+
+def relief(scan: np.ndarray) -> np.ndarray:
+    """A scan's surface, lit from the upper left.
+
+    Parameters
+    ----------
+    scan
+        (h, w, 3) float, metres; an invalid pixel is (0, 0, 0).
+
+    Returns
+    -------
+    (h, w, 3) uint8 RGB image, invalid pixels black.
+    """
+    valid = scan.any(axis=2)
+    depth = np.where(valid, scan[..., 2], np.nan)
+    # slopes in metres per metre of the sensor's plane, so that the image does not depend on the resolution
+    step = np.nanmedian(np.abs(np.diff(np.where(valid, scan[..., 0], np.nan), axis=1))) or 1.0
+    down, right = (np.gradient(depth, axis=axis) / step for axis in (0, 1))
+    normal = np.stack([right, down, np.ones_like(depth)], axis=2)
+    light = (normal @ np.array([0.45, 0.45, 0.77])) / np.linalg.norm(normal, axis=2)
+    shade = 40 + 200 * np.clip(np.nan_to_num(light, nan=0.75), 0, 1)
+    return np.repeat(np.where(valid, shade, 0).astype(np.uint8)[..., None], 3, axis=2)

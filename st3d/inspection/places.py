@@ -68,3 +68,23 @@ def reading_of(
     if sensor is not None:
         reading = replace(reading, sensor=read_sensor_file(sensor))
     return reading
+
+
+def without(error: ValueError, *beginnings: str) -> str:
+    """The line of an error, without the name of its file.
+
+    Parameters
+    ----------
+    error
+        What was raised.
+    beginnings
+        What is left out where the line begins with it.
+
+    Returns
+    -------
+    One line
+    """
+    line = " ".join(str(error).split())
+    for beginning in beginnings:
+        line = line.removeprefix(beginning)
+    return line

@@ -3,7 +3,6 @@
 from dataclasses import asdict
 
 import numpy as np
-import open3d
 import pytest
 import tifffile
 import trimesh
@@ -13,6 +12,7 @@ from sensor_writers import as_read, clouds, fault, images, ply, ulps
 
 from st3d.formats.sensor_files.read import READERS, read_sensor_scan, sensor_scan
 from st3d.formats.sensor_files.scan import Reading, SensorScan
+from st3d.kernels.open3d_library import open3d_module
 
 CAMERA = {"fx": 525.0, "fy": 525.0, "cx": 320.0, "cy": 240.0}
 
@@ -177,6 +177,7 @@ def test_a_table_may_be_written_in_many_manners(tmp_path):
 
 def test_what_other_programs_write_is_read(tmp_path):
     points = random_scan(5, 10, 10, 0).reshape(-1, 3)
+    open3d = open3d_module()
     cloud = open3d.geometry.PointCloud(open3d.utility.Vector3dVector(points))
     cloud.paint_uniform_color([0.5, 0, 0])
     cloud.normals = open3d.utility.Vector3dVector(np.ones((100, 3)))
