@@ -63,7 +63,10 @@ def simulate(
 
     if part not in CATEGORIES:
         raise ValueError(f"--part: expected one of {', '.join(CATEGORIES)}, found {part}")
-    _check(good=good, test_good=test_good, test_per_defect=test_per_defect, seed=seed)
+    if output.is_file() or output.resolve() in (Path.cwd(), *Path.cwd().parents):
+        raise ValueError(f"{output}: expected a folder to make, found {'a file' if output.is_file() else 'this one'}")
+    _refuse_less(1, good=good)
+    _refuse_less(0, test_good=test_good, test_per_defect=test_per_defect, seed=seed)
     if resolution is not None and not 0 < resolution <= 1:
         raise ValueError(f"--resolution: expected more than 0 and at most 1, found {resolution}")
     category = CATEGORIES[part]
@@ -89,10 +92,10 @@ def simulate(
     sys.stdout.write(f"{output}: {counts}; st3d fit {output / 'good'} --model {part}.st3d\n")
 
 
-def _check(**numbers: int) -> None:
+def _refuse_less(least: int, **numbers: int) -> None:
     for name, number in numbers.items():
-        if number < 0:
-            raise ValueError(f"--{name.replace('_', '-')}: expected 0 or more, found {number}")
+        if number < least:
+            raise ValueError(f"--{name.replace('_', '-')}: expected {least} or more, found {number}")
 
 
 def _sample(generator: "SampleGenerator", split: int, index: int, defect: str | None) -> "Sample":

@@ -63,7 +63,8 @@ def test_a_users_files_are_kept_and_an_earlier_simulation_is_replaced(tmp_path, 
     ("wrong", "message"),
     [
         (("--part", "screw"), "--part: expected one of bagel, cable_gland, .*, found screw"),
-        (("--good", "-1"), "--good: expected 0 or more, found -1"),
+        (("--good", "0"), "--good: expected 1 or more, found 0"),
+        (("--seed", "-1"), "--seed: expected 0 or more, found -1"),
         (("--resolution", "2"), "--resolution: expected more than 0 and at most 1, found 2"),
         (("--resolution", "0.01"), "give another --resolution or --seed"),
     ],
@@ -73,3 +74,13 @@ def test_a_wrong_number_is_one_line_and_leaves_no_folder(tmp_path, capsys, wrong
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("st3d")]
     assert len(lines) == 1 and re.search(message, lines[0])
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("name", "found"), [(".", "this one"), ("..", "this one"), ("scan.ply", "a file")])
+def test_neither_a_file_nor_the_folder_one_is_in_is_replaced(tmp_path, monkeypatch, capsys, name, found):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "scan.ply").touch()
+    monkeypatch.chdir(tmp_path / "here")
+    assert main(["simulate", name]) == 1
+    assert f"st3d simulate: {name}: expected a folder to make, found {found}\n" in capsys.readouterr().err
+    assert (tmp_path / "here" / "scan.ply").exists()

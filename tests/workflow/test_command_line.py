@@ -139,3 +139,10 @@ def test_a_fault_of_our_own_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr("st3d.workflow.command_line.command_line", command_line)
     with pytest.raises(KeyError):
         main(["scale"])
+
+
+def test_a_command_whose_package_is_not_installed_names_it_and_how_to_install_it():
+    code = "import sys; sys.modules['pandas'] = None; from st3d.__main__ import main; sys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", code, "tables", "--help"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "st3d tables: expected the package pandas, found none; pip install 'st3d[workflow]'\n"
