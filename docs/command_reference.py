@@ -68,7 +68,7 @@ def _section(command: str, module: str, line: str) -> str:
 def _row(flag: Argument) -> str:
     """A flag's row."""
     meaning = flag.parameter.help or ""
-    if not flag.required and flag.field_info.default is not None:
+    if not flag.required and flag.field_info.default not in (None, [], False):
         meaning += f" Default: {flag.field_info.default}."
     return f"| `{flag.name}` | {_kind(flag.hint)} | {_plain(meaning)} |\n"
 
@@ -83,7 +83,7 @@ def _usage(command: str, flags: list[Argument]) -> str:
 
 def _call(flag: Argument) -> str:
     """A flag as it stands on a command line."""
-    value = "" if flag.name.isupper() else f" {flag.name.lstrip('-').upper().replace('-', '_')}"
+    value = "" if flag.name.isupper() or flag.hint is bool else f" {flag.name.lstrip('-').upper().replace('-', '_')}"
     several = " ..." if get_origin(flag.hint) is list else ""
     return f"{flag.name}{value}{several}" if flag.required else f"[{flag.name}{value}{several}]"
 
@@ -97,7 +97,7 @@ def _kind(hint) -> str:
         return f"{_kind(inner[0])}, one or several"
     if inner:
         return _kind(inner[0])
-    return {"int": "integer", "float": "number", "str": "text", "Path": "path"}[hint.__name__]
+    return {"bool": "no value", "int": "integer", "float": "number", "str": "text", "Path": "path"}[hint.__name__]
 
 
 def _plain(text: str) -> str:
