@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -14,8 +14,8 @@ from st3d.formats.atomic import write_json
 from st3d.formats.errors import Faults
 from st3d.formats.scans import read_mask
 from st3d.formats.sensor_files.read import read_sensor_scan
-from st3d.formats.sensor_files.scan import NAMES, SensorScan, Unit
-from st3d.inspection.places import found, reading_of, without
+from st3d.formats.sensor_files.scan import SensorScan, Unit
+from st3d.inspection.places import AS_FOUND, ReadingSettings, found, refuse_other_unit, without
 from st3d.kernels.pro import Scores, area, auroc
 from st3d.training.device import Device
 from st3d.training.progress_bar import counted
@@ -60,9 +60,7 @@ def evaluate(
     *,
     model: Path,
     output: Path | None = None,
-    unit: Literal["auto", "m", "mm", "um"] | None = None,
-    invalid: list[float] | None = None,
-    sensor: Path | None = None,
+    reading: ReadingSettings = AS_FOUND,
     device: Device = "auto",
     threads: int = 0,
 ) -> None:
@@ -72,17 +70,11 @@ def evaluate(
     ----------
     scans
         Folder with a folder for each kind: good (or ok, pass, normal, anomaly_free), any other name is a defect's.
-        Masks, if there are some: 000_mask.png beside 000.tiff, <kind>/gt/000.png, or ground_truth/<kind>/000_mask.png.
+        Masks, if there are some: 000_mask.png beside 000.tiff, KIND/gt/000.png, or ground_truth/KIND/000_mask.png.
     model
         What `fit` wrote.
     output
         JSON to write.
-    unit
-        Length unit of the files: m, mm, um, or auto: found. Without, as they were fitted to.
-    invalid
-        Values of z that mean that the sensor saw nothing. Without, those that the model was fitted with.
-    sensor
-        YAML or JSON with the intrinsics of depth images, or the pixel pitch of height maps. Without, the model's.
     device
         auto, cpu or cuda.
     threads
@@ -97,18 +89,14 @@ def evaluate(
         raise ValueError(f"{scans}: expected a folder, found none")
     labelled = labelled_scans(scans, found([scans]))
     detector = Detector.load(model, device=device, threads=threads)
-    reading = reading_of(detector, unit, invalid, sensor)
+    how = reading.over(detector.reading)
     judged: list[_Judged] = []
     faults: list[str] = []
     started = time.monotonic()
     for each in counted(labelled, "evaluating", len(labelled)):
         try:
-            scan = read_sensor_scan(each.path, reading)
-            if judged and scan.unit != judged[0].unit:
-                raise ValueError(
-                    f"{each.path}: expected {NAMES[judged[0].unit]} like the scans before, found {NAMES[scan.unit]};"
-                    " if all have one unit, declare it (--unit)"
-                )
+            scan = read_sensor_scan(each.path, how)
+            refuse_other_unit(each.path, scan.unit, judged[0].unit if judged else None)
             judged.append(_judge(detector, scan, each))
         except ValueError as error:
             faults.append(f"{each.path}: {without(error, f'{each.path}: ', 'scan: ')}")

@@ -4,12 +4,10 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Literal
 
 from st3d.detector import Detector
-from st3d.formats.sensor_files.find import read_sensor_file
 from st3d.formats.sensor_files.scan import Reading
-from st3d.inspection.places import found
+from st3d.inspection.places import AS_FOUND, ReadingSettings, found
 from st3d.student_teacher.fit_settings import FitSettings
 from st3d.training.device import Device
 
@@ -23,15 +21,13 @@ def fit(
     model: Path,
     validation: list[Path] = [],  # noqa: B006 never changed
     settings: FitSettings = DEFAULTS,
-    unit: Literal["auto", "m", "mm", "um"] = "auto",
-    invalid: list[float] = [],  # noqa: B006
-    sensor: Path | None = None,
+    reading: ReadingSettings = AS_FOUND,
     device: Device = "auto",
     threads: int = 0,
 ) -> None:
     """Learn what good parts look like, and write a model that `predict` judges scans with.
 
-    Stopped at any moment, the same command goes on where it was; what it computes on the way lies in <model>.fit.
+    Stopped at any moment, the same command goes on where it was; what it computes on the way lies in MODEL.fit.
 
     Parameters
     ----------
@@ -41,12 +37,6 @@ def fit(
         File to write, such as bracket.st3d.
     validation
         More scans of good parts, for validation and thresholds; without, a share of `scans` is held out.
-    unit
-        Length unit of the files: m, mm, um, or auto: found.
-    invalid
-        Values of z that mean that the sensor saw nothing, beside those that are found.
-    sensor
-        YAML or JSON with the intrinsics of depth images, or the pixel pitch of height maps.
     device
         auto, cpu or cuda.
     threads
@@ -62,11 +52,9 @@ def fit(
         raise ValueError(f"{model}: expected a file to write, such as part.st3d, found a folder")
     files, more = found(scans), found(validation) if validation else []
     work = model.with_name(f"{model.name}.fit")
-    content = None if sensor is None else read_sensor_file(sensor)
-    reading = Reading(unit=unit, invalid=tuple(invalid), sensor=content)
     numbers = {name: getattr(settings, name) for name in FitSettings.__dataclass_fields__}
     detector = Detector(**numbers, device=device, threads=threads)
-    detector.fit(files, validation=more, reading=reading, work=work)
+    detector.fit(files, validation=more, reading=reading.over(Reading()), work=work)
     detector.save(model)
     shutil.rmtree(work)
     sys.stdout.write("".join(f"{line}\n" for line in summary(detector)))

@@ -12,9 +12,9 @@ from st3d.detector import Detector, Result, UnlikeTraining
 from st3d.formats.coloured_cloud import write_coloured_cloud
 from st3d.formats.scans import write_map
 from st3d.formats.sensor_files.read import read_sensor_scan
-from st3d.formats.sensor_files.scan import NAMES, Reading, Unit
+from st3d.formats.sensor_files.scan import Reading, Unit
 from st3d.inspection.pictures import colours_of, save_picture
-from st3d.inspection.places import without
+from st3d.inspection.places import refuse_other_unit, without
 
 
 @dataclass
@@ -56,11 +56,7 @@ class Judge:
 
     def _judged(self, path: Path, name: str) -> dict[str, Any]:
         scan = read_sensor_scan(path, self.reading)
-        if self.unit is not None and scan.unit != self.unit:
-            raise ValueError(
-                f"expected {NAMES[self.unit]} like the scans before, found {NAMES[scan.unit]}; if all have one unit,"
-                " declare it (--unit)"
-            )
+        refuse_other_unit(path, scan.unit, self.unit)
         self.unit = scan.unit
         result = self.detector.predict(scan, accept_unlike=self.accept_unlike)
         verdict = "fail" if result.is_anomalous else "pass"

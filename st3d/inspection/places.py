@@ -1,13 +1,12 @@
 """What a command is given: where its scans are, and how they are read."""
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from st3d.detector import Detector
 from st3d.formats.sensor_files.find import find_scans, read_sensor_file
-from st3d.formats.sensor_files.scan import Reading
+from st3d.formats.sensor_files.scan import NAMES, Reading, Unit
 
 log = logging.getLogger("st3d")
 
@@ -39,35 +38,60 @@ def found(places: list[Path]) -> list[Path]:
     return scans.files
 
 
-def reading_of(
-    detector: Detector, unit: Literal["auto", "m", "mm", "um"] | None, invalid: list[float] | None, sensor: Path | None
-) -> Reading:
-    """How scans are read: as those that a detector was fitted to, but for what is given.
+@dataclass(frozen=True, kw_only=True)
+class ReadingSettings:
+    """How files are read, where that is not found in them, or kept in a model.
 
     Parameters
     ----------
-    detector
-        A fitted one.
-    unit, invalid, sensor
-        As the commands' flags; None: the detector's.
+    unit
+        Length unit of the files: m, mm, um, or auto: found. Without: as a model was fitted to, and found in a fit.
+    invalid
+        Values of z that mean that the sensor saw nothing, beside those that are found. Without: those of the model.
+    sensor
+        YAML or JSON with the intrinsics of depth images, or the pixel pitch of height maps. Without: the model's.
+    """
 
-    Returns
-    -------
-    Reading
+    unit: Literal["auto", "m", "mm", "um"] | None = None
+    invalid: list[float] | None = None
+    sensor: Path | None = None
+
+    def over(self, reading: Reading) -> Reading:
+        """A reading in which what is given here replaces what was there; a ValueError if the sensor file is none."""
+        if self.unit is not None:
+            reading = replace(reading, unit=self.unit)
+        if self.invalid is not None:
+            reading = replace(reading, invalid=tuple(self.invalid))
+        if self.sensor is not None:
+            reading = replace(reading, sensor=read_sensor_file(self.sensor))
+        return reading
+
+
+AS_FOUND = ReadingSettings()
+
+
+def refuse_other_unit(path: Path, unit: Unit, first: Unit | None) -> None:
+    """Refuse a scan in another unit than the first: one of the two is probably wrong.
+
+    Parameters
+    ----------
+    path
+        The scan's file.
+    unit
+        Its unit.
+    first
+        That of the first scan; None: this is the first.
 
     Raises
     ------
     ValueError
-        If the sensor file is none.
+        If they differ.
     """
-    reading = detector.reading
-    if unit is not None:
-        reading = replace(reading, unit=unit)
-    if invalid is not None:
-        reading = replace(reading, invalid=tuple(invalid))
-    if sensor is not None:
-        reading = replace(reading, sensor=read_sensor_file(sensor))
-    return reading
+    if first is not None and unit != first:
+        raise ValueError(
+            f"{path}: expected {NAMES[first]} like the scans before, found {NAMES[unit]}; if all have one unit, declare"
+            " it (--unit)"
+        )
 
 
 def without(error: ValueError, *beginnings: str) -> str:

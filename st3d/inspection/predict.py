@@ -6,11 +6,11 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from st3d.detector import Detector
 from st3d.inspection.judged import Judge
-from st3d.inspection.places import found, reading_of
+from st3d.inspection.places import AS_FOUND, ReadingSettings, found
 from st3d.inspection.results import Names, Results, base_of
 from st3d.inspection.watch import whole_files
 from st3d.training.device import Device
@@ -28,9 +28,7 @@ def predict(
     settle: float = 1.0,
     idle: float = 0.0,
     accept_unlike: bool = False,
-    unit: Literal["auto", "m", "mm", "um"] | None = None,
-    invalid: list[float] | None = None,
-    sensor: Path | None = None,
+    reading: ReadingSettings = AS_FOUND,
     device: Device = "auto",
     threads: int = 0,
 ) -> int:
@@ -46,7 +44,7 @@ def predict(
     model
         What `fit` wrote.
     output
-        Folder for results.csv and the files of each scan: <scan>.tiff (map, of an image), <scan>.png, <scan>.ply.
+        Folder for results.csv and the files of each scan: SCAN.tiff (map, of an image), SCAN.png, SCAN.ply.
     watch
         Take every file that is written into the folder once it is whole, until Ctrl-C; what results.csv has is not done
         again.
@@ -56,12 +54,6 @@ def predict(
         Seconds without a new file after which watching ends; 0: never.
     accept_unlike
         Judge scans that are unlike all that the model was fitted to.
-    unit
-        Length unit of the files: m, mm, um, or auto: found. Without, as they were fitted to.
-    invalid
-        Values of z that mean that the sensor saw nothing. Without, those that the model was fitted with.
-    sensor
-        YAML or JSON with the intrinsics of depth images, or the pixel pitch of height maps. Without, the model's.
     device
         auto, cpu or cuda.
     threads
@@ -78,7 +70,7 @@ def predict(
         raise ValueError(f"--watch: expected one folder, found {' '.join(map(str, scans)) or 'none'}")
     files = [] if watch else [path for path in found(scans) if not path.is_relative_to(output)]
     detector = Detector.load(model, device=device, threads=threads)
-    judge = Judge(detector, reading_of(detector, unit, invalid, sensor), output, accept_unlike)
+    judge = Judge(detector, reading.over(detector.reading), output, accept_unlike)
     results = Results(output, keep=watch)
     taken = [(file, row["name"]) for file, row in results.rows.items()]
     names = Names(base_of(scans, files), taken)
