@@ -11,13 +11,15 @@ from st3d.formats.sensor_files.scan import NAMES, Reading, Unit
 log = logging.getLogger("st3d")
 
 
-def found(places: list[Path]) -> list[Path]:
+def found(places: list[Path], output: Path | None = None) -> list[Path]:
     """The scans in some places; what is skipped is logged.
 
     Parameters
     ----------
     places
         Folders, files or patterns.
+    output
+        Folder of results; what lies in it is no scan.
 
     Returns
     -------
@@ -29,13 +31,48 @@ def found(places: list[Path]) -> list[Path]:
         If a place does not exist, or there is no scan.
     """
     scans = find_scans(places)
+    results = [] if output is None else [path for path in scans.files if is_inside(path, output)]
+    if len(results) == len(scans.files):
+        raise ValueError(
+            f"{' '.join(map(str, places))}: expected scans, found none but in the results' folder {output}"
+        )
     by_reason: dict[str, list[Path]] = {}
-    for path, reason in scans.skipped:
+    for path, reason in [*scans.skipped, *((path, "in the folder of results") for path in results)]:
         by_reason.setdefault(reason, []).append(path)
     for reason, paths in by_reason.items():
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         log.info("skipped, %s: %s%s", reason, paths[0], more)
-    return scans.files
+    return sorted(set(scans.files) - set(results))
+
+
+def is_inside(path: Path, folder: Path) -> bool:
+    """Whether a path is a folder or lies in it, whatever links lead there."""
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def refuse_as_output(output: Path, places: list[Path]) -> None:
+    """Refuse a folder of results in which scans lie: a map would replace the scan of its name.
+
+    Parameters
+    ----------
+    output
+        The folder.
+    places
+        Of the scans; one may hold the folder of results.
+
+    Raises
+    ------
+    ValueError
+        If a place lies in the folder, or it is none.
+    """
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"{output}: expected a folder for the results, found a file")
+    for place in places:
+        if is_inside(place, output):
+            raise ValueError(
+                f"{output}: expected a folder for the results alone, found the scans {place} in it; name another"
+                f" (--output {output / 'results'})"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

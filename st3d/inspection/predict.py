@@ -10,7 +10,7 @@ from typing import Any
 
 from st3d.detector import Detector
 from st3d.inspection.judged import Judge
-from st3d.inspection.places import AS_FOUND, ReadingSettings, found
+from st3d.inspection.places import AS_FOUND, ReadingSettings, found, is_inside, refuse_as_output
 from st3d.inspection.results import Names, Results, base_of
 from st3d.inspection.watch import whole_files
 from st3d.training.device import Device
@@ -44,7 +44,8 @@ def predict(
     model
         What `fit` wrote.
     output
-        Folder for results.csv and the files of each scan: SCAN.tiff (map, of an image), SCAN.png, SCAN.ply.
+        Folder for results.csv and the files of each scan: SCAN.tiff (map, of an image), SCAN.png, SCAN.ply; one
+        without scans.
     watch
         Take every file that is written into the folder once it is whole, until Ctrl-C; what results.csv has is not done
         again.
@@ -68,12 +69,12 @@ def predict(
         raise ValueError(f"expected --settle above 0 and --idle of 0 or more, found {settle:g} and {idle:g}")
     if watch and not (len(scans) == 1 and scans[0].is_dir()):
         raise ValueError(f"--watch: expected one folder, found {' '.join(map(str, scans)) or 'none'}")
-    files = [] if watch else [path for path in found(scans) if not path.is_relative_to(output)]
+    refuse_as_output(output, scans)
+    files = [] if watch else found(scans, output)
     detector = Detector.load(model, device=device, threads=threads)
     judge = Judge(detector, reading.over(detector.reading), output, accept_unlike)
     results = Results(output, keep=watch)
-    taken = [(file, row["name"]) for file, row in results.rows.items()]
-    names = Names(base_of(scans, files), taken)
+    names = Names(base_of(scans, files), results.names)
     if watch:
         with contextlib.suppress(KeyboardInterrupt), _ended_by_sigterm():
             _watch(scans[0], judge, results, names, settle, idle)
@@ -86,10 +87,9 @@ def predict(
 
 def _watch(folder: Path, judge: Judge, results: Results, names: Names, settle: float, idle: float) -> None:
     log.info("watching %s; Ctrl-C ends it", folder)
-    output = judge.output.resolve()
 
     def is_done(path: Path, stat: Any) -> bool:
-        return path.resolve().is_relative_to(output) or results.is_done(path, stat)
+        return is_inside(path, judge.output) or results.is_done(path, stat)
 
     for path, as_it_is in whole_files(folder, settle, idle, is_done):
         row = judge.row(path, names.of(path))

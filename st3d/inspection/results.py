@@ -3,7 +3,7 @@
 import csv
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +25,11 @@ class Results:
         Where results.csv lies.
     keep
         Whether the rows of an earlier call are kept.
+
+    Raises
+    ------
+    ValueError
+        If they are to be kept, and the table there is none of `predict`.
     """
 
     def __init__(self, folder: Path, keep: bool) -> None:
@@ -32,19 +37,23 @@ class Results:
         self.rows: dict[str, dict[str, Any]] = {}
         self.counts: Counter[str] = Counter()
         if keep and self.path.is_file():
-            with self.path.open(newline="") as file:
-                self.rows = {row["file"]: row for row in csv.DictReader(file) if row.get("file")}
+            self.rows = {_key(row["file"]): row for row in _rows(self.path)}
 
     def add(self, row: dict[str, Any]) -> None:
         """Add a scan's row, or replace it, and write the table."""
-        self.rows[row["file"]] = row
+        self.rows[_key(row["file"])] = row
         self.counts[row["verdict"]] += 1
         write_csv(self.path, list(self.rows.values()), COLUMNS)
 
     def is_done(self, path: Path, stat: os.stat_result) -> bool:
         """Whether the file has a row, and is unchanged since."""
-        row = self.rows.get(str(path), {})
+        row = self.rows.get(_key(path), {})
         return (str(row.get("bytes")), str(row.get("modified_ns"))) == (str(stat.st_size), str(stat.st_mtime_ns))
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The name of each scan's files, by the scan's absolute path."""
+        return {file: row["name"] for file, row in self.rows.items()}
 
     @property
     def exit_code(self) -> int:
@@ -60,6 +69,23 @@ class Results:
         return f"{sum(self.counts.values())} scans: {counts or 'none'}; {self.path}"
 
 
+def _rows(path: Path) -> list[dict[str, Any]]:
+    try:
+        with path.open(newline="") as file:
+            reader = csv.DictReader(file)
+            columns, rows = reader.fieldnames or (), list(reader)
+    except (UnicodeDecodeError, csv.Error):
+        columns, rows = (), []
+    if not set(COLUMNS) <= set(columns):
+        raise ValueError(f"{path}: expected a table that predict wrote, found another; move it, or name another folder")
+    return [row for row in rows if row["file"] and row["name"]]
+
+
+def _key(path: Path | str) -> str:
+    """One name of a file, relative or not."""
+    return os.path.abspath(path)  # noqa: PTH100  a link keeps its own name
+
+
 class Names:
     """Names for the files of each scan: its own path below the given folder, without its ending.
 
@@ -68,27 +94,28 @@ class Names:
     base
         Folder that the scans' paths are told from.
     taken
-        Names of earlier scans, by file.
+        Names of earlier scans, by absolute path.
     """
 
-    def __init__(self, base: Path, taken: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(self, base: Path, taken: Mapping[str, str]) -> None:
         self._base, self._names = base, dict(taken)
 
     def of(self, path: Path) -> str:
         """The scan's name; one of the same beginning and another ending has it at its end: 000, 000_ply."""
-        if str(path) not in self._names:
+        key = _key(path)
+        if key not in self._names:
             relative = Path(os.path.relpath(path, self._base))
             stem = relative.with_suffix("").as_posix()
             others = set(self._names.values())
             name = stem if stem not in others else f"{stem}_{path.suffix[1:].lower()}"
             while name in others:
                 name += "_"
-            self._names[str(path)] = name
-        return self._names[str(path)]
+            self._names[key] = name
+        return self._names[key]
 
 
 def base_of(places: Sequence[Path], files: Sequence[Path]) -> Path:
     """The folder that the scans' names are told from: the given one, or the deepest that holds all files."""
     if len(places) == 1 and places[0].is_dir():
         return places[0]
-    return Path(os.path.commonpath([path.resolve().parent for path in files]))
+    return Path(os.path.commonpath([os.path.dirname(_key(path)) for path in files]))  # noqa: PTH120

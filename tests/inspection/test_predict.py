@@ -1,8 +1,12 @@
 """Command `predict`: verdicts, files and exit codes, also of a folder that a sensor writes into."""
 
 import csv
+import os
+import shutil
+import signal
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,6 +106,9 @@ def test_a_clouds_picture_and_ply_are_there_and_no_map(model, folder, tmp_path):
     np.save(tmp_path / "cloud.npy", scan[scan.any(axis=2)])
     assert predict(model, tmp_path / "out", tmp_path / "cloud.npy") == 2
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"cloud.png", "cloud.ply", "results.csv"}
+    before = (tmp_path / "cloud.npy").read_bytes()
+    (tmp_path / "file").write_bytes(before)
+    assert predict(model, tmp_path / "file", tmp_path / "cloud.npy") == 1 and (tmp_path / "file").read_bytes() == before
 
 
 def test_a_kill_in_the_middle_loses_no_row(model, folder, tmp_path, monkeypatch):
@@ -149,6 +156,24 @@ def test_a_watched_folder_gives_each_file_once_it_is_whole_and_none_twice(model,
     assert {row["name"]: row["verdict"] for row in rows(tmp_path / "out")} == {"a": "pass", "b": "pass"}
 
 
+def test_sigterm_ends_a_watch_with_the_exit_code_of_what_was_seen(model, folder, tmp_path, capsys):
+    def end():
+        while not (tmp_path / "out/results.csv").exists() or len(rows(tmp_path / "out")) < 4:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    missed = []
+    before = signal.signal(signal.SIGTERM, lambda *_: missed.append(1))
+    ender = threading.Thread(target=end, daemon=True)
+    ender.start()
+    try:
+        assert predict(model, tmp_path / "out", folder, "--watch", "--settle", "0.1", "--idle", "20") == 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not missed and not ender.is_alive()
+    assert capsys.readouterr().out.splitlines()[-1].startswith("4 scans: 2 pass, 2 fail; ")
+
+
 def test_a_watched_file_that_stays_damaged_is_an_error_in_the_end(model, tmp_path):
     incoming = tmp_path / "incoming"
     incoming.mkdir()
@@ -160,6 +185,48 @@ def test_a_watched_file_that_stays_damaged_is_an_error_in_the_end(model, tmp_pat
 def test_outputs_inside_the_folder_of_scans_are_no_scans(model, folder):
     assert predict(model, folder / "out", folder) == predict(model, folder / "out", folder) == 2
     assert len(rows(folder / "out")) == 4
+    for kind in ("good", "dent"):
+        shutil.rmtree(folder / kind)
+    assert predict(model, folder / "out", folder) == 1  # not 0: there is nothing that passed
+
+
+@pytest.mark.parametrize("scans", ["good", "good/000.tiff", "good/*.tiff", "link/000.tiff", "{root}/good/000.tiff"])
+def test_no_scan_is_replaced_by_its_map(model, folder, monkeypatch, capsys, scans):
+    monkeypatch.chdir(folder)
+    Path("link").symlink_to("good")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert predict(model, "good", scans.format(root=folder)) == 1
+    assert "expected a folder for the results alone" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_scans_behind_a_link_have_their_results_in_the_output_alone(model, folder, tmp_path):
+    (tmp_path / "deep/er").mkdir(parents=True)
+    (tmp_path / "deep/er/link").symlink_to(folder / "good")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert predict(model, tmp_path / "out", *sorted((tmp_path / "deep/er/link").glob("*.tiff"))) == 0
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert (tmp_path / "out/000.png").is_file() and (tmp_path / "out/001.ply").is_file()
+
+
+def test_a_watched_file_is_not_judged_again_by_another_spelling_of_its_path(
+    model, folder, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(folder)
+    quick = ["--watch", "--settle", "0.1", "--idle", "0.4"]
+    assert predict(model, tmp_path / "out", "good", *quick) == 0
+    capsys.readouterr()
+    assert predict(model, tmp_path / "out", folder / "good", *quick) == 0
+    assert capsys.readouterr().out.startswith("0 scans: none; ") and len(rows(tmp_path / "out")) == 2
+
+
+@pytest.mark.parametrize("table", [b"file,size\na.tiff,3\n", b"\xff\xfe\x00a", b""])
+def test_a_table_that_predict_did_not_write_is_not_gone_on_with(model, folder, tmp_path, capsys, table):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/results.csv").write_bytes(table)
+    assert predict(model, tmp_path / "out", folder, "--watch", "--settle", "0.1", "--idle", "0.4") == 1
+    assert "results.csv: expected a table that predict wrote, found another" in capsys.readouterr().err
+    assert (tmp_path / "out/results.csv").read_bytes() == table
 
 
 @pytest.mark.parametrize(
