@@ -16,6 +16,8 @@ from st3d.formats.sensor_files.scan import Reading, Unit
 from st3d.inspection.pictures import colours_of, save_picture
 from st3d.inspection.places import refuse_other_unit, without
 
+LONGEST = 40  # letters of a name in a picture
+
 
 @dataclass
 class Judge:
@@ -63,7 +65,7 @@ class Judge:
         place = self.output / name
         if result.map.ndim == 2:
             write_map(_with(place, ".tiff"), result.map)
-        title = f"{name}: {verdict.upper()}   score {result.score:.3g}, threshold {result.threshold:.3g}"
+        title = f"{_short(name)}: {verdict.upper()}   score {result.score:.3g}, threshold {result.threshold:.3g}"
         save_picture(_with(place, ".png"), scan.points, result, title)
         write_coloured_cloud(_with(place, ".ply"), scan.points, result.map, colours_of(result))
         return {"verdict": verdict, "unit": scan.unit} | _numbers(scan.points, result)
@@ -81,6 +83,11 @@ def _numbers(points: np.ndarray, result: Result) -> dict[str, Any]:
         "highest_score": f"{float(result.map[place]):.6g}",
         "row": row, "column": column, "x": x, "y": y, "z": z, "points": np.count_nonzero(valid),
     }  # fmt: skip
+
+
+def _short(name: str) -> str:
+    """A name's end: the verdict behind it has to be in the picture too."""
+    return name if len(name) <= LONGEST else f"\u2026{name[1 - LONGEST :]}"
 
 
 def _with(place: Path, suffix: str) -> Path:

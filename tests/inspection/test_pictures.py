@@ -6,7 +6,7 @@ from inspection_parts import DENT
 from PIL import Image
 
 from st3d.detector import Detector, Result
-from st3d.inspection.pictures import colours_of, projected, save_picture
+from st3d.inspection.pictures import colours_of, projected, relief, save_picture
 
 BLUE = np.array([0, 114, 178])  # of the contour
 
@@ -45,6 +45,32 @@ def test_a_picture_of_a_map_below_the_threshold_has_no_contour(result, dented, t
     assert len(right_panel(tmp_path / "a.png")[1]) == 0
 
 
+def test_a_picture_is_1000_pixels_wide_or_more_and_any_name_can_be_its_title(result, dented, tmp_path, recwarn):
+    for part in (np.s_[:, 20:30], np.s_[20:30], np.s_[:3, :3]):
+        thin = Result(**{**vars(result), "map": result.map[part]})
+        save_picture(tmp_path / "a.png", dented[0][part], thin, "a$\\frac$b, 日本: FAIL")
+        with Image.open(tmp_path / "a.png") as image:
+            assert image.width >= 1000
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        [[1, 0, 0], [0, -1, 0], [0, 0, -1]],  # a height map's axes: y up, z to the viewer
+        [[0, 0, 1], [1, 0, 0], [0, 1, 0]],  # a robot's
+    ],
+)
+def test_a_relief_shows_a_dent_as_a_dent_in_any_axes(turn):
+    y, x = np.mgrid[-30:30, -30:30].astype(np.float32)
+    scan = np.stack([x * 1e-3, y * 1e-3, 0.5 + 0.01 * np.exp(-(x**2 + y**2) / 50)], axis=2)  # a dent: farther away
+    scan[5, 5] = 0
+    seen = relief(scan)[..., 0].astype(int)
+    assert seen[23, 23] < seen[0, 0] - 40 < seen[36, 36] - 80  # light from the upper left meets the far wall
+    turned = scan @ np.float32(turn).T
+    assert np.abs(relief(turned)[..., 0].astype(int) - seen).max() <= 1
+
+
 def test_equal_scans_give_equal_pictures(result, dented, tmp_path):
     for name in ("a", "b"):
         save_picture(tmp_path / f"{name}.png", dented[0], result, "title")
@@ -79,3 +105,21 @@ def test_a_cloud_that_stands_upright_is_seen_from_its_flat_side(rng):
     )
     height, width = image.shape[:2]
     assert max(height, width) / min(height, width) == pytest.approx(2, rel=0.1) and image.any(axis=2).mean() > 0.9
+
+
+@pytest.mark.parametrize("away", [[0, 0, 1], [0, 0, -1], [0, 1, 0], [0, -1, 0], [1, 0, 0], [-1, 0, 0]])
+def test_a_cloud_is_seen_from_the_side_of_the_sensor_and_not_mirrored(rng, away):
+    right = np.roll(away, 1)
+    down = np.cross(away, right)
+    u, v = rng.uniform(-0.1, 0.1, (2, 8000)) * [[2], [1]]
+    frame = np.stack([right, down, away])
+    front = np.stack([u, v, np.full(8000, 0.5)], axis=1)
+    corner = (u > 0.1) & (v > 0.05)  # to the right and down
+    cloud = np.concatenate([front, front + np.array([0, 0, 0.01])]) @ frame
+    scores = np.concatenate([corner.astype(float), np.full(8000, -1.0)])
+    image, values = projected(cloud.astype(np.float32), scores.astype(np.float32))
+    known = image.any(axis=2)
+    assert (values[known] >= 0).mean() > 0.8  # the front hides the back
+    row, column = np.argwhere(values == 1).mean(axis=0) / values.shape
+    assert image.shape[1] > 1.8 * image.shape[0]  # the longer side lies
+    assert (row > 0.5) == (column > 0.5)  # as by a half turn; mirrored, it is in another diagonal's corner
