@@ -110,6 +110,11 @@ def gather(
                 if each.source.digest in known]:  # fmt: skip
         raise Faults(both)
     if not second:
+        if len(given) < LEAST_TRAINING + LEAST:
+            raise ValueError(
+                f"expected {LEAST_TRAINING + LEAST} different scans of good parts or more ({LEAST_TRAINING} to train"
+                f" on, {LEAST} for thresholds), found {len(given)}; {len(looked)} were given"
+            )
         given, kept_apart = _split(given, settings)
     for what, some, least in (("to train on", given, LEAST_TRAINING), ("for validation", kept_apart, LEAST)):
         if len(some) < least:
