@@ -1,4 +1,4 @@
-"""Point clouds coloured by score, for any viewer."""
+"""Point clouds as binary PLY: plain, or coloured by score for any viewer."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import numpy as np
 from st3d.formats.atomic import atomic
 
 FIELDS = [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1"), ("score", "<f4")]
-NAMES = {"<f4": "float", "u1": "uchar"}  # of the types in PLY
+NAMES = {"<f4": "float", "|u1": "uchar"}  # of the types in PLY
 
 
 def write_coloured_cloud(path: Path, points: np.ndarray, scores: np.ndarray, colours: np.ndarray) -> None:
@@ -31,7 +31,21 @@ def write_coloured_cloud(path: Path, points: np.ndarray, scores: np.ndarray, col
     for column, name in enumerate(("red", "green", "blue")):
         table[name] = colours[valid][:, column]
     table["score"] = scores[valid]
-    properties = "".join(f"property {NAMES[kind]} {name}\n" for name, kind in FIELDS)
+    write_ply(path, table)
+
+
+def write_ply(path: Path, table: np.ndarray) -> None:
+    """Write records as the vertices of a little-endian binary PLY file, atomically.
+
+    Parameters
+    ----------
+    path
+        The file.
+    table
+        (n,) records of little-endian float32 and uint8 fields, without gaps.
+    """
+    assert table.dtype.names is not None
+    properties = "".join(f"property {NAMES[table.dtype[name].str]} {name}\n" for name in table.dtype.names)
     header = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(table)}\n{properties}end_header\n"
     with atomic(path) as partial:
         partial.write_bytes(header.encode() + table.tobytes())

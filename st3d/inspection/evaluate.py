@@ -16,7 +16,6 @@ from st3d.formats.scans import read_mask
 from st3d.formats.sensor_files.read import read_sensor_scan
 from st3d.formats.sensor_files.scan import SensorScan, Unit
 from st3d.inspection.places import AS_FOUND, ReadingSettings, found, refuse_other_unit, without
-from st3d.kernels.pro import Scores, area, auroc
 from st3d.training.device import Device
 from st3d.training.progress_bar import counted
 
@@ -179,6 +178,8 @@ def measures(judged: Sequence[_Judged], threshold: float) -> dict[str, Any]:
     -------
     Values by name; None where a figure is undefined, with the reason in `notes`
     """
+    from st3d.kernels.pro import Scores, area, auroc  # with scipy
+
     anomalous = np.array([each.unlike or each.score > threshold for each in judged])
     good = np.array([each.kind == "good" for each in judged])
     rates = {}

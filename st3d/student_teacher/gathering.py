@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -109,6 +110,11 @@ def gather(
                 if each.source.digest in known]:  # fmt: skip
         raise Faults(both)
     if not second:
+        if len(given) < LEAST_TRAINING + LEAST:
+            raise ValueError(
+                f"expected {LEAST_TRAINING + LEAST} different scans of good parts or more ({LEAST_TRAINING} to train"
+                f" on, {LEAST} for thresholds), found {len(given)}; {len(looked)} were given"
+            )
         given, kept_apart = _split(given, settings)
     for what, some, least in (("to train on", given, LEAST_TRAINING), ("for validation", kept_apart, LEAST)):
         if len(some) < least:
@@ -246,7 +252,7 @@ def _found(train: Sequence[_Looked], validation: Sequence[_Looked], settings: Fi
 
 
 def _kind(note: str) -> str:
-    """A note without its numbers, so that equal notes of many scans are told once."""
-    import re
-
-    return re.sub(r"^[\d.]+ % of ", "some of ", note)
+    """A note without its scan's own numbers, so that equal notes of many scans are told once."""
+    note = re.sub(r"^[\d.e-]+ % of ", "some of ", note)
+    note = re.sub(r" \(points [^)]* apart\)", "", note)
+    return re.sub(r"^(moved to the origin|a cloud|a table) .*", r"\1", note)

@@ -1,4 +1,4 @@
 """Workflow: config, variants, stages, fingerprints, command line. Light: a dry run needs no torch.
 
-What must not enter: arrays, and imports of torch, NumPy or Open3D (but in `inspect` and `check`, commands for users).
+What must not enter: arrays, and imports of torch, NumPy or Open3D (but in `check`, a command for users).
 """

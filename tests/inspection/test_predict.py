@@ -13,12 +13,12 @@ import pytest
 import tifffile
 from inspection_parts import DENT, rows
 from PIL import Image
-from plyfile import PlyData
 
 from st3d.detector import Detector
 from st3d.formats.point_clouds import read_cloud
 from st3d.formats.scans import read_map
 from st3d.inspection import judged
+from st3d.kernels.open3d_library import open3d_module
 from st3d.workflow.command_line import main
 
 CPU = ["--device", "cpu", "--threads", "1"]
@@ -52,11 +52,14 @@ def test_a_coloured_cloud_has_the_scores_and_is_red_in_the_dent_alone(model, fol
     predict(model, tmp_path / "out", folder / "dent")
     scan, scores = tifffile.imread(folder / "dent/000.tiff"), read_map(tmp_path / "out/000.tiff")
     valid = scan.any(axis=2)
-    vertex = PlyData.read(tmp_path / "out/000.ply")["vertex"]
+    cloud = open3d_module().t.io.read_point_cloud(str(tmp_path / "out/000.ply"))
+    vertex = {"score": cloud.point["score"].numpy()[:, 0]}
+    vertex |= dict(zip("xyz", cloud.point.positions.numpy().T, strict=True))
+    vertex |= dict(zip(("red", "green", "blue"), cloud.point.colors.numpy().T, strict=True))
     assert np.array_equal(vertex["score"], scores[valid])
     assert np.abs(np.stack([vertex[axis] for axis in "xyz"], axis=1) - scan[valid]).max() < 1e-6
     assert len(read_cloud(tmp_path / "out/000.ply", 10**6, rng)) == valid.sum()
-    red = vertex["red"].astype(int) - vertex["blue"] > 100
+    red = vertex["red"].astype(int) - vertex["blue"].astype(int) > 100
     assert red[DENT[valid]].mean() > 0.5 > 0.05 > red[~DENT[valid]].mean()
 
 

@@ -26,6 +26,12 @@ def commands():
     return [shlex.split(line) for line in lines]
 
 
+def replaced(words, more):
+    """A command with more flags, which replace its own of the same names."""
+    kept = [word for at, word in enumerate(words) if word not in more and (at == 0 or words[at - 1] not in more)]
+    return kept + more
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """Runs of all commands in their order, in one folder: what each was, its exit code and its output."""
@@ -38,8 +44,8 @@ def run(tmp_path_factory):
             scan = next((folder / "parts/test/good").glob("*.tiff"))
             (folder / words[2] / scan.name).write_bytes(scan.read_bytes())
         more = SMALLER[words[1]] + (f" {WATCHED}" if "--watch" in words else "")
-        call = [sys.executable, "-m", "st3d", *words[1:], *more.split()]
-        result = subprocess.run(call, capture_output=True, text=True, cwd=folder, env=None)
+        call = [sys.executable, "-m", "st3d", *replaced(words[1:], more.split())]
+        result = subprocess.run(call, capture_output=True, text=True, cwd=folder)
         done[words[1] + ("_watch" if "--watch" in words else "")] = result
     return folder, done
 

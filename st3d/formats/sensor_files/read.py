@@ -109,7 +109,7 @@ def _tiff(path: Path, reading: Reading) -> Numbers:
 
 def _reversed(image: np.ndarray) -> bool:
     """Whether the last channel of an image, not the first, runs along the columns, and the second along the rows."""
-    seen = np.isfinite(image).all(axis=-1) & image.any(axis=-1)
+    seen = np.isfinite(image).all(axis=-1) & (image != 0).any(axis=-1)
     rows, columns = np.nonzero(seen)
     if len(rows) < 3:
         return False

@@ -229,7 +229,8 @@ def image_points(image: np.ndarray, sensor: Camera | Pitch | None, reading: Read
     per_metre, unit = _depth_scale(sensor, reading) if counted else (None, None)  # floats: as any coordinates
     x = (np.arange(columns) - sensor.cx) / sensor.fx
     y = (np.arange(rows) - sensor.cy) / sensor.fy
-    points = np.stack([x * z, y[:, None] * z, z], axis=-1)
+    with np.errstate(invalid="ignore", over="ignore"):  # an infinite depth is invalid anyway
+        points = np.stack([x * z, y[:, None] * z, z], axis=-1)
     seen = (z > 0) & ~np.isin(image, LIMITS.get(image.dtype.name, []))
     notes = ["a depth image" if per_metre is None else f"a depth image, {per_metre:g} counts a metre"]
     if sensor.distorted:

@@ -7,6 +7,7 @@ import tifffile
 from PIL import Image
 
 from st3d.formats.atomic import atomic
+from st3d.formats.coloured_cloud import write_ply
 from st3d.formats.sensor_files.scan import PER_METRE, Unit
 
 PCD = """# .PCD v0.7 - Point Cloud Data file format
@@ -43,15 +44,13 @@ def write_sensor_scan(path: Path, points: np.ndarray, unit: Unit = "m") -> None:
     """
     image = (points.astype(np.float64) * PER_METRE[unit]).astype("<f4")
     valid = points.any(axis=-1)
+    if path.suffix == ".ply":
+        write_ply(path, np.ascontiguousarray(image[valid]).view([(axis, "<f4") for axis in "xyz"])[:, 0])
+        return
     with atomic(path) as partial:
         match path.suffix:
             case ".tiff":
                 tifffile.imwrite(partial, image, photometric="rgb", planarconfig="contig", metadata=None)
-            case ".ply":
-                from plyfile import PlyData, PlyElement
-
-                vertices = np.ascontiguousarray(image[valid]).view([(axis, "<f4") for axis in "xyz"])[:, 0]
-                PlyData([PlyElement.describe(vertices, "vertex")], byte_order="<").write(str(partial))
             case ".npy":
                 image[~valid] = np.nan
                 with partial.open("wb") as file:  # by its name, it would get another ending
