@@ -21,6 +21,7 @@ from st3d.training.progress_bar import counted
 
 GOOD = ("good", "ok", "pass", "normal", "anomaly_free")
 NO_KIND = ("xyz", "test")  # folders that say nothing of a scan
+FITTED_TO = ("train", "validation")  # folders of scans that a model has perhaps seen
 LIMITS = (0.01, 0.05, 0.1, 0.2, 0.3)
 
 
@@ -104,6 +105,9 @@ def evaluate(
     seconds = (time.monotonic() - started) / len(labelled)
     threshold = detector.image_threshold.value
     result = measures(judged, threshold) | {"threshold": threshold, "seconds_a_scan": seconds, "model": str(model)}
+    seen = sum(not {*each.path.relative_to(scans).parts}.isdisjoint(FITTED_TO) for each in labelled)
+    if seen:
+        result["notes"].append(f"{seen} scans lie in train or validation; of scans fitted to, the figures say too much")
     sys.stdout.write("".join(f"{line}\n" for line in _lines(result)))
     if output is not None:
         write_json(output, result)

@@ -42,6 +42,15 @@ def test_the_figures_are_those_of_the_models_own_results(model, folder, tmp_path
     assert "2 defective scans fail, 0 pass; 2 good ones pass, 0 fail" in shown and "image AUROC 1.000" in shown
 
 
+def test_scans_that_the_model_was_perhaps_fitted_to_are_told(model, folder, tmp_path):
+    assert not any("fitted to" in note for note in evaluate(model, folder, tmp_path / "a.json")[1]["notes"])
+    (folder / "train").mkdir()
+    shutil.copytree(folder / "good", folder / "train/good")
+    assert evaluate(model, folder, tmp_path / "b.json")[1]["notes"] == [
+        "2 scans lie in train or validation; of scans fitted to, the figures say too much"
+    ]
+
+
 def test_confusion_and_auroc_of_a_case_counted_by_hand():
     cases = [
         judged("good", 1),
