@@ -51,6 +51,8 @@ def fit(
     if model.is_dir():
         raise ValueError(f"{model}: expected a file to write, such as part.st3d, found a folder")
     files, more = found(scans), found(validation) if validation else []
+    if model.resolve() in {path.resolve() for path in files + more}:
+        raise ValueError(f"{model}: expected a file to write the model to, found a scan; it would be lost")
     work = model.with_name(f"{model.name}.fit")
     numbers = {name: getattr(settings, name) for name in FitSettings.__dataclass_fields__}
     detector = Detector(**numbers, device=device, threads=threads)
@@ -85,8 +87,8 @@ def summary(detector: Detector) -> list[str]:
     promise = f"threshold {image.value:.4g} of a scan's score ({detector.image_score})"
     if image.extrapolated:
         lines.append(
-            f"{promise}: an estimate for {image.rate:.2g} false alarms, from a normal distribution of log scores;"
-            f" with {scans} scans no rate below {100 * image.supported:.2g} % can be promised"
+            f"{promise}: an estimate for {100 * image.rate:.2g} % false alarms, from a normal distribution of log"
+            f" scores; with {scans} scans no rate below {100 * image.supported:.2g} % can be promised"
         )
     else:
         lines.append(f"{promise}: at most {100 * image.rate:.2g} % of good scans exceed it, from {scans} scans")
