@@ -198,11 +198,25 @@ def test_given_validation_scans_are_all_that_thresholds_come_from(scans):
     ({"held_out": 1.0}, "held_out: expected a share above 0 and below 1, found 1"),
     ({"neighbours": 400}, "neighbours: expected fewer than the 400 points, found 400"),
     ({"steps": 0}, "steps: expected 1 or more, found 0"),
-    ({"false_alarms": 0.0}, "false alarm rate: expected a number above 0 and below 1, found 0"),
+    ({"false_alarms": 0.0}, "false_alarms: expected a share above 0 and below 1, found 0"),
+    ({"pixel_false_alarms": 1.0}, "pixel_false_alarms: expected a share above 0 and below 1, found 1"),
+    ({"learning_rate": 0.0}, "learning_rate: expected a number above 0, found 0"),
+    ({"image_score": "mean"}, "image_score: expected one of maximum, .*, found mean"),
+    ({"method": "other"}, "method: expected one of 3d_st, found other"),
+    ({"seed": -1}, "seed: expected 0 or more, found -1"),
+    ({"threads": -1}, "threads: expected 0 or more, found -1"),
 ])  # fmt: skip
-def test_a_number_out_of_its_range_is_refused_before_the_training(scans, changed, message):
+def test_a_number_out_of_its_range_is_refused_before_a_scan_is_read(changed, message):
     with pytest.raises(ValueError, match=message):
-        Detector(**SMALL | changed).fit(scans[0][:9])
+        Detector(**SMALL | changed).fit([Path("there_is_none.tiff")])
+
+
+@pytest.mark.parametrize("one, found", [
+    (np.ones((20, 30, 3)), "one array of shape 20 x 30 x 3"), ("scans", "one path, scans"), (Path("a"), "one path, a"),
+])  # fmt: skip
+def test_one_scan_or_path_in_place_of_a_list_is_refused(one, found):
+    with pytest.raises(ValueError, match=f"expected a list of scans.*, found {found}"):
+        Detector(**SMALL).fit(one)
 
 
 def test_parameters_are_read_and_set_as_scikit_learn_does(detector):

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from st3d import __version__
-from st3d.formats.errors import Faults
+from st3d.formats.errors import Faults, sides_text
 from st3d.formats.sensor_files.read import read_sensor_scan, sensor_scan
 from st3d.formats.sensor_files.scan import Reading, SensorScan
 from st3d.kernels.false_alarms import LEAST
@@ -100,8 +100,8 @@ def gather(
     ValueError
         Too few different scans, or a number out of its range.
     """
-    _check(settings)
-    first, second = list(scans), list(validation)
+    _check(settings, threads)
+    first, second = _listed(scans), _listed(validation)
     looked = _look(first + second, reading, settings.neighbours)
     _refuse_mixture(looked)
     given, kept_apart = _different(looked[: len(first)]), _different(looked[len(first) :])
@@ -129,12 +129,30 @@ def gather(
     return Gathered([each.source for each in given], [each.source for each in kept_apart], as_clouds, sizes, found)
 
 
-def _check(settings: FitSettings) -> None:
-    for name, least in (("points", 100), ("neighbours", 2), ("steps", 1)):
+def _listed(scans: Iterable[Any]) -> list[Any]:
+    """The scans; one array or path in place of several would be taken apart into its rows or letters."""
+    if isinstance(scans, str | Path):
+        raise ValueError(f"expected a list of scans, arrays or files, found one path, {scans}")
+    if isinstance(scans, np.ndarray) and scans.ndim < 4 and scans.dtype != object:
+        raise ValueError(f"expected a list of scans, found one array of shape {sides_text(scans.shape)}")
+    return list(scans)
+
+
+def _check(settings: FitSettings, threads: int) -> None:
+    for name, least in (("points", 100), ("neighbours", 2), ("steps", 1), ("seed", 0)):
         if getattr(settings, name) < least:
             raise ValueError(f"{name}: expected {least} or more, found {getattr(settings, name)}")
-    if not 0 < settings.held_out < 1:
-        raise ValueError(f"held_out: expected a share above 0 and below 1, found {settings.held_out:g}")
+    if threads < 0:
+        raise ValueError(f"threads: expected 0 or more, found {threads}")
+    for name in ("held_out", "false_alarms", "pixel_false_alarms"):
+        if not 0 < getattr(settings, name) < 1:
+            raise ValueError(f"{name}: expected a share above 0 and below 1, found {getattr(settings, name):g}")
+    if not settings.learning_rate > 0:
+        raise ValueError(f"learning_rate: expected a number above 0, found {settings.learning_rate:g}")
+    for name in ("method", "image_score"):
+        known = get_args(FitSettings.__dataclass_fields__[name].type)
+        if getattr(settings, name) not in known:
+            raise ValueError(f"{name}: expected one of {', '.join(known)}, found {getattr(settings, name)}")
     if settings.neighbours >= settings.points:
         raise ValueError(f"neighbours: expected fewer than the {settings.points} points, found {settings.neighbours}")
 
