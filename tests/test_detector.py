@@ -13,6 +13,7 @@ from killed import killed_in
 from small_dataset import small_scan
 
 from st3d.detector import Detector, UnlikeTraining
+from st3d.formats.checkpoints import save
 from st3d.formats.errors import Faults
 
 ROOT = Path(__file__).parents[1]
@@ -258,6 +259,16 @@ def test_a_file_that_is_no_model_is_one_line(tmp_path):
     (tmp_path / "cut.st3d").write_bytes(b"PK\3\4")
     with pytest.raises(ValueError, match=r"cut\.st3d: expected a model of st3d, found a truncated or other file"):
         Detector.load(tmp_path / "cut.st3d")
+    (tmp_path / "other.st3d").write_bytes(b"garbage")
+    with pytest.raises(ValueError, match=r"other\.st3d: .* file \(torch did not write it\)"):
+        Detector.load(tmp_path / "other.st3d")
+
+
+def test_a_model_with_an_image_score_of_another_version_is_refused_when_it_is_loaded(detector, tmp_path):
+    content = detector._content | {"settings": detector._content["settings"] | {"image_score": "median"}}
+    save(tmp_path / "old.st3d", content)
+    with pytest.raises(ValueError, match=r"old\.st3d: expected an image score that is known, found median"):
+        Detector.load(tmp_path / "old.st3d")
 
 
 def test_a_map_has_the_same_bits_in_any_precision_and_memory_layout(detector, scans):

@@ -91,6 +91,8 @@ def read_tensors(path: Path, what: str, origin: str = "", harmless: Sequence[Any
     except Exception as error:  # another program's pickle raises anything
         refused = re.search(r"Unsupported global: GLOBAL ([\w.]+)", str(error))
         reason = f"it needs {refused[1]}, which is not read" if refused else error_text(error)
+        if reason.startswith("Weights only load failed"):  # advice to those who wrote the program
+            reason = "torch did not write it"
         raise ValueError(f"{path}: expected {what}{origin}, found a truncated or other file ({reason})") from None
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -173,6 +173,8 @@ def model_of(content: Mapping[str, Any], path: Path, device: torch.device) -> Mo
         If it is damaged; one line with the file.
     """
     try:
+        if (method := content["settings"]["image_score"]) not in get_args(ImageScore):
+            raise ValueError(f"{path}: expected an image score that is known, found {method}; fit it again")
         pair = pair_of(content["teacher"], content["student"], path, path, device)
         return Model(
             pair,

@@ -46,7 +46,7 @@ def choose_device(choice: Device, *, alone: bool = True) -> "torch.device":
     import torch
 
     if choice == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device: expected a CUDA device, found none; set runtime.device to auto or cpu")
+        raise ValueError("device: expected a CUDA device, found none; choose auto or cpu (--device, or runtime.device)")
     if choice == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
     if not alone:
