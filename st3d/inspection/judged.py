@@ -15,7 +15,9 @@ from st3d.formats.sensor_files.read import read_sensor_scan
 from st3d.formats.sensor_files.scan import Reading, Unit
 from st3d.inspection.pictures import colours_of, save_picture
 from st3d.inspection.places import refuse_other_unit, without
+from st3d.inspection.results import printable
 
+SUFFIXES = (".tiff", ".png", ".ply")  # of what is written for a scan
 LONGEST = 40  # letters of a name in a picture
 
 
@@ -46,8 +48,11 @@ class Judge:
     def row(self, path: Path, name: str) -> dict[str, Any]:
         """Judge a file; what it is refused for is in its row."""
         started, stat = time.monotonic(), _stat(path)
-        row = {"file": str(path), "name": name, "bytes": stat.st_size, "modified_ns": stat.st_mtime_ns} if stat else {
-            "file": str(path), "name": name}  # fmt: skip
+        row: dict[str, Any] = {"file": printable(path), "name": name}
+        if stat:
+            row |= {"bytes": stat.st_size, "modified_ns": stat.st_mtime_ns}
+        for suffix in SUFFIXES:  # of an earlier verdict
+            _with(self.output / name, suffix).unlink(missing_ok=True)
         try:
             row |= self._judged(path, name)
         except UnlikeTraining as error:
@@ -59,8 +64,8 @@ class Judge:
     def _judged(self, path: Path, name: str) -> dict[str, Any]:
         scan = read_sensor_scan(path, self.reading)
         refuse_other_unit(path, scan.unit, self.unit)
-        self.unit = scan.unit
         result = self.detector.predict(scan, accept_unlike=self.accept_unlike)
+        self.unit = scan.unit  # not that of a wrong part
         verdict = "fail" if result.is_anomalous else "pass"
         place = self.output / name
         if result.map.ndim == 2:

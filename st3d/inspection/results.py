@@ -83,7 +83,12 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 def _key(path: Path | str) -> str:
     """One name of a file, relative or not."""
-    return os.path.abspath(path)  # noqa: PTH100  a link keeps its own name
+    return printable(os.path.abspath(path))  # noqa: PTH100  a link keeps its own name
+
+
+def printable(path: Path | str) -> str:
+    r"""A path for tables and screens; bytes of a name that are no UTF-8 are spelled out, as \udcff."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 class Names:
@@ -105,7 +110,7 @@ class Names:
         key = _key(path)
         if key not in self._names:
             relative = Path(os.path.relpath(path, self._base))
-            stem = relative.with_suffix("").as_posix()
+            stem = printable(relative.with_suffix("").as_posix())
             others = set(self._names.values())
             name = stem if stem not in others else f"{stem}_{path.suffix[1:].lower()}"
             while name in others:

@@ -79,6 +79,31 @@ def test_all_pass_is_0_and_a_bad_file_is_1_while_the_others_go_on(model, folder,
     assert len(said) == 1 and said[0].startswith(f"st3d predict: {folder / 'good/001.ply'}: expected a PLY header")
 
 
+def test_a_file_that_is_damaged_now_keeps_no_picture_of_its_earlier_verdict(model, folder, tmp_path):
+    scan = folder / "good/000.tiff"
+    assert predict(model, tmp_path / "out", scan) == 0
+    assert len(list((tmp_path / "out").glob("000.*"))) == 3
+    scan.write_bytes(scan.read_bytes()[:1000])
+    assert predict(model, tmp_path / "out", scan) == 1
+    assert not list((tmp_path / "out").glob("000.*"))
+
+
+def test_a_wrong_part_does_not_set_the_unit_of_the_scans_after_it(model, folder, tmp_path, rng):
+    part = tmp_path / "parts"
+    part.mkdir()
+    np.save(part / "0.npy", rng.uniform(-50, 50, (4000, 3)))
+    (part / "1.tiff").write_bytes((folder / "good/000.tiff").read_bytes())
+    assert predict(model, tmp_path / "out", part) == 1
+    assert [row["verdict"] for row in rows(tmp_path / "out")] == ["unlike", "pass"]
+
+
+def test_a_name_that_is_no_utf_8_is_spelled_out(model, folder, tmp_path, capsys):
+    (folder / "good/000.tiff").rename(folder / os.fsdecode(b"good/\xff.tiff"))
+    assert predict(model, tmp_path / "out", folder / "good") == 0
+    assert "\\udcff.tiff PASS" in capsys.readouterr().out
+    assert (tmp_path / "out/\\udcff.png").is_file()
+
+
 def test_a_wrong_part_is_said_and_not_scored(model, tmp_path, capsys):
     y, x = np.mgrid[:64, :64].astype(np.float32)
     steps = np.stack([x * 3e-4, y * 3e-4, 0.6 + 0.01 * (x // 8 % 2)], axis=2)
