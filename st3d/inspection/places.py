@@ -1,5 +1,6 @@
 """What a command is given: where its scans are, and how they are read."""
 
+import contextlib
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from st3d.formats.sensor_files.find import find_scans, read_sensor_file
 from st3d.formats.sensor_files.scan import NAMES, Reading, Unit
 
 log = logging.getLogger("st3d")
+TABLE = "results.csv"  # of a folder of results
 
 
 def found(places: list[Path], output: Path | None = None) -> list[Path]:
@@ -63,10 +65,14 @@ def refuse_as_output(output: Path, places: list[Path]) -> None:
     Raises
     ------
     ValueError
-        If a place lies in the folder, or it is none.
+        If a place lies in the folder, or it has scans and no table of results, or it is none.
     """
     if output.exists() and not output.is_dir():
         raise ValueError(f"{output}: expected a folder for the results, found a file")
+    if output.is_dir() and not (output / TABLE).is_file():
+        with contextlib.suppress(ValueError):  # no scan there
+            first = find_scans([output]).files[0]
+            places = [*places, first]  # it may be the user's, and no result
     for place in places:
         if is_inside(place, output):
             raise ValueError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from st3d.formats.atomic import write_csv
+from st3d.inspection.places import TABLE
 
 Verdict = Literal["pass", "fail", "unlike", "error"]
 COLUMNS = (
@@ -33,16 +34,20 @@ class Results:
     """
 
     def __init__(self, folder: Path, keep: bool) -> None:
-        self.path = folder / "results.csv"
+        self.path = folder / TABLE
         self.rows: dict[str, dict[str, Any]] = {}
         self.counts: Counter[str] = Counter()
         if keep and self.path.is_file():
             self.rows = {_key(row["file"]): row for row in _rows(self.path)}
+        self._write()  # first of all: the folder is one of results from now on
 
     def add(self, row: dict[str, Any]) -> None:
         """Add a scan's row, or replace it, and write the table."""
         self.rows[_key(row["file"])] = row
         self.counts[row["verdict"]] += 1
+        self._write()
+
+    def _write(self) -> None:
         write_csv(self.path, list(self.rows.values()), COLUMNS)
 
     def is_done(self, path: Path, stat: os.stat_result) -> bool:

@@ -228,6 +228,15 @@ def test_no_scan_is_replaced_by_its_map(model, folder, monkeypatch, capsys, scan
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
+def test_a_folder_of_scans_inside_the_given_one_is_no_output(model, folder, capsys):
+    inner = folder / "good/000.tiff"
+    (folder / "000.tiff").write_bytes(inner.read_bytes())
+    before = inner.read_bytes()
+    assert predict(model, folder / "good", folder) == 1
+    assert "expected a folder for the results alone" in capsys.readouterr().err
+    assert inner.read_bytes() == before and not (folder / "good/results.csv").exists()
+
+
 def test_scans_behind_a_link_have_their_results_in_the_output_alone(model, folder, tmp_path):
     (tmp_path / "deep/er").mkdir(parents=True)
     (tmp_path / "deep/er/link").symlink_to(folder / "good")
