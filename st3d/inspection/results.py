@@ -30,15 +30,16 @@ class Results:
     Raises
     ------
     ValueError
-        If they are to be kept, and the table there is none of `predict`.
+        If the table there is none of `predict`.
     """
 
     def __init__(self, folder: Path, keep: bool) -> None:
         self.path = folder / TABLE
         self.rows: dict[str, dict[str, Any]] = {}
         self.counts: Counter[str] = Counter()
-        if keep and self.path.is_file():
-            self.rows = {_key(row["file"]): row for row in _rows(self.path)}
+        if self.path.is_file():  # looked at in any case: another program's is neither replaced nor a sign of results
+            rows = _rows(self.path)
+            self.rows = {_key(row["file"]): row for row in rows} if keep else {}
         self._write()  # first of all: the folder is one of results from now on
 
     def add(self, row: dict[str, Any]) -> None:

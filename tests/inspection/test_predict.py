@@ -285,3 +285,14 @@ def test_the_table_is_what_any_program_reads(model, folder, tmp_path):
     with (tmp_path / "out/results.csv").open(newline="") as file:
         header = next(csv.reader(file))
     assert header[:4] == ["file", "verdict", "score", "threshold"] and len(set(header)) == len(header)
+
+
+def test_another_programs_table_and_the_scans_beside_it_are_left_alone(model, folder, tmp_path, capsys):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "results.csv").write_text("part,length\n7,12.5\n")
+    (mine / "000.tiff").write_bytes((folder / "good/000.tiff").read_bytes())
+    before = {path.name: path.read_bytes() for path in mine.iterdir()}
+    assert predict(model, mine, folder / "good/000.tiff") == 1
+    assert "expected a table that predict wrote, found another" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in mine.iterdir()} == before
