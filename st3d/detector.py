@@ -8,10 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
-from st3d.formats.sensor_files.read import read_sensor_scan, sensor_scan
+from st3d.formats.sensor_files.read import any_scan
 from st3d.formats.sensor_files.scan import Reading, SensorScan
 from st3d.kernels.false_alarms import PixelThreshold, Threshold
 from st3d.student_teacher.fit_settings import FitSettings
@@ -184,8 +183,9 @@ class Detector(FitSettings):
         ValueError
             If the detector is not fitted, or the scan is damaged or has too few valid points.
         """
-        self._fitted()
-        points, name = self._read(scan)
+        reading = self.reading
+        name = str(scan) if isinstance(scan, str | Path) else "scan"
+        points = any_scan(scan, reading, name).points
         with self._arithmetic():
             model = self._model
             try:
@@ -237,13 +237,6 @@ class Detector(FitSettings):
         from st3d.student_teacher.pretrained import packaged_teacher
 
         return packaged_teacher() if self.teacher is None else Path(self.teacher)
-
-    def _read(self, scan: Scan) -> tuple[np.ndarray, str]:
-        if isinstance(scan, SensorScan):
-            return scan.points, "scan"
-        if isinstance(scan, str | Path):
-            return read_sensor_scan(Path(scan), self.reading).points, str(scan)
-        return sensor_scan(np.asarray(scan), self.reading).points, "scan"
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from st3d.detector import Detector
@@ -54,8 +55,7 @@ def fit(
     if model.resolve() in {path.resolve() for path in files + more}:
         raise ValueError(f"{model}: expected a file to write the model to, found a scan; it would be lost")
     work = model.with_name(f"{model.name}.fit")
-    numbers = {name: getattr(settings, name) for name in FitSettings.__dataclass_fields__}
-    detector = Detector(**numbers, device=device, threads=threads)
+    detector = Detector(**asdict(settings), device=device, threads=threads)
     detector.fit(files, validation=more, reading=reading.over(Reading()), work=work)
     detector.save(model)
     shutil.rmtree(work)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from st3d.detector import Detector, Result, UnlikeTraining
-from st3d.formats.coloured_cloud import write_coloured_cloud
+from st3d.formats.ply_write import write_coloured_cloud
 from st3d.formats.scans import write_map
 from st3d.formats.sensor_files.read import read_sensor_scan
-from st3d.formats.sensor_files.scan import Reading, Unit
+from st3d.formats.sensor_files.scan import Reading, Unit, is_valid
 from st3d.inspection.pictures import colours_of, save_picture
 from st3d.inspection.places import refuse_other_unit, without
 from st3d.inspection.results import printable
@@ -78,7 +78,7 @@ class Judge:
 
 def _numbers(points: np.ndarray, result: Result) -> dict[str, Any]:
     """The columns of a result; the highest score's place is that of a valid point."""
-    valid = points.any(axis=-1) if points.ndim == 3 else np.ones(len(points), bool)
+    valid = is_valid(points)
     place = np.unravel_index(int(np.where(valid, result.map, -np.inf).argmax()), valid.shape)
     x, y, z = (f"{float(each):.6g}" for each in points[place])
     row, column = place if points.ndim == 3 else ("", "")

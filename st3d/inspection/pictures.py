@@ -154,8 +154,9 @@ def projected(points: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.nd
     image[row[order], column[order]] = shifted[order]
     values[row[order], column[order]] = scores[order]
     known[row, column] = True
-    values[_gaps(known)] = values[_nearest(known)]
-    return _closed(image), values
+    gaps, nearest = _gaps(known)
+    image[gaps], values[gaps] = image[nearest], values[nearest]
+    return image, values
 
 
 def _frame(centred: np.ndarray, middle: np.ndarray) -> np.ndarray:
@@ -170,25 +171,19 @@ def _frame(centred: np.ndarray, middle: np.ndarray) -> np.ndarray:
 
 def _closed(points: np.ndarray) -> np.ndarray:
     """An image with the drop-outs of single pixels closed, for display."""
-    known = np.asarray(points.any(axis=2))
+    gaps, nearest = _gaps(np.asarray(points.any(axis=2)))
     points = points.copy()
-    points[_gaps(known)] = points[_nearest(known)]
+    points[gaps] = points[nearest]
     return points
 
 
-def _gaps(known: np.ndarray) -> np.ndarray:
-    """Pixels without a point that have one beside them."""
+def _gaps(known: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """Pixels without a point that have one beside them (h, w), and the indices of the nearest known one of each."""
     from scipy.ndimage import distance_transform_edt
 
-    return ~known & (distance_transform_edt(~known) <= GAP)
-
-
-def _nearest(known: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Indices of the nearest known pixel of each gap."""
-    from scipy.ndimage import distance_transform_edt
-
-    nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
-    return tuple(nearest[:, _gaps(known)])
+    distance, nearest = distance_transform_edt(~known, return_indices=True)
+    gaps = ~known & (distance <= GAP)
+    return gaps, tuple(nearest[:, gaps])
 
 
 def relief(scan: np.ndarray) -> np.ndarray:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from st3d.formats.sensor_files.find import find_scans, read_sensor_file
+from st3d.formats.sensor_files.find import find_scans
 from st3d.formats.sensor_files.scan import NAMES, Reading, Unit
+from st3d.formats.sensor_files.sensor import read_sensor_file
 
 log = logging.getLogger("st3d")
 TABLE = "results.csv"  # of a folder of results

@@ -89,7 +89,7 @@ def _watch(folder: Path, judge: Judge, results: Results, names: Names, settle: f
     log.info("watching %s; Ctrl-C ends it", folder)
 
     def is_done(path: Path, stat: Any) -> bool:
-        return is_inside(path, judge.output) or results.is_done(path, stat)
+        return results.is_done(path, stat) or is_inside(path, judge.output)  # links are resolved of new files alone
 
     for path, as_it_is in whole_files(folder, settle, idle, is_done):
         row = judge.row(path, names.of(path))

@@ -2,20 +2,20 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import torch
 
-from st3d.formats.checkpoints import load, save
+from st3d.formats.checkpoints import save
 from st3d.formats.provenance import provenance
 from st3d.formats.shards import Cloud
 from st3d.kernels.false_alarms import PixelThreshold, Threshold, pixel_threshold, scan_threshold
 from st3d.kernels.image_scores import ImageScore, image_score
 from st3d.student_teacher.likeness import Likeness, summary
-from st3d.student_teacher.pair import Pair, load_pair, pair_of
+from st3d.student_teacher.pair import Pair, pair_contents, pair_of
 from st3d.student_teacher.point_maps import score_map
 from st3d.training.device import choose_device, set_threads
 from st3d.training.inputs import Inputs
@@ -104,21 +104,21 @@ def calibration(
         One line: a file is not what its flag says, there are too few validation scans, or a rate is out of its range.
     """
     set_threads(machine.threads)
-    pair = load_pair(teacher, student, choose_device(machine.device))
+    contents = pair_contents(teacher, student)
+    pair = pair_of(*contents, teacher, student, choose_device(machine.device))
     scores, maps, summaries = [], [], []
     for cloud, points, target in _compared(pair, validation):
         scores.append(image_score(calibration.image_score, points))
         maps.append(map_of(points, cloud))
         summaries.append(summary(cloud.points, target))
     summaries += [summary(cloud.points, target) for cloud, _, target in _compared(pair, train)]
-    settings = {name: getattr(calibration, name) for name in ("false_alarms", "pixel_false_alarms", "image_score")}
     image = scan_threshold(scores, calibration.false_alarms)
     pixel = pixel_threshold(maps, calibration.pixel_false_alarms)
     log.info(
         "threshold %.4g of a scan's score, %.4g of a pixel's, from %d scans", image.value, pixel.value, len(scores)
     )
-    content = provenance(settings, code) | {"kind": "model", "method": "3d_st"}
-    content |= {"teacher": load(teacher, "teacher", "extractor"), "student": load(student, "student")}
+    content = provenance(asdict(calibration), code) | {"kind": "model", "method": "3d_st"}
+    content |= dict(zip(("teacher", "student"), contents, strict=True))
     content |= {"image": image._asdict(), "pixel": pixel._asdict(), "likeness": Likeness.of(summaries).content()}
     save(output, content | {"validation_scores": scores})
 

@@ -12,6 +12,7 @@ from st3d import __version__
 from st3d.formats.atomic import read_json, write_json
 from st3d.formats.checkpoints import load
 from st3d.formats.provenance import digest, sha256
+from st3d.formats.sensor_files.scan import is_valid
 from st3d.formats.shards import write_shard
 from st3d.student_teacher.calibration import CalibrationSettings, calibration
 from st3d.student_teacher.downsampling import downsampled
@@ -19,6 +20,7 @@ from st3d.student_teacher.graph import graph
 from st3d.student_teacher.network import NetworkSettings
 from st3d.student_teacher.scale import scale
 from st3d.student_teacher.student import StudentSettings, student
+from st3d.training.curves import validation_losses
 from st3d.training.progress_bar import counted
 from st3d.training.settings import GraphSettings, Machine
 
@@ -129,13 +131,12 @@ def fit(
         teacher=teacher, student=model, train=[graphs["train"]], validation=[graphs["validation"]], output=output,
         calibration=sizes.calibration, machine=sizes.machine, code=CODE,
     )  # fmt: skip
-    rows = model.with_suffix(".csv").read_text().splitlines()[1:]
-    return Fitted(output, [float(row.split(",")[2]) for row in rows])
+    return Fitted(output, validation_losses(model.with_suffix(".csv")))
 
 
 def _points(source: Source, as_clouds: bool) -> np.ndarray:
     points = source.read()
-    return points[(points != 0).any(axis=2)] if as_clouds and points.ndim == 3 else points
+    return points[is_valid(points)] if as_clouds else points
 
 
 def _network(teacher: Path) -> NetworkSettings:

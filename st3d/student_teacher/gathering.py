@@ -4,8 +4,9 @@ import logging
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args
@@ -14,8 +15,8 @@ import numpy as np
 
 from st3d import __version__
 from st3d.formats.errors import Faults, sides_text
-from st3d.formats.sensor_files.read import read_sensor_scan, sensor_scan
-from st3d.formats.sensor_files.scan import Reading, SensorScan
+from st3d.formats.sensor_files.read import any_scan
+from st3d.formats.sensor_files.scan import NAMES, Reading, Unit, is_valid
 from st3d.kernels.false_alarms import LEAST
 from st3d.student_teacher.calibration import CalibrationSettings
 from st3d.student_teacher.fit_settings import FitSettings
@@ -29,7 +30,6 @@ log = logging.getLogger("st3d")
 LEAST_TRAINING = 5  # scans
 FEW = 20  # scans; of fewer, a warning
 WEIGHT_DECAY = 0.00001  # of Adam, the paper's for students
-UNITS = {"m": "metres", "mm": "millimetres", "um": "micrometres"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class _Looked:
     """A scan that was read once."""
 
     source: Source
-    unit: str
+    unit: Unit
     points: int
     image: bool
     notes: tuple[str, ...]
@@ -162,42 +162,23 @@ def _look(scans: Sequence[Any], reading: Reading, neighbours: int) -> list[_Look
     for number, scan in counted(list(enumerate(scans)), "reading", len(scans)):
         name = str(scan) if isinstance(scan, str | Path) else f"scan {number}"
         try:
-            read = reader(scan, reading, name)
-            found = read()
-            valid = len(found.points) if found.points.ndim == 2 else int((found.points != 0).any(axis=2).sum())
+            found = any_scan(scan, reading, name)
+            valid = int(np.count_nonzero(is_valid(found.points)))
             if valid <= neighbours:
                 raise ValueError(f"{name}: expected at least {neighbours + 1} valid points, found {valid}")
         except (ValueError, OSError) as error:
             faults.append(str(error))
             continue
-        source = Source(name, lambda read=read: read().points, sha256(found.points.tobytes()).hexdigest())  # type: ignore[misc]
+        again = partial(_points, scan, reading, name)
+        source = Source(name, again, sha256(found.points.tobytes()).hexdigest())
         looked.append(_Looked(source, found.unit, valid, found.points.ndim == 3, found.notes))
     if faults:
         raise Faults(faults)
     return looked
 
 
-def reader(scan: Any, reading: Reading, name: str) -> Callable[[], SensorScan]:
-    """What reads a scan that is an array, was read before, or is a file.
-
-    Parameters
-    ----------
-    scan
-        (h, w, 3) or (n, 3) numbers, SensorScan or path.
-    reading
-        How.
-    name
-        For errors.
-
-    Returns
-    -------
-    Function without arguments
-    """
-    if isinstance(scan, SensorScan):
-        return lambda: scan
-    if isinstance(scan, str | Path):
-        return lambda: read_sensor_scan(Path(scan), reading)
-    return lambda: sensor_scan(np.asarray(scan), reading, name)
+def _points(scan: Any, reading: Reading, name: str) -> np.ndarray:
+    return any_scan(scan, reading, name).points
 
 
 def _refuse_mixture(looked: Sequence[_Looked]) -> None:
@@ -206,7 +187,7 @@ def _refuse_mixture(looked: Sequence[_Looked]) -> None:
         return
     usual = units.most_common(1)[0][0]
     raise Faults([
-        f"{each.source.name}: expected {UNITS[usual]} like {units[usual]} other scans, found {UNITS[each.unit]};"
+        f"{each.source.name}: expected {NAMES[usual]} like {units[usual]} other scans, found {NAMES[each.unit]};"
         " if all have one unit, declare it (--unit)"
         for each in looked if each.unit != usual
     ])  # fmt: skip
@@ -224,7 +205,7 @@ def _different(looked: Sequence[_Looked]) -> list[_Looked]:
 
 def _split(looked: Sequence[_Looked], settings: FitSettings) -> tuple[list[_Looked], list[_Looked]]:
     """Set a random share aside, at least as many as thresholds need."""
-    count = min(max(LEAST, math.ceil(settings.held_out * len(looked))), max(0, len(looked) - LEAST_TRAINING))
+    count = min(max(LEAST, math.ceil(settings.held_out * len(looked))), len(looked) - LEAST_TRAINING)
     order = np.random.default_rng([settings.seed, len(looked)]).permutation(len(looked))
     apart = set(order[:count].tolist())
     return (
@@ -257,7 +238,7 @@ def _found(train: Sequence[_Looked], validation: Sequence[_Looked], settings: Fi
     form = "images" if images == len(both) else "clouds" if images == 0 else f"{images} images, the rest clouds"
     log.info(
         "%d scans (%s) in %s, %d to %d valid points; %d to train on, %d for validation and thresholds",
-        *(len(both), form, UNITS[both[0].unit], min(points), max(points), len(train), len(validation)),
+        *(len(both), form, NAMES[both[0].unit], min(points), max(points), len(train), len(validation)),
     )
     for note, count in Counter(_kind(note) for each in both for note in each.notes).items():
         log.info("%s (%d scans)", note, count)

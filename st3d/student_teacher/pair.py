@@ -192,12 +192,32 @@ def load_pair(teacher: Path, student: Path, device: torch.device) -> Pair:
     ValueError
         If a file is not what it should be, or the student learned from another one; one line with both files.
     """
+    return pair_of(*pair_contents(teacher, student), teacher, student, device)
+
+
+def pair_contents(teacher: Path, student: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the two files hold.
+
+    Parameters
+    ----------
+    teacher, student
+        As for `load_pair`.
+
+    Returns
+    -------
+    The teacher's content, the student's
+
+    Raises
+    ------
+    ValueError
+        If a file is not what it should be, or the student learned from another one; one line with both files.
+    """
     content, learned_from = load(student, "student"), load(teacher, "teacher", "extractor")
     found = sha256(teacher)
     if content.get("teacher") != found:
         learned = str(content.get("teacher"))[:12]
         raise ValueError(f"{student}: expected a student of {teacher} (sha256 {found[:12]}), found one of {learned}")
-    return pair_of(learned_from, content, teacher, student, device)
+    return learned_from, content
 
 
 def pair_of(

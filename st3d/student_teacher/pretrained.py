@@ -4,6 +4,7 @@ from pathlib import Path
 
 from st3d.formats.atomic import atomic, read_json, write_json
 from st3d.formats.provenance import provenance, sha256
+from st3d.training.curves import validation_losses
 
 FOLDER = Path(__file__).parents[1] / "pretrained"
 MODEL, RECORD = "teacher.pt", "teacher.json"
@@ -59,13 +60,13 @@ def pretrained_teacher(*, teacher: Path, curve: Path, output: Path, code: str) -
     from st3d.formats.checkpoints import load  # torch: rules look at the packaged teacher without
 
     content = load(teacher, "teacher")
-    rows = [line.split(",") for line in curve.read_text().splitlines()[1:]]
-    if not rows:
+    validation = validation_losses(curve)
+    if not validation:
         raise ValueError(f"{curve}: expected the losses of an epoch or more, found none")
-    validation = [float(row[2]) for row in rows]
     with atomic(output) as temporary:
         temporary.write_bytes(teacher.read_bytes())
-    kept = {"epochs": len(rows), "best_epoch": validation.index(min(validation)) + 1, "validation": min(validation)}
+    best = validation.index(min(validation)) + 1
+    kept = {"epochs": len(validation), "best_epoch": best, "validation": min(validation)}
     write_json(
         output.with_name(RECORD), provenance(content["settings"], content["code"]) | kept | {"sha256": sha256(output)}
     )

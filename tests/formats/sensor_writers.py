@@ -45,7 +45,7 @@ def ply(points, form, kind="f4", size=None):
 
 
 def pcd(points, data, size):
-    """PCD of a given (rows, columns); compressed as literal runs, which LZF allows."""
+    """PCD of a given (rows, columns)."""
     head = f"# .PCD v0.7\nVERSION 0.7\nFIELDS y z rgb x\nSIZE 4 4 4 4\nTYPE F F F F\nCOUNT 1 1 1 1\nWIDTH {size[1]}\n"
     head += f"HEIGHT {size[0]}\nVIEWPOINT 0 0 0 1 0 0 0\nPOINTS {len(points)}\nDATA {data}\n"
     points = points.astype(np.float32)
@@ -54,11 +54,16 @@ def pcd(points, data, size):
     rows = np.zeros(len(points), [(name, "<f4") for name in ("y", "z", "rgb", "x")])
     for axis, values in zip("xyz", points.T, strict=True):
         rows[axis] = values
+    return head.encode() + pcd_data(rows, data)
+
+
+def pcd_data(rows, data):
+    """Records as the binary data of a PCD file; compressed as literal runs, which LZF allows."""
     if data == "binary":
-        return head.encode() + rows.tobytes()
+        return rows.tobytes()
     raw = b"".join(rows[name].tobytes() for name in rows.dtype.names)
     packed = b"".join(bytes([len(raw[at : at + 32]) - 1]) + raw[at : at + 32] for at in range(0, len(raw), 32))
-    return head.encode() + np.array([len(packed), len(raw)], "<u4").tobytes() + packed
+    return np.array([len(packed), len(raw)], "<u4").tobytes() + packed
 
 
 TIFFS = {

@@ -8,6 +8,7 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sensor_writers import pcd_data
 
 from st3d.formats.point_clouds import BLOCK, has_faces, random_rows, read_cloud
 from st3d.kernels.points import farthest_points
@@ -33,7 +34,7 @@ def ply(points, form, kind="float"):
 
 
 def pcd(points, data, size=4):
-    """PCD by hand; compressed as literal runs, which LZF allows."""
+    """PCD by hand."""
     head = "# .PCD v0.7 - Point Cloud Data file format\nVERSION 0.7\nFIELDS intensity x y z\n"
     head += f"SIZE 4 {size} {size} {size}\nTYPE F F F F\nCOUNT 1 1 1 1\nWIDTH {len(points)}\nHEIGHT 1\n"
     head += f"VIEWPOINT 0 0 0 1 0 0 0\nPOINTS {len(points)}\nDATA {data}\n"
@@ -43,11 +44,7 @@ def pcd(points, data, size=4):
     rows = np.zeros(len(points), [("intensity", "<f4"), ("x", kind), ("y", kind), ("z", kind)])
     for axis, values in zip("xyz", points.T, strict=True):
         rows[axis] = values
-    if data == "binary":
-        return head.encode() + rows.tobytes()
-    raw = b"".join(rows[name].tobytes() for name in rows.dtype.names)
-    packed = b"".join(bytes([len(raw[at : at + 32]) - 1]) + raw[at : at + 32] for at in range(0, len(raw), 32))
-    return head.encode() + np.array([len(packed), len(raw)], "<u4").tobytes() + packed
+    return head.encode() + pcd_data(rows, data)
 
 
 def written(folder, form, points):

@@ -7,9 +7,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from st3d.formats.sensor_files.find import find_scans, read_sensor_file
+from st3d.formats.sensor_files.find import find_scans
 from st3d.formats.sensor_files.read import read_sensor_scan, sensor_scan
 from st3d.formats.sensor_files.scan import Reading
+from st3d.formats.sensor_files.sensor import read_sensor_file
 
 REALSENSE = """{"width": 12, "height": 10, "fx": 600.5, "fy": 601, "ppx": 5.5, "ppy": 4.25,
  "depth_scale": 0.0010000000474974513, "coeffs": [0, 0, 0, 0, 0], "model": "Brown Conrady"}"""

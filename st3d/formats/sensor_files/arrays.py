@@ -50,8 +50,9 @@ def array_numbers(array: np.ndarray, reading: Reading, floats: bool = False) -> 
         raise ValueError(f"expected points of shape (h, w, 3) or (n, 3), found {found}")
     if floats and array.dtype.kind != "f":
         raise ValueError(f"expected coordinates as floats, found {found}")
-    what = f"an image of {sides_text(points.shape[:2])} pixels" if points.ndim == 3 else f"a cloud of {len(points)}"
-    return Numbers(points, [what if points.ndim == 3 else f"{what} points"])
+    if points.ndim == 3:
+        return Numbers(points, [f"an image of {sides_text(points.shape[:2])} pixels"])
+    return Numbers(points, [f"a cloud of {len(points)} points"])
 
 
 def _points(array: np.ndarray, reading: Reading) -> np.ndarray | None:

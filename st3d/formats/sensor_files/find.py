@@ -10,9 +10,6 @@ from pathlib import Path
 from PIL import Image
 
 from st3d.formats.sensor_files.read import READERS
-from st3d.formats.sensor_files.sensor import read_sensor_file
-
-__all__ = ["Found", "find_scans", "read_sensor_file"]
 
 CLUTTER = ("__macosx", "thumbs.db", "desktop.ini")  # and what begins with a point
 MASKS = ("gt", "mask", "masks", "ground_truth")

@@ -78,6 +78,34 @@ def sensor_scan(array: np.ndarray, reading: Reading = Reading(), name: str = "sc
         return in_metres(array_numbers(array, reading), reading)
 
 
+def any_scan(scan: SensorScan | Path | str | np.ndarray, reading: Reading, name: str) -> SensorScan:
+    """Take what a user's program has of a scan.
+
+    Parameters
+    ----------
+    scan
+        One that was read before, a file, or an array.
+    reading
+        How a file or an array is read.
+    name
+        What errors of an array begin with.
+
+    Returns
+    -------
+    SensorScan
+
+    Raises
+    ------
+    ValueError
+        One line with the file or the name, and the fault.
+    """
+    if isinstance(scan, SensorScan):
+        return scan
+    if isinstance(scan, str | Path):
+        return read_sensor_scan(Path(scan), reading)
+    return sensor_scan(np.asarray(scan), reading, name)
+
+
 @contextmanager
 def _faults(name: object) -> Iterator[None]:
     try:

@@ -50,6 +50,21 @@ class SensorScan:
     notes: tuple[str, ...]
 
 
+def is_valid(points: np.ndarray) -> np.ndarray:
+    """Which points of a `SensorScan` the sensor saw.
+
+    Parameters
+    ----------
+    points
+        (h, w, 3), invalid where (0, 0, 0); or (n, 3), all valid.
+
+    Returns
+    -------
+    (h, w) or (n,) bool
+    """
+    return np.asarray(points.any(axis=-1)) if points.ndim == 3 else np.ones(len(points), bool)
+
+
 @dataclass
 class Numbers:
     """What a file holds, before units and invalid pixels are looked at.

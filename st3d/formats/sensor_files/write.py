@@ -7,7 +7,7 @@ import tifffile
 from PIL import Image
 
 from st3d.formats.atomic import atomic
-from st3d.formats.coloured_cloud import write_ply
+from st3d.formats.ply_write import write_ply
 from st3d.formats.sensor_files.scan import PER_METRE, Unit
 
 PCD = """# .PCD v0.7 - Point Cloud Data file format
@@ -45,7 +45,7 @@ def write_sensor_scan(path: Path, points: np.ndarray, unit: Unit = "m") -> None:
     image = (points.astype(np.float64) * PER_METRE[unit]).astype("<f4")
     valid = points.any(axis=-1)
     if path.suffix == ".ply":
-        write_ply(path, np.ascontiguousarray(image[valid]).view([(axis, "<f4") for axis in "xyz"])[:, 0])
+        write_ply(path, image[valid])
         return
     with atomic(path) as partial:
         match path.suffix:

@@ -13,6 +13,7 @@ import numpy as np
 
 from st3d.formats import folders
 from st3d.formats.atomic import write_json
+from st3d.formats.ply_write import write_ply
 from st3d.formats.provenance import provenance
 from st3d.simulation.range_sensors.room import camera_path, room
 from st3d.simulation.range_sensors.sensors import RayCaster, depth_view, lidar_scan, stripe_view, voxel_means
@@ -113,18 +114,3 @@ def bin_picking_scenes(clouds: int, resolution: float, seed: int) -> Iterator[tu
 
 
 SENSORS = {"simulated_kitti": lidar_scans, "simulated_3dmatch": fragments, "simulated_itodd": bin_picking_scenes}
-
-
-def write_ply(path: Path, points: np.ndarray) -> None:
-    """Write points as binary PLY, little-endian float32, with the header of 3DMatch's fragments.
-
-    Parameters
-    ----------
-    path
-        The file.
-    points
-        (n, 3) float, metres.
-    """
-    header = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(points)}\n"
-    header += "".join(f"property float {axis}\n" for axis in "xyz") + "end_header\n"
-    path.write_bytes(header.encode() + points.astype("<f4").tobytes())
