@@ -2,6 +2,7 @@
 
 meshes -> scenes -> graph -> scale -> teacher ; scans -> downsampling -> graph -> scale -> student -> maps -> score -> tables, report
 MVTec 3D-AD's own methods: scans -> frame -> voxels, depth -> gan, autoencoder, variation -> maps -> score -> tables, report
+Memory banks: scans -> objects -> btf_fpfh, shape_guided -> maps -> score -> tables
 """
 
 from snakemake.utils import min_version
@@ -27,6 +28,7 @@ include: "rules/frame.smk"  # scans as voxel grids and depth images
 include: "rules/gan.smk"  # MVTec 3D-AD's own methods, per category
 include: "rules/autoencoder.smk"
 include: "rules/variation.smk"
+include: "rules/objects.smk"  # scans as the memory banks read them
 include: "rules/maps.smk"  # anomaly maps
 include: "rules/score.smk"  # AU-PRO, AUROC; seconds and memory
 include: "rules/tables.smk"  # the paper's tables

@@ -211,6 +211,11 @@ def evaluated(split):
     return paths
 
 
+def at_their_size(paths):
+    """An input function: `paths`, if the variant's maps are compared at the size of object images; else none."""
+    return lambda wildcards: paths(wildcards) if study.variants[wildcards.variant]["score"]["size"] else []
+
+
 DATASET = {
     SIMULATED: f"{config['data']}/simulated",
     MVTEC_3D_AD: f"{config['data']}/mvtec_3d_ad",

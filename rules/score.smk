@@ -4,7 +4,8 @@
 rule score:
     """AU-PRO and image AUROC of one category."""
     input:
-        made_by("maps", "<results>/maps/{variant}/{category}/maps.csv"),
+        manifest=made_by("maps", "<results>/maps/{variant}/{category}/maps.csv"),
+        objects=at_their_size(made_by("objects", "<results>/objects/{variant}/{category}/test.h5")),
     output:
         "<results>/score/{variant}/{category}.json",
     log:
@@ -19,7 +20,7 @@ rule score:
         code=code_of("score"),
     shell:
         "python -m st3d score --dataset {params.dataset:q} --category {wildcards.category} --maps {params.maps}"
-        " --manifest {input} --output {output} {params.settings} --code {params.code} 2> {log}"
+        " --manifest {input.manifest} --objects {input.objects} --output {output} {params.settings} --code {params.code} 2> {log}"
 
 
 rule cost:

@@ -59,4 +59,4 @@ def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) 
                 pixels = to_pixels(scores, grid, camera)
             else:
                 pixels = scores if scores.shape == image.size else resized(scores, image.size, smooth=True)
-            yield Map(image.sample, pixels, scores.size)
+            yield Map(image.sample, pixels, scores.size, float(pixels.max()))

@@ -1,4 +1,4 @@
-"""Stage `maps`: an anomaly score for every pixel of a category's test scans, by 3D-ST or by a baseline."""
+"""Stage `maps`: an anomaly score for every pixel of a category's test scans, by 3D-ST or another method."""
 
 import importlib
 import logging
@@ -29,15 +29,15 @@ def maps(
     Parameters
     ----------
     method
-        3d_st, or one of MVTec 3D-AD's own.
+        3d_st, one of MVTec 3D-AD's own, or a memory bank.
     models
-        Teacher and student of 3D-ST, or a baseline's one model.
+        Teacher and student of 3D-ST, or another method's one model.
     test
-        The category's test scans: shards with graphs for 3D-ST, one file of images for a baseline.
+        The category's test scans: shards with graphs for 3D-ST, one file of images for the others.
     output
         Folder for one float32 TIFF per scan, test/<defect>/<id>.tiff; an earlier `test` is replaced as a whole.
     manifest
-        CSV to write: sample, height and width in pixels, scored points (voxels, pixels), largest score.
+        CSV to write: sample, height and width in pixels, scored points (voxels, pixels), image score.
     device
         auto, cpu or cuda.
     threads
@@ -59,5 +59,5 @@ def maps(
             write_map(folder / f"{each.sample}.tiff", each.scores)
             height, width = each.scores.shape
             row = {"sample": each.sample, "height": height, "width": width, "points": each.points}
-            rows.append(row | {"score": repr(float(each.scores.max()))})
+            rows.append(row | {"score": repr(float(each.score))})
     write_csv(manifest, rows, ["sample", "height", "width", "points", "score"])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from st3d.evaluation.protocol import Protocol
 from st3d.formats.atomic import write_json
 from st3d.formats.provenance import provenance
 from st3d.formats.scans import Sample, list_samples, read_map, read_mask
@@ -23,7 +24,9 @@ def score(
     category: str,
     maps: Path,
     manifest: Path,
+    objects: list[Path],
     output: Path,
+    size: int,
     limits: list[float],
     thresholds: int,
     code: str,
@@ -39,9 +42,13 @@ def score(
     maps
         Folder of maps, <category>/test/<defect>/<id>.tiff.
     manifest
-        CSV that lists the maps, as stage `maps` writes it.
+        CSV that lists the maps and the image scores, as stage `maps` writes it.
+    objects
+        The category's object images of the test scans; only where `size` is not 0.
     output
         JSON to write, with the keys of MVTec's evaluation (au_pro, au_roc, pro_curve_fpr, pro_curve_pro).
+    size
+        Rows and columns of the maps and masks that are compared, pixels, that of the object images; 0: the scans' own.
     limits
         False positive rates up to which AU-PRO is integrated, in (0, 1]; `au_pro` is that of the largest.
     thresholds
@@ -52,25 +59,31 @@ def score(
     Raises
     ------
     ValueError
-        If maps and test samples differ, a mask is missing or of another size, or no pixel is anomalous.
+        If maps and test samples differ, a mask is missing or of another size, no pixel is anomalous, or there is not
+        one file of object images where `size` asks for it.
     """
+    if len(objects) != (size > 0):
+        raise ValueError(f"--objects: expected {int(size > 0)} files for size {size}, found {len(objects)}")
     settings = {"category": category, "limits": limits, "thresholds": thresholds}
+    if size:
+        settings["size"] = size
     samples = list_samples(dataset, category, "test")
-    _check_listed(manifest, samples)
-    image_scores: list[float] = []
+    listed = _image_scores(manifest, samples)
+    image_scores = [listed[sample.name] for sample in samples]
     sizes: list[tuple[int, int]] = []
+    protocol = Protocol(objects[0], size) if size else None
 
     def all_maps() -> Iterator[np.ndarray]:
         for sample in samples:
             scores = read_map(maps / category / "test" / f"{sample.name}.tiff")
-            image_scores.append(float(scores.max()))
             sizes.append(scores.shape)
-            yield scores
+            yield protocol.map(sample, scores) if protocol else scores
 
     def all_masks() -> Iterator[np.ndarray]:
         for index, sample in enumerate(samples):
             assert sample.mask is not None  # list_samples refuses a test sample without one
-            yield read_mask(sample.mask, sizes[index])  # asked for after its map
+            mask = read_mask(sample.mask, sizes[index])  # asked for after its map
+            yield protocol.mask(mask) if protocol else mask
 
     try:
         scores = Scores.collect(all_maps(), all_masks())
@@ -92,22 +105,23 @@ def score(
         "pro_curve_pro": pro[shown].tolist(),
         "samples": len(samples),
         "components": len(scores.components),
-    }
+    } | ({"protocol": protocol.name} if protocol else {})
     log.info("%s: AU-PRO %.3f at %g, image AUROC %.3f", category, result["au_pro"], max(limits), image_auroc)
     write_json(output, provenance(settings, code) | result)
 
 
-def _check_listed(manifest: Path, samples: list[Sample]) -> None:
-    """The maps must be those of exactly the data set's test samples."""
+def _image_scores(manifest: Path, samples: list[Sample]) -> dict[str, float]:
+    """The image score of each sample; the maps must be those of exactly the data set's test samples."""
     try:
         with manifest.open(newline="") as file:
-            listed = [row["sample"] for row in csv.DictReader(file)]
-    except (FileNotFoundError, UnicodeDecodeError, KeyError, csv.Error):
+            rows = [(row["sample"], float(row["score"])) for row in csv.DictReader(file)]
+    except (FileNotFoundError, UnicodeDecodeError, KeyError, TypeError, ValueError, csv.Error):
         raise ValueError(f"{manifest}: expected the list of maps, found none; make the maps again") from None
-    wanted, found = Counter(sample.name for sample in samples), Counter(listed)
+    wanted, found = Counter(sample.name for sample in samples), Counter(name for name, _ in rows)
     differing = sorted((wanted - found) | (found - wanted))
     if differing:
         raise ValueError(
             f"{manifest}: expected the data set's {len(samples)} test samples, found a difference in {differing[0]};"
             " make the maps again"
         )
+    return dict(rows)

@@ -52,7 +52,7 @@ def variant(
     pretraining
         Name of the data that the scenes are made of.
     method
-        3d_st, or one of MVTec 3D-AD's own.
+        3d_st, one of MVTec 3D-AD's own, or a memory bank.
     modality
         3d, or 3d_rgb: with colours.
     latent

@@ -1,10 +1,12 @@
-"""Images: one split's scans as voxel grids or depth images, in one HDF5 file; what the baselines take.
+"""Images: one split's scans as voxel grids, depth images or object images, in one HDF5 file.
 
-`values` (images, channels, ...) float32: channel 0 is the shape (voxels: 1 where a point lies, else -1; depth: metres
-from the camera's centre, 0 where invalid), channels 1 to 3 the colour in [0, 1] (voxels: -1 where no point lies), where
-the scans have RGB images. `sample` names, `copy` (images,) 0 for the scan as it is, else its rotated copy's number,
-`size` (images, 2) rows and columns of the scan. The attribute `frame` is JSON: voxels' grid and camera. Every dataset
-carries Fletcher-32 checksums; equal images give equal bytes.
+`values` (images, channels, ...) float32. Of voxels and depth images, what the baselines take, channel 0 is the shape
+(voxels: 1 where a point lies, else -1; depth: metres from the camera's centre, 0 where invalid), channels 1 to 3 the
+colour in [0, 1] (voxels: -1 where no point lies), where the scans have RGB images. Of object images, what the memory
+banks take, channels 0 to 2 are xyz in metres, (0, 0, 0) where invalid or removed, channels 3 to 5 the colour, if any.
+`sample` names, `copy` (images,) 0 for the scan as it is, else its rotated copy's number, `size` (images, 2) rows and
+columns of the scan. The attribute `frame` is JSON: voxels' grid and camera. Every dataset carries Fletcher-32
+checksums; equal images give equal bytes.
 """
 
 import json
@@ -18,7 +20,7 @@ import numpy as np
 from st3d.formats.errors import sides_text
 from st3d.formats.hdf5 import File, column, dataset, names, new_file
 
-Kind = Literal["voxels", "depth"]
+Kind = Literal["voxels", "depth", "objects"]
 Modality = Literal["3d", "3d_rgb"]
 COMPRESSION = 1  # gzip's level: grids are mostly empty
 
@@ -57,7 +59,7 @@ def write_images(
     images
         One or more, all of the same channels and sides.
     kind
-        voxels or depth.
+        voxels, depth or objects.
     frame
         Of voxels: `grid` and `camera`, as JSON can hold it; kept as an attribute.
     settings
@@ -107,7 +109,7 @@ class Images(File):
     Attributes
     ----------
     kind
-        voxels or depth.
+        voxels, depth or objects.
     frame
         Of voxels: their grid and camera.
     channels, sides
@@ -192,11 +194,12 @@ class Images(File):
         ValueError
             One line with the file if 3d_rgb is asked of scans without RGB images.
         """
+        shape = 3 if self.kind == "objects" else 1
         if modality == "3d":
-            return slice(0, 1)
-        if self.channels == 1:
+            return slice(0, shape)
+        if self.channels == shape:
             raise self.bad("images with colour for modality 3d_rgb", "none: the scans have no RGB images (rgb/)")
-        return slice(1, 4) if self.kind == "voxels" else slice(0, 4)
+        return slice(1, 4) if self.kind == "voxels" else slice(0, shape + 3)
 
     def image(self, index: int, modality: Modality) -> Image:
         """Read one image.

@@ -61,11 +61,14 @@ class Map:
         (h, w) float32, larger where more anomalous.
     points
         Points, voxels or pixels that were scored.
+    score
+        Of the scan as a whole, as the method defines it; larger where more anomalous.
     """
 
     sample: str
     scores: np.ndarray
     points: int
+    score: float
 
 
 def list_samples(dataset: Path, category: str, split: Split) -> list[Sample]:

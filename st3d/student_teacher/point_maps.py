@@ -56,7 +56,8 @@ def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) 
             if cloud.sample is None or cloud.size is None or cloud.pixel is None:
                 raise ValueError(f"{test[0]}: expected scans, found clouds without pixels")
             scores = pair.scores(graph)
-            yield Map(cloud.sample, score_map(scores, cloud.pixel, cloud.size), len(scores))
+            pixels = score_map(scores, cloud.pixel, cloud.size)
+            yield Map(cloud.sample, pixels, len(scores), float(pixels.max()))
 
 
 def _check_graphs(path: Path, pair: Pair, student: Path) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 import jsonschema
 import yaml
 
+from st3d.evaluation.methods import COLOURED
 from st3d.formats.folders import files_below
-from st3d.workflow.stages import BASELINES, STAGES, VARIABLE, Settings, chain, modules, sees, value
+from st3d.workflow.stages import STAGES, VARIABLE, Settings, chain, modules, sees, value
 
 SIMULATED, MVTEC_3D_AD, MODELNET10 = "simulated", "mvtec_3d_ad", "modelnet10"
 THREE_D_MATCH, REGISTERED = "3dmatch", ("semantic_kitti", "itodd")  # the second: downloads that ask for a registration
@@ -124,11 +125,14 @@ class Study:
 
     def _check_detector(self, settings: Settings, prefix: str) -> None:
         method, modality = settings["detector"]["method"], settings["detector"]["modality"]
-        if method not in BASELINES and modality != "3d":
+        if method not in COLOURED and modality != "3d":
             raise ValueError(f"{prefix}: detector.modality: expected 3d, which alone {method} reads, found {modality}")
         size = settings["depth"]["size"]
         if method in ("depth_gan", "depth_ae") and size < LEAST_SIZE:
             raise ValueError(f"{prefix}: depth.size: expected {LEAST_SIZE} or more for {method}, found {size}")
+        small, scored = settings["objects"]["size"], settings["score"]["size"]
+        if scored not in (0, small):
+            raise ValueError(f"{prefix}: score.size: expected 0 or objects.size = {small}, found {scored}")
 
     def _check_choices(self) -> None:
         config = self.config

@@ -6,13 +6,14 @@ Like `config`, only rules and the command line use this module, and it imports n
 from collections.abc import Mapping
 from typing import Any
 
-from st3d.evaluation.methods import BASELINES
+from st3d.evaluation.methods import BASELINES, MEMORY_BANKS
 from st3d.evaluation.methods import MODULES as MAP_MODULES
 from st3d.extractors.methods import MODULES as EXTRACTOR_MODULES
 
 Settings = dict[str, Any]
 
-MODELS = {"3d_st": "student"} | {name: name for name in BASELINES}  # method: the last stage before its maps
+# method: the last stage before its maps
+MODELS = {"3d_st": "student"} | {name: name for name in (*BASELINES, *MEMORY_BANKS)}
 EXTRACTORS = {  # what a student learns from: the stage that makes it
     "teacher": "teacher",
     "fcgf": "pretrain_fcgf",
@@ -44,8 +45,12 @@ STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "depth_gan": (("depth",), ("detector", "depth_gan")),
     "depth_ae": (("depth",), ("detector", "depth_ae")),
     "depth_vm": (("depth",), ("detector", "depth_vm")),
+    "objects": ((), ("dataset", "simulation", "downsampling.invalid", "objects")),
+    "btf_fpfh": (("objects",), ("detector", "btf_fpfh")),
+    "sdf_expert": (("objects",), ("sdf_expert",)),
+    "shape_guided": (("objects", "sdf_expert"), ("detector", "shape_guided", "colour")),
     "maps": (tuple(MODELS.values()), ("detector",)),
-    "score": (("maps",), ("score",)),
+    "score": (("maps", "objects"), ("score",)),
     "cost": (("scale_scans",), ("network", "cost")),
 }
 COMMAND_OF = {  # the command that a stage's rule calls, if not the one of its name
@@ -108,6 +113,12 @@ COMMANDS = {  # package: {command: (module with the function of that name, a lin
         "autoencoder": ("baselines.autoencoder", "Train one category's autoencoder on voxel grids or depth images."),
         "variation": ("baselines.variation", "Measure the mean and deviation of one category's voxels or pixels."),
     },
+    "memory_banks": {
+        "objects": ("memory_banks.objects", "Convert one split's scans to object images, without their background."),
+        "btf_fpfh": ("memory_banks.btf_fpfh", "Fill one category's memory bank with the histograms of BTF."),
+        "sdf_expert": ("memory_banks.sdf_expert", "Train Shape-Guided's network of signed distances, or convert one."),
+        "shape_guided": ("memory_banks.shape_guided", "Fill one category's memory banks of Shape-Guided."),
+    },
     "evaluation": {
         "maps": ("evaluation.maps", "Make the anomaly maps of a category's test scans."),
         "score": ("evaluation.score", "Compute a category's AU-PRO and image AUROC."),
@@ -128,7 +139,8 @@ CHOICES = {  # of these stages before it, a variant has one alone: named by sect
 VARIABLE = (  # what a variant may set
     "detector", "scenes", "downsampling", "graph", "network", "teacher", "student", "extractor",
     "pretrain_fcgf", "pretrain_ppf_foldnet", "fpfh", "calibration",
-    "frame", "augmentation", "voxels", "depth", *BASELINES, "score", "cost",
+    "frame", "augmentation", "voxels", "depth", *BASELINES,
+    "objects", "sdf_expert", "colour", *MEMORY_BANKS, "score", "cost",
 )  # fmt: skip
 
 
@@ -148,6 +160,8 @@ def modules(stage: str, settings: Mapping[str, Any] | None = None) -> tuple[str,
 def before(stage: str, settings: Mapping[str, Any] | None = None) -> tuple[str, ...]:
     """The stages right before `stage`; with a variant's `settings`, those that it has."""
     stages = STAGES[stage][0]
+    if stage == "score" and settings is not None and not settings["score"]["size"]:
+        return tuple(each for each in stages if each != "objects")  # at the scans' own size it reads none
     if settings is None or stage not in CHOICES:
         return stages
     name, makers = CHOICES[stage]

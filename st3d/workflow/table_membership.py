@@ -6,7 +6,7 @@ Only the rules use this module; like `config`, it imports nothing heavy.
 from pathlib import Path
 
 from st3d.workflow.config import Study
-from st3d.workflow.stages import BASELINES, EXTRACTORS, VARIABLE, sees
+from st3d.workflow.stages import BASELINES, EXTRACTORS, MEMORY_BANKS, VARIABLE, sees
 
 PAPER_WIDTHS = (64, 128)  # the descriptor dimensions of Tables 1 and 2
 
@@ -25,10 +25,10 @@ def pretraining(study: Study, variant: str) -> str:
 
 
 def weights(study: Study, variant: str) -> str:
-    """What a variant's students learn from, and where its weights come from; empty of a baseline."""
+    """What a variant's students learn from, and where its weights come from; empty of another method."""
     settings = study.variants[variant]
     method = settings["extractor"]["method"]
-    if study.method(variant) in BASELINES:
+    if study.method(variant) != "3d_st":
         return ""
     if method == "fpfh":
         return "fpfh, which has none"
@@ -49,7 +49,7 @@ def latent(study: Study, variant: str) -> int:
 def differences(study: Study, variant: str, other: str) -> list[str]:
     """Which `section.key`s of a variant differ from another's of its method, among those that this method reads."""
     settings, others = study.variants[variant], study.variants[other]
-    read = sees("score", settings) | (frozenset() if study.method(variant) in BASELINES else sees("cost"))
+    read = sees("score", settings) | (sees("cost") if study.method(variant) == "3d_st" else frozenset())
     return [
         f"{section}.{key}"
         for section in VARIABLE
@@ -77,7 +77,9 @@ def shown_in(study: Study, table: str) -> list[str]:
 
 
 def shows(study: Study, table: str, variant: str) -> bool:
-    """Whether a table shows a variant."""
+    """Whether a table shows a variant; the papers' tables none of the memory banks, nor of another protocol."""
+    if study.method(variant) in MEMORY_BANKS or study.variants[variant]["score"] != study.config["score"]:
+        return False
     varied, width = hyperparameter(study, variant), study.variants[variant]["network"]["width"]
     if study.method(variant) in BASELINES:
         if table in ("mvtec_table2", "mvtec_table5"):

@@ -32,8 +32,14 @@ def category(tmp_path, rng):
         )
         Image.fromarray(mask).save(tmp_path / f"data/part/test/{defect}/gt/{number}.png")
         write_map(tmp_path / f"maps/part/test/{name}.tiff", maps[name])
-    write_csv(tmp_path / "maps.csv", [{"sample": name} for name in NAMES], ["sample"])
+    write_manifest(tmp_path, maps)
     return maps, masks
+
+
+def write_manifest(folder, maps, names=NAMES):
+    """The list of the maps as stage `maps` writes it, each with its largest score."""
+    rows = [{"sample": name, "score": repr(float(maps[name].max()))} for name in names]
+    write_csv(folder / "maps.csv", rows, ["sample", "score"])
 
 
 def run(folder):
@@ -42,7 +48,9 @@ def run(folder):
         category="part",
         maps=folder / "maps",
         manifest=folder / "maps.csv",
+        objects=[],
         output=folder / "part.json",
+        size=0,
         limits=[0.05, 0.3],
         thresholds=100,
         code="c",
@@ -69,7 +77,7 @@ def test_scoring_twice_gives_the_same_bytes(category, tmp_path):
     assert (tmp_path / "part.json").read_bytes() == first
 
 
-def broken(folder, fault):
+def broken(folder, fault, maps):
     gt = folder / "data/part/test/hole/gt/000.png"
     if fault == "no mask":
         gt.unlink()
@@ -84,9 +92,11 @@ def broken(folder, fault):
     elif fault == "no map":
         (folder / "maps/part/test/hole/000.tiff").unlink()
     elif fault == "other samples":
-        write_csv(folder / "maps.csv", [{"sample": name} for name in NAMES[1:]], ["sample"])
+        write_manifest(folder, maps, NAMES[1:])
     elif fault == "a sample twice":
-        write_csv(folder / "maps.csv", [{"sample": name} for name in [*NAMES, NAMES[2]]], ["sample"])
+        write_manifest(folder, maps, [*NAMES, NAMES[2]])
+    elif fault == "no image scores":
+        write_csv(folder / "maps.csv", [{"sample": name} for name in NAMES], ["sample"])
     elif fault == "other list":
         (folder / "maps.csv").write_bytes(b"\xff\xfe\x00sample")
 
@@ -99,13 +109,14 @@ def broken(folder, fault):
         ("nothing anomalous", r"data/part: no anomalous pixel in any mask: PRO is undefined"),
         ("truncated map", r"maps/part/test/hole/000.tiff: expected a TIFF file"),
         ("a sample twice", r"maps.csv: expected the data set's 5 test samples, found a difference in hole/000"),
+        ("no image scores", r"maps.csv: expected the list of maps, found none; make the maps again"),
         ("other list", r"maps.csv: expected the list of maps, found none"),
         ("no map", r"hole/000.tiff: expected a TIFF file, found no such file"),
         ("other samples", r"maps.csv: expected the data set's 5 test samples, found a difference in good/000"),
     ],
 )
 def test_what_cannot_be_scored_is_one_line_and_leaves_nothing(category, tmp_path, fault, message):
-    broken(tmp_path, fault)
+    broken(tmp_path, fault, category[0])
     with pytest.raises(ValueError, match=message) as error:
         run(tmp_path)
     assert "\n" not in str(error.value)

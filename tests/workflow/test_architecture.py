@@ -28,11 +28,12 @@ from st3d.workflow.stages import (
 
 ROOT = PACKAGE.parent
 # packages from the lowest up: a module imports from its own package, or from one below it
-PACKAGES = ("kernels", "formats", "training", "extractors", "student_teacher", "baselines", "simulation", "evaluation",
-         "detector", "inspection", "workflow", "__main__")  # fmt: skip
+PACKAGES = ("kernels", "formats", "training", "extractors", "student_teacher", "baselines", "memory_banks",
+         "simulation", "evaluation", "detector", "inspection", "workflow", "__main__")  # fmt: skip
 APART = {("student_teacher", "baselines"), ("simulation", "training"), ("simulation", "student_teacher"),
          ("simulation", "extractors"), ("simulation", "baselines"), ("baselines", "student_teacher"),
-         ("baselines", "extractors")}  # fmt: skip
+         ("baselines", "extractors"), ("memory_banks", "student_teacher"), ("memory_banks", "baselines"),
+         ("memory_banks", "extractors"), ("simulation", "memory_banks")}  # fmt: skip
 HEAVY = {"torch", "open3d", "scipy", "numpy", "h5py", "matplotlib", "trimesh", "pandas"}
 FILES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 
