@@ -31,8 +31,8 @@ def test_a_kernel_refuses_arguments_that_its_declaration_does_not_name(changes):
 
 
 def test_every_exported_kernel_that_python_calls_declares_its_arguments():
-    from st3d.kernels import aggregation_cpu, graph, harmonic, nearest, points, pro
+    from st3d.kernels import aggregation_cpu, coreset, graph, harmonic, nearest, nearest_rows, points, pro
 
-    for module in (aggregation_cpu, graph, harmonic, nearest, points, pro, raster):
+    for module in (aggregation_cpu, coreset, graph, harmonic, nearest, nearest_rows, points, pro, raster):
         kernels = [each for each in vars(module).values() if isinstance(each, library._FuncPtr)]
         assert kernels and all(each.argtypes for each in kernels), module
