@@ -22,8 +22,8 @@ def cell_means(image: Tensor, count: int, window: int = 3) -> Tensor:
 
     Returns
     -------
-    (c * c, d) float32, cells in row-major order; cell i is the mean of rows floor(h' i / c) to ceil(h' (i + 1) / c) - 1,
-    and of columns alike
+    (c * c, d) float32, cells in row-major order; cell i is the mean of rows floor(h' i / c) to
+    ceil(h' (i + 1) / c) - 1, and of columns alike
 
     Raises
     ------

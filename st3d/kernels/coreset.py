@@ -24,8 +24,8 @@ def coreset(rows: Tensor, count: int) -> Tensor:
 
     Returns
     -------
-    (m,) int64 on the rows' device, distinct, in the order of choice: a prefix is itself a coreset; of equal distances the
-    lowest index, so that a row is taken twice, as its duplicate, only when no other is left
+    (m,) int64 on the rows' device, distinct, in the order of choice: a prefix is itself a coreset; of equal distances
+    the lowest index; a duplicate of a chosen row is taken only when no other row is left
 
     Raises
     ------
@@ -34,8 +34,8 @@ def coreset(rows: Tensor, count: int) -> Tensor:
 
     Notes
     -----
-    Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985. Distances of true differences in float64.
-    On the CPU rows that a new one cannot come nearer to are skipped by the triangle inequality.
+    Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985. Distances are of true differences, in
+    float64. On the CPU rows that a new one cannot come nearer to are skipped by the triangle inequality.
 
     Examples
     --------

@@ -55,7 +55,7 @@ class NearestRows:
     On the CPU leaves of a k-d tree over the bank's principal axes, skipped by bounds (`st3d/kernels/src/rows.c`): some
     hundred times fewer differences than all, where a bank's rows vary along a few axes, as descriptors do. On a GPU
     matrix products in blocks, |a - b|^2 = |a|^2 - 2 ab + |b|^2. Both measure candidates anew by their true differences,
-    in float64, and take as many that rounding can hide none: equal results whatever the device, the blocks, the threads.
+    in float64, and take as many that rounding can hide none: the same results on any device, in any blocks.
     """
 
     def __init__(self, bank: Tensor) -> None:

@@ -28,7 +28,5 @@ def test_a_ramp_has_the_means_of_overlapping_cells():
 
 
 def test_an_image_smaller_than_a_window_is_refused():
-    with pytest.raises(
-        ValueError, match=r"expected an image \(d, h, w\) of 3 pixels a side or more, found \(1, 2, 5\)"
-    ):
+    with pytest.raises(ValueError, match=r"expected an image .* of 3 pixels a side or more, found"):
         cell_means(torch.zeros(1, 2, 5), 1)

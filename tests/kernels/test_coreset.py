@@ -41,10 +41,8 @@ def test_a_prefix_is_a_coreset_and_the_covering_radius_only_falls(rng):
     radii = [radius(rows, chosen[:count]) for count in range(1, 201)]
     assert all(later <= earlier for earlier, later in zip(radii, radii[1:], strict=False)) and radii[-1] == 0
     for count in range(1, 200):  # each row chosen is one that was as far as the radius
-        assert (
-            reference.nearest_rows(rows[chosen[count] : chosen[count] + 1], rows[chosen[:count]], 1)[0]
-            == radii[count - 1]
-        )
+        row, before = rows[chosen[count] : chosen[count] + 1], rows[chosen[:count]]
+        assert reference.nearest_rows(row, before, 1)[0] == radii[count - 1]
 
 
 def test_duplicates_are_taken_only_when_no_distinct_row_is_left(rng):
