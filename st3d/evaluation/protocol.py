@@ -6,7 +6,8 @@ import numpy as np
 
 from st3d.formats.images import Images
 from st3d.formats.scans import Sample, read_scan
-from st3d.memory_banks.object_images import from_scan, removed_pixels, to_square
+from st3d.kernels.squares import from_scan, to_square
+from st3d.memory_banks.object_images import removed_pixels
 
 
 class Protocol:

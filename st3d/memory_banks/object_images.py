@@ -12,6 +12,7 @@ from PIL import Image
 
 from st3d.kernels.geometry.plane import fit_plane
 from st3d.kernels.open3d_library import open3d_module
+from st3d.kernels.squares import padded, to_square
 
 Mask = Literal["none", "plane"]
 
@@ -132,101 +133,6 @@ def _largest_part(points: np.ndarray, radius: float, least: int) -> np.ndarray:
     if labels.max() < 0:  # all are too far from each other
         return np.zeros(len(points), bool)
     return labels == np.bincount(labels[labels >= 0]).argmax()
-
-
-def padded(image: np.ndarray) -> np.ndarray:
-    """An image in the middle of the smallest square that holds it, zeros around it.
-
-    Parameters
-    ----------
-    image
-        (h, w, ...), any type.
-
-    Returns
-    -------
-    (side, side, ...), side the larger of h and w; an odd row or column of zeros comes after
-    """
-    height, width = image.shape[:2]
-    side = max(height, width)
-    top, left = _corner((height, width))
-    square = np.zeros((side, side, *image.shape[2:]), image.dtype)
-    square[top : top + height, left : left + width] = image
-    return square
-
-
-def to_square(image: np.ndarray, size: int) -> np.ndarray:
-    """An image, padded to a square, at another size: the pixels at the centres of its blocks.
-
-    Parameters
-    ----------
-    image
-        (h, w, ...), any type.
-    size
-        s, rows and columns of the result.
-
-    Returns
-    -------
-    (s, s, ...)
-
-    Examples
-    --------
-    >>> to_square(np.arange(12).reshape(3, 4), 2)
-    array([[1, 3],
-           [0, 0]])
-    """
-    square = padded(image)
-    at = (2 * np.arange(size) + 1) * len(square) // (2 * size)
-    return square[at[:, None], at]
-
-
-def to_scan(scores: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A map of an object image at the scan's size, interpolated, without the padding.
-
-    Parameters
-    ----------
-    scores
-        (s, s) float32.
-    size
-        h and w of the scan.
-
-    Returns
-    -------
-    (h, w) float32; bilinear, pixels' centres in register with the object image's blocks
-    """
-    top, left = _corner(size)
-    whole = _resized(scores, max(size))
-    return np.ascontiguousarray(whole[top : top + size[0], left : left + size[1]])
-
-
-def from_scan(scores: np.ndarray, size: int) -> np.ndarray:
-    """A scan's map, padded with its least value to a square, at an object image's size.
-
-    Parameters
-    ----------
-    scores
-        (h, w) float32.
-    size
-        s, rows and columns of the object image.
-
-    Returns
-    -------
-    (s, s) float32; bilinear, and where it shrinks all pixels that fall into a new one count
-    """
-    least = scores.min()
-    return _resized(padded(scores - least), size) + least
-
-
-def _corner(size: tuple[int, int]) -> tuple[int, int]:
-    """Row and column of a scan's first pixel in its square."""
-    side = max(size)
-    return (side - size[0]) // 2, (side - size[1]) // 2
-
-
-def _resized(image: np.ndarray, side: int) -> np.ndarray:
-    """A square image (float32) with `side` rows and columns, bilinear as PIL does it."""
-    if len(image) == side:
-        return image
-    return np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize((side, side), Image.Resampling.BILINEAR))
 
 
 def removed_pixels(scan: np.ndarray, image: np.ndarray) -> np.ndarray:

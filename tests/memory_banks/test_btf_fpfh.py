@@ -19,7 +19,7 @@ from st3d.memory_banks.bank_scores import blurred, enlarged, reweighted
 from st3d.memory_banks.btf_fpfh import btf_fpfh
 from st3d.memory_banks.btf_fpfh_maps import maps_of
 from st3d.memory_banks.histograms import features, histograms
-from st3d.memory_banks.object_images import to_scan
+from st3d.kernels.squares import to_scan
 from st3d.training.device import set_threads
 
 CPU = torch.device("cpu")

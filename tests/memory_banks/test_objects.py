@@ -11,16 +11,8 @@ from small_dataset import CAMERA, NORMAL, OFFSET, SIDE, write_small_dataset
 from stage_call import call
 
 from st3d.formats.images import Images
-from st3d.memory_banks.object_images import (
-    ObjectSettings,
-    from_scan,
-    object_image,
-    object_pixels,
-    padded,
-    removed_pixels,
-    to_scan,
-    to_square,
-)
+from st3d.kernels.squares import from_scan, padded, to_scan, to_square
+from st3d.memory_banks.object_images import ObjectSettings, object_image, object_pixels, removed_pixels
 from st3d.memory_banks.objects import objects
 
 SETTINGS = {
