@@ -23,6 +23,7 @@ include: "rules/scale.smk"  # the length unit of a training set
 include: "rules/teacher.smk"  # pretraining
 include: "rules/extractors.smk"  # feature extractors in the teacher's place
 include: "rules/student.smk"  # one student per category
+include: "rules/calibrated.smk"  # 3D-ST's scores against those of anomaly-free scans
 include: "rules/calibration.smk"  # model files, to judge scans with
 include: "rules/frame.smk"  # scans as voxel grids and depth images
 include: "rules/gan.smk"  # MVTec 3D-AD's own methods, per category

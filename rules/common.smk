@@ -189,12 +189,25 @@ def extractor_of(wildcards):
     return made_by(EXTRACTORS[method], pattern, maker=EXTRACTORS[method], method=method)(wildcards)
 
 
+def pair_of(wildcards):
+    """An input function: the variant's teacher, or other extractor, and its student of the rule's category."""
+    student = made_by("student", "<results>/student/{variant}/{category}/student.pt")
+    return extractor_of(wildcards) + student(wildcards)
+
+
+def objects_of(split):
+    """An input function: a split's object images of the rule's category."""
+    return made_by("objects", f"<results>/objects/{{variant}}/{{category}}/{split}.h5")
+
+
 def models_of(wildcards):
     """An input function: what the variant's method learned of the rule's category."""
     method = study.method(wildcards.variant)
     if method == "3d_st":
-        student = made_by("student", "<results>/student/{variant}/{category}/student.pt")
-        return extractor_of(wildcards) + student(wildcards)
+        return pair_of(wildcards)
+    if method == "3d_st_calibrated":
+        made = made_by("calibrated", "<results>/calibrated/{variant}/{category}/model.pt")
+        return pair_of(wildcards) + made(wildcards)
     return made_by(method, "<results>/{method}/{variant}/{category}/model.pt", method=method)(wildcards)
 
 
@@ -205,7 +218,9 @@ def evaluated(split):
         method = study.method(wildcards.variant)
         if method == "3d_st":
             return scans_of(split)(wildcards)
-        source = STAGES[method][0][0]  # voxels or depth
+        if method == "3d_st_calibrated":
+            return scans_of(split)(wildcards) + objects_of(split)(wildcards)
+        source = STAGES[method][0][0]  # voxels, depth or objects
         return made_by(source, f"<results>/{{source}}/{{variant}}/{{category}}/{split}.h5", source=source)(wildcards)
 
     return paths

@@ -5,7 +5,7 @@ rule score:
     """AU-PRO and image AUROC of one category."""
     input:
         manifest=made_by("maps", "<results>/maps/{variant}/{category}/maps.csv"),
-        objects=at_their_size(made_by("objects", "<results>/objects/{variant}/{category}/test.h5")),
+        objects=at_their_size(objects_of("test")),
     output:
         "<results>/score/{variant}/{category}.json",
     log:

@@ -17,13 +17,15 @@ from st3d.training.run import run_hash
 DIMENSION = 33  # of a histogram
 
 
-def fpfh(*, extractor: Path, neighbours: int, code: str) -> None:
+def fpfh(*, extractor: Path, normals: int, neighbours: int, code: str) -> None:
     """Write the extractor's file: no weights, only the settings of the histograms.
 
     Parameters
     ----------
     extractor
         The file to write.
+    normals
+        Nearest neighbours, of those in the graph, that a normal is fitted to; 0: all.
     neighbours
         Points around a point that its histogram is made of, 1 or more.
     code
@@ -32,11 +34,13 @@ def fpfh(*, extractor: Path, neighbours: int, code: str) -> None:
     Raises
     ------
     ValueError
-        If `neighbours` is less than 1.
+        If `neighbours` is less than 1, or `normals` is 1 or negative.
     """
     if neighbours < 1:
         raise ValueError(f"fpfh: expected neighbours of 1 or more, found {neighbours}")
-    settings = {"neighbours": neighbours}
+    if normals < 0 or normals == 1:
+        raise ValueError(f"fpfh: expected normals of 2 or more, or 0 for all neighbours, found {normals}")
+    settings = {"normals": normals, "neighbours": neighbours}
     content = provenance(settings, code) | {"kind": "extractor", "method": "fpfh"}
     save(extractor, content | {"run": run_hash(settings, [], code), "model": settings, "weights": {}})
 
@@ -46,6 +50,8 @@ class FPFHExtractor:
 
     Parameters
     ----------
+    normals
+        Nearest neighbours, of those in the graph, that a normal is fitted to; 0: all.
     neighbours
         Points around a point that its histogram is made of.
     """
@@ -53,8 +59,8 @@ class FPFHExtractor:
     descriptor_points: int | None = None
     outputs = DIMENSION
 
-    def __init__(self, neighbours: int) -> None:
-        self._neighbours = neighbours
+    def __init__(self, normals: int, neighbours: int) -> None:
+        self._normals, self._neighbours = normals, neighbours
 
     def extract(self, graph: Graph) -> Tensor:
         """Histograms of all points, computed on the CPU.
@@ -69,7 +75,8 @@ class FPFHExtractor:
         (n, 33) float32, percent, on the graph's device
         """
         points, near = graph.points.cpu().numpy(), graph.neighbours.cpu().numpy()
-        histograms = point_features.fpfh(points, self._neighbours, point_features.normals(points, near))
+        directions = point_features.normals(points, near[:, : self._normals or None])
+        histograms = point_features.fpfh(points, self._neighbours, directions)
         return torch.from_numpy(histograms).to(graph.points.device)
 
 
@@ -79,7 +86,7 @@ def load(content: Mapping[str, Any], path: Path, scale: float, device: torch.dev
     Parameters
     ----------
     content
-        Of the checkpoint; `model` holds `neighbours`.
+        Of the checkpoint; `model` holds `normals` and `neighbours`.
     path, scale, device
         Not needed.
 
@@ -87,4 +94,4 @@ def load(content: Mapping[str, Any], path: Path, scale: float, device: torch.dev
     -------
     FPFHExtractor
     """
-    return FPFHExtractor(content["model"]["neighbours"])
+    return FPFHExtractor(**content["model"])

@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from st3d.kernels.image_scores import image_score
+from st3d.kernels.interpolation import from_nearest
 from st3d.kernels.points import downsample_scan, neighbours
 
 if TYPE_CHECKING:
     from st3d.student_teacher.calibration import Model
-
-NEAREST = 3  # scored points that an unscored one takes its score from
 
 
 class UnlikeTraining(ValueError):  # noqa: N818 a verdict, not a fault
@@ -104,12 +103,7 @@ def _of_image(points: np.ndarray, place: np.ndarray, scores: np.ndarray) -> NDAr
 
 def _of_cloud(points: np.ndarray, place: np.ndarray, scores: np.ndarray) -> NDArray[np.float32]:
     """Scored points keep their scores, others have the mean of the nearest ones', weighted by inverse distance."""
-    from scipy.spatial import cKDTree
-
     scored = place[: len(scores)]
-    count = min(NEAREST, len(scored))
-    distance, near = cKDTree(points[scored].astype(np.float64)).query(points, [*range(1, count + 1)])
-    weight = 1 / np.maximum(distance, 1e-12)
-    result = ((weight * scores[near]).sum(axis=1) / weight.sum(axis=1)).astype(np.float32)
+    result = from_nearest(points[scored], scores, points).astype(np.float32)
     result[scored] = scores
     return result

@@ -134,9 +134,34 @@ class Pair:
         """
         target = standardised(self.teacher.extract(graph), self.mean, self.std)
         error = squared_error(at_descriptor_points(self.teacher, graph, self.student.extract(graph)), target).sqrt()
+        return self._in_order(error, graph), target
+
+    @torch.no_grad()
+    def features(self, graph: Graph) -> tuple[Tensor, Tensor]:
+        """What teacher and student make of each point.
+
+        Parameters
+        ----------
+        graph
+            A scan's, scaled.
+
+        Returns
+        -------
+        descriptors
+            (q, c) float32, the teacher's, as it gives them.
+        residuals
+            (q, c) float32, f_S - (f_T - mean) / std. Both in the order of the cloud, as `scores`.
+        """
+        descriptors = self.teacher.extract(graph)
+        found = at_descriptor_points(self.teacher, graph, self.student.extract(graph))
+        residuals = found - standardised(descriptors, self.mean, self.std)
+        return self._in_order(descriptors, graph), self._in_order(residuals, graph)
+
+    def _in_order(self, rows: Tensor, graph: Graph) -> Tensor:
+        """Rows of the points that have a descriptor, in the order of the cloud."""
         if self.teacher.descriptor_points is not None:
-            return error, target  # their rows are the first points in their order
-        return error[torch.from_numpy(graph.row_of_point).to(error.device)], target
+            return rows  # they are the first points in their order
+        return rows[torch.from_numpy(graph.row_of_point).to(rows.device)]
 
 
 def standardised(features: Tensor, mean: Tensor, std: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) 
         raise ValueError(f"--models: expected a teacher and a student, found {len(models)} files")
     pair = load_pair(models[0], models[1], device)
     for path in test:
-        _check_graphs(path, pair, models[1])
+        check_graphs(path, pair, models[1])
     with Inputs(test, pair.points, pair.neighbours, pair.scale, device) as scans:
 
         def read(index: int) -> tuple[Cloud, Graph]:
@@ -60,8 +60,23 @@ def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) 
             yield Map(cloud.sample, pixels, len(scores), float(pixels.max()))
 
 
-def _check_graphs(path: Path, pair: Pair, student: Path) -> None:
-    """Refuse graphs of another n or k than the student was trained with."""
+def check_graphs(path: Path, pair: Pair, student: Path) -> None:
+    """Refuse graphs of another n or k than the student was trained with.
+
+    Parameters
+    ----------
+    path
+        Shard of a test split.
+    pair
+        Teacher and student.
+    student
+        The student's file, for errors.
+
+    Raises
+    ------
+    ValueError
+        If they are others; one line with both files.
+    """
     with read_shard(path) as shard:
         found = [shard.attributes["settings"].get(name) for name in ("points", "neighbours")]
     if found != [pair.points, pair.neighbours]:

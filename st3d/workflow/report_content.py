@@ -6,10 +6,10 @@ Only the rules use this module; like `config`, it imports nothing heavy.
 from collections.abc import Sequence
 
 from st3d.workflow.config import Study
-from st3d.workflow.stages import EXTRACTORS, STAGES, chain, sees
+from st3d.workflow.stages import EXTRACTORS, STAGES, STUDENTS, chain, sees
 from st3d.workflow.table_membership import shown_in
 
-UNTRAINED = ("fpfh", "voxel_vm", "depth_vm")  # stages that have no loss
+UNTRAINED = ("fpfh", "voxel_vm", "depth_vm", "btf_fpfh", "shape_guided")  # stages that have no loss
 
 
 def shown(study: Study) -> str:
@@ -44,9 +44,9 @@ def losses(study: Study, categories: Sequence[str]) -> dict[str, str]:
     """
     variant = shown(study)
     method = study.method(variant)
-    stage = "student" if method == "3d_st" else method
+    stage = "student" if method in STUDENTS else method
     found = {}
-    if method == "3d_st":
+    if method in STUDENTS:
         extractor = EXTRACTORS[study.variants[variant]["extractor"]["method"]]
         if extractor not in UNTRAINED and not study.pretrained(variant):
             found[extractor] = f"{extractor}/{study.owner(extractor, variant)}/loss.csv"

@@ -6,14 +6,14 @@ Like `config`, only rules and the command line use this module, and it imports n
 from collections.abc import Mapping
 from typing import Any
 
-from st3d.evaluation.methods import BASELINES, MEMORY_BANKS
+from st3d.evaluation.methods import BASELINES, MEMORY_BANKS, STUDENTS
 from st3d.evaluation.methods import MODULES as MAP_MODULES
 from st3d.extractors.methods import MODULES as EXTRACTOR_MODULES
 
 Settings = dict[str, Any]
 
 # method: the last stage before its maps
-MODELS = {"3d_st": "student"} | {name: name for name in (*BASELINES, *MEMORY_BANKS)}
+MODELS = {"3d_st": "student", "3d_st_calibrated": "calibrated"} | {name: name for name in (*BASELINES, *MEMORY_BANKS)}
 EXTRACTORS = {  # what a student learns from: the stage that makes it
     "teacher": "teacher",
     "fcgf": "pretrain_fcgf",
@@ -49,6 +49,7 @@ STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "btf_fpfh": (("objects",), ("detector", "btf_fpfh")),
     "sdf_expert": (("objects",), ("sdf_expert",)),
     "shape_guided": (("objects", "sdf_expert"), ("detector", "shape_guided", "colour")),
+    "calibrated": (("student", "objects"), ("calibrated",)),
     "maps": (tuple(MODELS.values()), ("detector",)),
     "score": (("maps", "objects"), ("score",)),
     "cost": (("scale_scans",), ("network", "cost")),
@@ -92,6 +93,10 @@ COMMANDS = {  # package: {command: (module with the function of that name, a lin
         "teacher": ("student_teacher.teacher", "Pretrain the teacher on scenes."),
         "pretrained_teacher": ("student_teacher.pretrained", "Make the files of a pretrained teacher for the package."),
         "student": ("student_teacher.student", "Train one category's student to match a frozen feature extractor."),
+        "calibrated": (
+            "student_teacher.calibrated",
+            "Keep what teacher and student make of anomaly-free scans, for calibrated scores.",
+        ),
         "calibration": (
             "student_teacher.calibration",
             "Put teacher, student and their thresholds into one model file.",
@@ -138,7 +143,7 @@ CHOICES = {  # of these stages before it, a variant has one alone: named by sect
 }
 VARIABLE = (  # what a variant may set
     "detector", "scenes", "downsampling", "graph", "network", "teacher", "student", "extractor",
-    "pretrain_fcgf", "pretrain_ppf_foldnet", "fpfh", "calibration",
+    "pretrain_fcgf", "pretrain_ppf_foldnet", "fpfh", "calibration", "calibrated",
     "frame", "augmentation", "voxels", "depth", *BASELINES,
     "objects", "sdf_expert", "colour", *MEMORY_BANKS, "score", "cost",
 )  # fmt: skip
@@ -152,7 +157,8 @@ def modules(stage: str, settings: Mapping[str, Any] | None = None) -> tuple[str,
     method, extractor = settings["detector"]["method"], settings["extractor"]["method"]
     if stage == "maps":
         found.append(MAP_MODULES[method])
-    if method == "3d_st" and stage in ("student", "calibration", "maps") and extractor in EXTRACTOR_MODULES:
+    with_student = ("student", "calibration", "calibrated", "maps")
+    if method in STUDENTS and stage in with_student and extractor in EXTRACTOR_MODULES:
         found.append(EXTRACTOR_MODULES[extractor])
     return tuple(found)
 

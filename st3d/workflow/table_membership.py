@@ -6,7 +6,7 @@ Only the rules use this module; like `config`, it imports nothing heavy.
 from pathlib import Path
 
 from st3d.workflow.config import Study
-from st3d.workflow.stages import BASELINES, EXTRACTORS, MEMORY_BANKS, VARIABLE, sees
+from st3d.workflow.stages import BASELINES, EXTRACTORS, STUDENTS, VARIABLE, sees
 
 PAPER_WIDTHS = (64, 128)  # the descriptor dimensions of Tables 1 and 2
 
@@ -28,7 +28,7 @@ def weights(study: Study, variant: str) -> str:
     """What a variant's students learn from, and where its weights come from; empty of another method."""
     settings = study.variants[variant]
     method = settings["extractor"]["method"]
-    if study.method(variant) != "3d_st":
+    if study.method(variant) not in STUDENTS:
         return ""
     if method == "fpfh":
         return "fpfh, which has none"
@@ -77,8 +77,8 @@ def shown_in(study: Study, table: str) -> list[str]:
 
 
 def shows(study: Study, table: str, variant: str) -> bool:
-    """Whether a table shows a variant; the papers' tables none of the memory banks, nor of another protocol."""
-    if study.method(variant) in MEMORY_BANKS or study.variants[variant]["score"] != study.config["score"]:
+    """Whether a table shows a variant; the papers' tables show their own methods alone, in their own protocol."""
+    if study.method(variant) not in ("3d_st", *BASELINES) or study.variants[variant]["score"] != study.config["score"]:
         return False
     varied, width = hyperparameter(study, variant), study.variants[variant]["network"]["width"]
     if study.method(variant) in BASELINES:
