@@ -17,7 +17,7 @@ from st3d.kernels.points import neighbours
 ROWS, QUERIES, NUMBERS = 100_000, 64_000, 33
 CLOUD = 50_000  # points of a cloud that descriptors are of
 CHOSEN = 2_000
-BLOCK = 512  # queries whose products with the bank are kept at once: 200 MB
+BLOCK = 64  # queries whose products with the bank are kept at once: 25 MB
 
 
 def descriptors(count: int, seed: int) -> Tensor:
