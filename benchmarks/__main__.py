@@ -20,7 +20,19 @@ from benchmarks.measure import ROOT, THREADS, machine_rates
 from st3d.formats.atomic import write_csv
 from st3d.training.device import set_threads
 
-NAMES = ("network", "teacher", "points", "harmonic", "pro", "scans", "baselines", "extractors", "threads", "gpu")
+NAMES = (
+    "network",
+    "teacher",
+    "points",
+    "harmonic",
+    "pro",
+    "scans",
+    "baselines",
+    "extractors",
+    "banks",
+    "threads",
+    "gpu",
+)
 RESULTS, PAGE, PLOT = ROOT / "results", ROOT / "docs/performance.md", ROOT / "docs/growth.png"
 
 

@@ -22,14 +22,15 @@ PLACES = {  # node: (x, y); in three columns pretraining, scans and baselines, f
     "scale_scenes": (2.6, 3), "scale_scans": (5.6, 3),
     "gan": (6.9, 4.2), "autoencoder": (8.3, 4.2), "variation": (9.8, 4.2),
     "pretrain_fcgf": (-0.2, 4.2), "pretrain_ppf_foldnet": (2.0, 4.2), "teacher": (3.95, 4.2), "fpfh": (5.0, 4.2),
+    "objects": (11.4, 1), "btf_fpfh": (10.7, 5.4), "sdf_expert": (12.8, 4.2), "shape_guided": (12.3, 5.4),
     "student": (5.0, 5.4), "calibration": (3.6, 6.4), "maps": (5.6, 6.4), "score": (5.6, 7.2), "cost": (7.2, 7.2),
     "variant": (5.6, 8), "tables": (5.6, 8.8), "report": (5.6, 9.6),
 }  # fmt: skip
 LATER = [("score", "variant"), ("variant", "tables"), ("cost", "tables"), ("tables", "report")]
-DATA = [("furniture", "scenes"), ("surrogates", "scenes"), ("simulation", "downsampling"), ("simulation", "frame")]
+DATA = [("furniture", "scenes"), ("surrogates", "scenes"), ("simulation", "downsampling"), ("simulation", "frame"), ("simulation", "objects")]
 COLOURS = {
     "simulation": "#e8dcc0", "student_teacher": "#cfe0f3", "extractors": "#dcd3ee", "baselines": "#f3d6d0",
-    "evaluation": "#d3e8d0",
+    "memory_banks": "#f0e3a8", "evaluation": "#d3e8d0",
 }  # fmt: skip
 
 
@@ -42,7 +43,8 @@ def draw(path: Path) -> None:
     """Draw every stage and its edges."""
     package = {command: name for name, commands in COMMANDS.items() for command in commands} | {"report": "evaluation"}
     edges = {(node(first), node(stage)) for stage, (before, _) in STAGES.items() for first in before}
-    figure, axes = plt.subplots(figsize=(9.6, 7.6))
+    edges -= {("objects", "score")}  # of one protocol alone, and across the picture
+    figure, axes = plt.subplots(figsize=(11.6, 7.6))
     for first, last in sorted(edges | {*DATA, *LATER}):
         (x, y), (to_x, to_y) = PLACES[first], PLACES[last]
         axes.annotate(
@@ -54,8 +56,8 @@ def draw(path: Path) -> None:
         axes.text(x, y, label, ha="center", va="center", size=10, bbox=box)
     for number, (name, colour) in enumerate(COLOURS.items()):
         box = {"boxstyle": "square,pad=0.3", "facecolor": colour, "edgecolor": "none"}
-        axes.text(-1.0, 6.8 + 0.6 * number, name, size=10, va="center", bbox=box)
-    axes.set(xlim=(-1.2, 10.7), ylim=(10, -0.4))
+        axes.text(-1.0, 6.6 + 0.55 * number, name, size=10, va="center", bbox=box)
+    axes.set(xlim=(-1.2, 13.4), ylim=(10, -0.4))
     axes.axis("off")
     figure.savefig(path, bbox_inches="tight", pad_inches=0.05, facecolor="white", metadata={"Date": None})
 

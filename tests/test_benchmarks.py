@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks import growth, harmonic, network, pro, teacher
+from benchmarks import banks, growth, harmonic, network, pro, teacher
 from benchmarks.__main__ import merged, readable, replaced
 from benchmarks.measure import Row, alternating
 from st3d.kernels.harmonic import fill
@@ -45,6 +45,15 @@ def test_the_references_of_fill_and_au_pro_compute_the_same(rng):
     assert np.abs(harmonic.reference(values, known) - fill(values, known)).max() < 1e-5
     maps, masks = [rng.random((20, 30)) for _ in range(3)], [rng.random((20, 30)) < 0.2 for _ in range(3)]
     assert pro.one_argsort(maps, masks) == pytest.approx(au_pro(maps, masks, pro.LIMIT), abs=1e-6)
+
+
+def test_the_references_of_the_banks_compute_the_same():
+    bank, own = banks.descriptors(2000, 1), banks.descriptors(300, 2)
+    found, (distance, row) = banks.nearest_rows(own, bank), banks.by_products(own, bank)
+    assert torch.allclose(found.distance[:, 0], distance, rtol=1e-3) and (found.row[:, 0] == row).float().mean() > 0.99
+    assert torch.equal(banks.coreset(bank, 50), banks.by_steps(bank, 50))
+    cloud = banks.part(4000)
+    assert np.array_equal(banks.largest_part(*cloud), banks.by_open3d(*cloud))
 
 
 def test_medians_leave_the_first_round_out():

@@ -1,4 +1,4 @@
-"""The memory banks' protocol: maps and masks in small squares, the background without a score."""
+"""The protocol of the memory banks' papers: maps and masks in small squares, the background without a score."""
 
 from pathlib import Path
 

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from st3d.kernels.geometry.parts import largest_part
 from st3d.kernels.geometry.plane import fit_plane
-from st3d.kernels.open3d_library import open3d_module
 from st3d.kernels.squares import padded, to_square
 
 Mask = Literal["none", "plane"]
@@ -114,25 +114,13 @@ def object_pixels(scan: np.ndarray, settings: ObjectSettings) -> np.ndarray:
     plane = fit_plane(scan[valid & edge], settings.fit_distance, settings.seed)
     kept = valid.copy()
     kept[valid] = np.abs(plane.height(scan[valid])) > settings.plane_distance
-    kept[kept] = _largest_part(scan[kept], settings.cluster_radius, settings.cluster_points)
+    kept[kept] = largest_part(scan[kept], settings.cluster_radius, settings.cluster_points)
     if not kept.any():
         raise ValueError(
             f"expected an object more than {1000 * settings.plane_distance:g} mm off the background plane, found none;"
             " for scans without a background set objects.mask to none"
         )
     return kept
-
-
-def _largest_part(points: np.ndarray, radius: float, least: int) -> np.ndarray:
-    """(n,) bool, which of the points (n, 3) are in the largest cluster of DBSCAN; of equal ones, the first."""
-    if not len(points):
-        return np.zeros(0, bool)
-    o3d = open3d_module()
-    cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(points.astype(np.float64)))
-    labels = np.asarray(cloud.cluster_dbscan(radius, least))
-    if labels.max() < 0:  # all are too far from each other
-        return np.zeros(len(points), bool)
-    return labels == np.bincount(labels[labels >= 0]).argmax()
 
 
 def removed_pixels(scan: np.ndarray, image: np.ndarray) -> np.ndarray:

@@ -77,6 +77,25 @@ def test_3d_st_sees_no_setting_of_a_baseline_and_a_baseline_none_of_3d_st_or_ano
         }
 
 
+def test_a_memory_bank_sees_what_it_reads_and_3d_st_the_object_images_only_where_their_protocol_asks_for_them():
+    variants = study(variants={"base_small": {"score": {"size": 112}}}).variants
+    common = {"detector", "dataset", "simulation", "score", "downsampling.invalid", "objects"}
+    assert sees("score", variants["btf"]) == common | {"btf_fpfh"}
+    assert sees("score", variants["base_small"]) == sees("score", variants["base"]) | {
+        "objects",
+        "downsampling.invalid",
+    }
+    assert sees("maps", variants["base_small"]) == sees("maps", variants["base"])
+
+
+def test_protocols_share_all_but_the_score():
+    demo = study(variants={"base_small": {"score": {"size": 112}}})
+    for one, other in (("btf", "btf_small"), ("btf_masked", "btf_masked_small"), ("base", "base_small")):
+        assert demo.owner("maps", other) == one and demo.owner("score", other) == other
+    assert demo.owner("objects", "btf") == "btf" and demo.owner("objects", "btf_masked") == "base"
+    assert demo.owner("btf_fpfh", "btf_masked") == "btf_masked"
+
+
 def test_a_student_sees_the_settings_of_its_own_extractor_alone():
     variants = study().variants
     makers = {"teacher", "pretrain_fcgf", "pretrain_ppf_foldnet", "fpfh"}
@@ -153,6 +172,12 @@ def test_a_multiple_is_of_the_base_and_stays_a_whole_number():
         ({"voxels": {"cells": 24}}, "voxels.cells: 24 is not one of"),
         ({"depth": {"size": 48}}, "depth.size: 48 is not a multiple of 32"),
         ({"depth": {"size": 0}}, "variants.depth_gan: depth.size: expected 64 or more for depth_gan, found 0"),
+        ({"objects": {"size": 100}}, "objects.size: 100 is not a multiple of 28"),
+        ({"score": {"size": 100}}, "score.size: expected 0 or objects.size = 112, found 100"),
+        (
+            {"variants": {"coloured": {"detector": {"method": "btf_fpfh", "modality": "3d_rgb"}}}},
+            "variants.coloured: detector.modality: expected 3d, which alone btf_fpfh reads, found 3d_rgb",
+        ),
         ({"voxel_vm": {"epochs": 3}}, "voxel_vm.epochs: unknown key; known keys: least_std"),
         ({"extractor": {"method": "spinnet"}}, "extractor.method: 'spinnet' is not one of"),
         ({"extractor": {"method": "fcgf"}}, "extractor.method: expected teacher, found fcgf; students of another"),

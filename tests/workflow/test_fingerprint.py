@@ -5,7 +5,7 @@ import yaml
 
 from st3d.workflow.config import Study
 from st3d.workflow.fingerprint import PACKAGE, c_tokens, fingerprint, imports
-from st3d.workflow.stages import STAGES, modules
+from st3d.workflow.stages import BASELINES, STAGES, modules
 
 NETWORK = '''
 """A network."""
@@ -130,7 +130,7 @@ def reruns(folder, *files):
     return {key for key, names in code.items() if fingerprint(*names) != fingerprint(*names, package=copy)}
 
 
-BASELINE_MAPS = {("maps", name) for name, each in VARIANTS.items() if each["detector"]["method"] != "3d_st"}
+BASELINE_MAPS = {("maps", name) for name, each in VARIANTS.items() if each["detector"]["method"] in BASELINES}
 
 
 @pytest.mark.parametrize("name", ["kernels/sparse.py", "extractors/fcgf/extractor.py"])
@@ -144,6 +144,14 @@ def test_a_change_in_sparse_convolution_or_fcgf_reruns_the_students_and_maps_of_
 def test_a_change_in_the_voxel_grid_reruns_the_voxels_and_no_map_of_3d_st(tmp_path):
     found = reruns(tmp_path, "kernels/geometry/voxel_grid.py", "baselines/image_maps.py")
     assert {key for key in found if key[0] != "voxels"} == BASELINE_MAPS
+
+
+def test_a_change_in_the_histograms_reruns_btf_alone(tmp_path):
+    found = reruns(tmp_path, "memory_banks/histograms.py")
+    assert {stage for stage, _ in found} == {"btf_fpfh", "maps"}
+    assert {name for stage, name in found if stage == "maps"} == {
+        name for name, each in VARIANTS.items() if each["detector"]["method"] == "btf_fpfh"
+    }
 
 
 def test_a_change_in_what_is_only_shown_or_only_calls_stages_reruns_nothing(tmp_path):

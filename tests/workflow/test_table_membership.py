@@ -42,6 +42,14 @@ def test_the_dataset_papers_tables_show_the_baselines():
     assert sizes == {(method, latent) for method in with_latent for latent in (128, 512, 2048)}
 
 
+def test_the_papers_tables_show_no_memory_bank_and_no_other_protocol():
+    demo = study(variants={"base_small": {"score": {"size": 112}}})
+    shown = {name for table in ("table1", "table2", "table3", "table4", "auroc", "sampled_au_pro", "mvtec_table2",
+                                "mvtec_table4", "mvtec_table5") for name in shown_in(demo, table)}  # fmt: skip
+    assert "base" in shown and not {"base_small", "btf", "btf_masked", "btf_small", "shape_guided"} & shown
+    assert weights(demo, "btf") == ""
+
+
 def test_a_table_shows_only_what_runs():
     few = study(run_variants=["base", "voxel_gan_128", "depth_vm_rgb", "voxel_ae"])
     assert shown_in(few, "table1") == ["base", "voxel_ae"]
