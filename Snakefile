@@ -87,6 +87,12 @@ rule mvtec_table5:
         "<results>/tables/mvtec_table5.csv",
 
 
+rule methods:
+    """Every method in one table: 3D-ST, calibrated 3D-ST, memory banks, MVTec 3D-AD's own; beside published."""
+    input:
+        "<results>/tables/methods.csv",
+
+
 rule models:
     """The base's model files, for st3d predict: teacher, student and thresholds of each category."""
     input:

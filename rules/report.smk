@@ -1,7 +1,6 @@
 """Report: one page of everything that was run, with its figures and pictures."""
 
 from st3d.formats.provenance import sha256
-from st3d.workflow import report_content
 
 SHOWN_CATEGORIES = membership.categories(study, report_content.shown(study))
 SHOWN_MAPS = study.owner("maps", report_content.shown(study))

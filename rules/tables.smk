@@ -1,4 +1,6 @@
-"""Tables: the paper's, measured rows beside published ones."""
+"""Tables: the paper's, measured rows beside published ones; and the one of all methods."""
+
+from st3d.workflow import report_content
 
 TABLES = ("table1", "table2", "table3", "table4", "auroc", "sampled_au_pro")
 MVTEC_TABLES = ("mvtec_table2", "mvtec_table4", "mvtec_table5")  # the dataset paper's; not part of `all`
@@ -34,6 +36,32 @@ rule variant:
         " --varied {params.varied} --group {params.group} --weights {params.weights}"
         " --pretraining {params.pretraining} --latent {params.latent} {params.settings} --output {output.json}"
         " --table {output.csv} --code {params.code} 2> {log}"
+
+
+rule methods_table:
+    """Every method in one table: scores, seconds, memory."""
+    input:
+        expand("<results>/variant/{name}.json", name=membership.shown_in(study, "methods")),
+    output:
+        report("<results>/tables/methods.csv", caption="captions/table.rst", category="Tables"),
+    log:
+        "<results>/tables/methods.log",
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        **SMALL,
+    params:
+        protocols=[membership.protocol(study, name) for name in membership.shown_in(study, "methods")],
+        weights=[membership.weights(study, name) for name in membership.shown_in(study, "methods")],
+        jobs=lambda wildcards: [
+            f"{name}={config['results']}/{folder}"
+            for name in membership.shown_in(study, "methods")
+            for folder in report_content.jobs(study, name)
+        ],
+        code=code_of("methods"),
+    shell:
+        "python -m st3d methods --variants {input} --protocols {params.protocols} --weights {params.weights:q}"
+        " --jobs {params.jobs:q} --output {output} --code {params.code} 2> {log}"
 
 
 rule tables:

@@ -104,8 +104,18 @@ def _over_common_categories(variants: list[dict[str, Any]]) -> list[dict[str, An
     ]
 
 
-def _named(categories: Sequence[str]) -> str:
-    """How many categories a mean is over, and which if they are not the paper's ten."""
+def named_categories(categories: Sequence[str]) -> str:
+    """How many categories a mean is over, and which if they are not the paper's ten.
+
+    Parameters
+    ----------
+    categories
+        Their names.
+
+    Returns
+    -------
+    Such as "10" or "2: bagel foam"
+    """
     count = str(len(categories))
     return count if len(categories) >= len(CATEGORIES) else f"{count}: {' '.join(categories)}"
 
@@ -114,7 +124,8 @@ def _measured(table: str, variant: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """A variant's rows: a cell for each column of each table, one row per limit."""
     row = {name: variant[name] for name in ("variant", "modality", "weights", "dataset", "code", "scale")}
     row |= {name: variant[name] for name in ("varied", "points", "width", "neighbours", "latent")}
-    row |= {"source": "measured", "categories": _named(list(variant["categories"])), "descriptor_dim": variant["width"]}
+    row |= {"source": "measured", "categories": named_categories(list(variant["categories"]))}
+    row["descriptor_dim"] = variant["width"]
     row["method"] = variant["method"] if table.startswith("mvtec") else variant["variant"]
     if table == "table1":
         row["method"] = f"3d_st_{variant['width']}" if variant["method"] == "3d_st" else variant["method"]

@@ -142,7 +142,7 @@ def calibrated(
     validation
         Shards of its validation scans; clusters and the terms' units come from these.
     train_images, validation_images
-        The same scans as object images, with their background.
+        The same scans as object images; without their background, cells of the background have no score.
     model
         The model to write.
     code

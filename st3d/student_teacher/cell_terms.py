@@ -98,7 +98,7 @@ def scans_of(pair: Pair, shards: Sequence[Path], images: Path) -> Iterator[Scan]
     shards
         The split's graphs.
     images
-        Its object images, with the background.
+        Its object images; pixels that a mask has removed count as not valid.
 
     Yields
     ------
@@ -107,12 +107,12 @@ def scans_of(pair: Pair, shards: Sequence[Path], images: Path) -> Iterator[Scan]
     Raises
     ------
     ValueError
-        One line with the file: it holds no object images with their background, or other scans than the graphs.
+        One line with the file: it holds no object images, or other scans than the graphs.
     """
     device = pair.mean.device
     with Inputs(shards, pair.points, pair.neighbours, pair.scale, device) as clouds, Images(images) as pictures:
-        if pictures.kind != "objects" or pictures.attributes["settings"].get("mask") != "none":
-            raise pictures.bad("object images with their background (objects.mask: none)", pictures.kind)
+        if pictures.kind != "objects":
+            raise pictures.bad("object images", pictures.kind)
         row = {name.decode(): index for index, name in enumerate(pictures.read("sample", slice(None)))}
         names = [clouds.cloud(index).sample for index in range(len(clouds))]
         if sorted(row) != sorted(name or "" for name in names):

@@ -56,12 +56,19 @@ def losses(study: Study, categories: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def jobs(study: Study, variant: str) -> list[str]:
+    """Folders below the results that hold the logs of the jobs which a variant's scores need."""
+    found = {}
+    for stage in sorted(chain("score", study.variants[variant])):
+        found[f"{stage.removesuffix('_scenes').removesuffix('_scans')}/{study.owner(stage, variant)}"] = None
+    return list(found)
+
+
 def logs(study: Study) -> list[str]:
     """Folders and files below the results that hold the logs of the jobs which the study's variants need."""
     found: dict[str, None] = {}
     for variant in study.running:
-        for stage in sorted(chain("score", study.variants[variant])):
-            found[f"{stage.removesuffix('_scenes').removesuffix('_scans')}/{study.owner(stage, variant)}"] = None
+        found |= dict.fromkeys(jobs(study, variant))
         found[f"variant/{variant}.log"] = None
     for variant in shown_in(study, "table3"):
         found[f"cost/{study.owner('cost', variant)}.log"] = None

@@ -121,14 +121,15 @@ COMMANDS = {  # package: {command: (module with the function of that name, a lin
     "memory_banks": {
         "objects": ("memory_banks.objects", "Convert one split's scans to object images, without their background."),
         "btf_fpfh": ("memory_banks.btf_fpfh", "Fill one category's memory bank with the histograms of BTF."),
-        "sdf_expert": ("memory_banks.sdf_expert", "Train Shape-Guided's network of signed distances, or convert one."),
-        "shape_guided": ("memory_banks.shape_guided", "Fill one category's memory banks of Shape-Guided."),
+        #"sdf_expert": ("memory_banks.sdf_expert", "Train Shape-Guided's network of signed distances, or convert one."),
+        #"shape_guided": ("memory_banks.shape_guided", "Fill one category's memory banks of Shape-Guided."),
     },
     "evaluation": {
         "maps": ("evaluation.maps", "Make the anomaly maps of a category's test scans."),
         "score": ("evaluation.score", "Compute a category's AU-PRO and image AUROC."),
         "cost": ("evaluation.cost", "Measure seconds and memory of training and of inference."),
         "variant": ("evaluation.variant", "Collect one variant's scores of all categories."),
+        "methods": ("evaluation.methods_table", "Write the table of all methods, published rows above measured ones."),
         "tables": ("evaluation.tables", "Write one of the tables, measured rows beside published ones."),
         "report": ("evaluation.report.report", "Write the report: one page of tables, figures, scans and losses."),
     },

@@ -78,6 +78,8 @@ def shown_in(study: Study, table: str) -> list[str]:
 
 def shows(study: Study, table: str, variant: str) -> bool:
     """Whether a table shows a variant; the papers' tables show their own methods alone, in their own protocol."""
+    if table == "methods":
+        return study.method(variant) not in ("3d_st", *BASELINES) or _as_first(study, variant)
     if study.method(variant) not in ("3d_st", *BASELINES) or study.variants[variant]["score"] != study.config["score"]:
         return False
     varied, width = hyperparameter(study, variant), study.variants[variant]["network"]["width"]
@@ -100,6 +102,20 @@ def shows(study: Study, table: str, variant: str) -> bool:
     return True
 
 
+def _as_first(study: Study, variant: str) -> bool:
+    """Whether a variant differs from the first one of its method and modality in how it is scored alone."""
+    detector = study.variants[variant]["detector"]
+    first = next(name for name, settings in study.variants.items() if settings["detector"] == detector)
+    return all(name.partition(".")[0] in ("score", "objects") for name in differences(study, variant, first))
+
+
+def protocol(study: Study, variant: str) -> str:
+    """How a variant's maps are scored: full, all pixels at the scans' own size; or the size of object images."""
+    settings = study.variants[variant]
+    size = settings["score"]["size"]
+    return f"{size}{'' if settings['objects']['mask'] == 'none' else '_masked'}" if size else "full"
+
+
 def compared(study: Study) -> list[str]:
     """The categories of variants that only tables of means show; all if no compared one is among them."""
     every = study.config["categories"]
@@ -108,6 +124,6 @@ def compared(study: Study) -> list[str]:
 
 def categories(study: Study, variant: str) -> list[str]:
     """The categories that a variant is run on: all of them if a table has a column for each, else the compared ones."""
-    per_category = ("table1", "table2", "mvtec_table2", "mvtec_table5")
+    per_category = ("table1", "table2", "mvtec_table2", "mvtec_table5", "methods")
     everywhere = any(shows(study, table, variant) for table in per_category)
     return list(study.config["categories"]) if everywhere else compared(study)

@@ -3,20 +3,18 @@
 import importlib.metadata
 import os
 import platform
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from st3d import __version__
+from st3d.evaluation.job_logs import JobTime, job_time
 from st3d.evaluation.processor import processor
 
 LIBRARIES = ("torch", "numpy", "scipy", "h5py", "pandas", "matplotlib", "plotly")
 SIMULATED = "simulated"  # with which the names of simulated data begin
 REAL = "mvtec_3d_ad"
-# the last line of a job's log
-FINISHED = re.compile(r"finished: ([\d.]+) s, ([\d.]+) s of CPU, ([\d.]+) MB\s*$")
 
 
 @dataclass(frozen=True)
@@ -55,18 +53,14 @@ def times(logs: Sequence[Path]) -> list[Time]:
     -------
     The stage with the longest time first; empty where no log says a time
     """
-    found: dict[str, list[tuple[float, ...]]] = {}
+    found: dict[str, list[JobTime]] = {}
     for given, path in [
         (each, path) for each in logs for path in ([each] if each.suffix else sorted(each.glob("**/*.log")))
     ]:
-        if not path.exists():
-            continue
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 500))
-            line = FINISHED.search(file.read().decode(errors="replace"))
-        if line:
+        time = job_time(path)
+        if time is not None:
             stage = {"logs": "data", "tables": "tables"}.get(given.name, given.parent.name)
-            found.setdefault(stage, []).append(tuple(map(float, line.groups())))
+            found.setdefault(stage, []).append(time)
     return sorted(
         (
             Time(stage, len(each), sum(a for a, _, _ in each), sum(b for _, b, _ in each), max(c for _, _, c in each))

@@ -1,0 +1,179 @@
+"""Stage `methods`: every method in one table: scores at each limit, seconds, memory; published rows above measured ones."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from st3d.evaluation.columns import CATEGORIES, published, read_table
+from st3d.evaluation.job_logs import JobTime, job_time
+from st3d.evaluation.tables import named_categories
+from st3d.formats.atomic import read_json, write_csv
+
+LIMITS = ("0.01", "0.05", "0.1", "0.3")
+KEYS = ("protocol", "modality", "method")
+COSTS = ("seconds_per_scan", "memory_gb", "training_seconds", "pretraining_seconds")
+COLUMNS = (
+    *KEYS, "variant", "weights", *(f"au_pro_{limit}" for limit in LIMITS), "image_auroc", *COSTS,
+    "source", "dataset", "code", "scale", "categories",
+)  # fmt: skip
+TEST, AFTER = ("test", "test_"), ("score", "variant", "validation_maps")
+
+
+def methods(
+    *, variants: list[Path], protocols: list[str], weights: list[str], jobs: list[str], output: Path, code: str
+) -> None:
+    """Write the table of all methods.
+
+    Parameters
+    ----------
+    variants
+        JSONs of the variants to show, as stage `variant` writes them.
+    protocols
+        How each was scored, in the same order: full (the scans' own size, all pixels), or such as 224 or 224_masked
+        (the size of object images, without the background).
+    weights
+        Where each one's weights come from, in the same order; may be empty.
+    jobs
+        Texts <variant>=<folder>, the folders with the logs of each variant's stages, <results>/<stage>/<variant>; from
+        these come the seconds and memory. Where a log says none, the cell is empty.
+    output
+        CSV to write. au_pro_*, image_auroc: means over the categories, fractions in [0, 1]. seconds_per_scan: of all
+        jobs on test scans, from the scan to its map. memory_gb: the largest of the jobs that make maps, GB of 10^9
+        bytes. training_seconds: of the jobs on one category's training and validation scans, mean over categories.
+        pretraining_seconds: of the jobs that categories share. Wall clock on the machine and with the load of the run.
+    code
+        Fingerprint of the code; not kept, each row has that of its scores.
+
+    Raises
+    ------
+    ValueError
+        If the lists differ in length.
+    """
+    if not len(variants) == len(protocols) == len(weights):
+        raise ValueError(
+            f"--protocols, --weights: expected {len(variants)}, one per variant, found {len(protocols)} and {len(weights)}"
+        )
+    folders: dict[str, list[Path]] = {}
+    for text in jobs:
+        name, _, folder = text.partition("=")
+        folders.setdefault(name, []).append(Path(folder))
+    rows: list[dict[str, Any]] = []
+    known: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    contents = [read_json(path) for path in variants]
+    every = list(dict.fromkeys(name for content in contents for name in content["categories"]))
+    for row in published_rows(every):
+        known.setdefault(tuple(row[key] for key in KEYS), []).append(row)
+    for content, protocol, origin in zip(contents, protocols, weights, strict=True):
+        row = _measured(content) | {"protocol": protocol, "weights": origin}
+        row |= costs(folders.get(content["variant"], []), list(content["categories"]))
+        rows += known.pop(tuple(row[key] for key in KEYS), [])
+        rows.append(row)
+    rows += [row for left in known.values() for row in left]
+    write_csv(output, [{name: row.get(name, "") for name in COLUMNS} for row in rows], COLUMNS)
+
+
+def published_rows(categories: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The published rows, their means over the categories that were run.
+
+    Parameters
+    ----------
+    categories
+        Names; the published tables have MVTec 3D-AD's ten.
+
+    Yields
+    ------
+    Rows of texts by column; none where a category is not published
+    """
+    run = [name for name in categories if name in CATEGORIES] if set(categories) <= set(CATEGORIES) else []
+    if not run:
+        return
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+
+    def add(protocol: str, modality: str, method: str, weights: str, column: str, row: Mapping[str, str]) -> None:
+        values = [float(row[name]) for name in run if row.get(name)]
+        if len(values) == len(run):
+            each = found.setdefault((protocol, modality, method, weights), {})
+            each[column] = f"{sum(values) / len(values):.4f}"
+
+    for row in read_table(Path(__file__).parent / "published" / "memory_banks.csv").to_dict("records"):
+        column = f"au_pro_{row['integration_limit']}" if row["score"] == "au_pro" else "image_auroc"
+        add(row["protocol"], row["modality"], row["method"], row["weights"], column, row)
+    for row in published("table1").to_dict("records"):
+        if row["method"] == "3d_st_64":
+            add("full", "3d", "3d_st", "", "au_pro_0.3", row)
+    for row in published("table2").to_dict("records"):
+        if row["descriptor_dim"] == "64" and f"{float(row['integration_limit']):g}" in LIMITS:
+            add("full", "3d", "3d_st", "", f"au_pro_{float(row['integration_limit']):g}", row)
+    for table, column in (("mvtec_table2", "au_pro_0.3"), ("mvtec_table5", "image_auroc")):
+        for row in published(table).to_dict("records"):
+            add("full", row["modality"], row["method"], "", column, row)
+    for (protocol, modality, method, weights), cells in found.items():
+        origin = {"source": "published", "dataset": "mvtec_3d_ad", "categories": named_categories(run)}
+        yield {"protocol": protocol, "modality": modality, "method": method, "weights": weights} | cells | origin
+
+
+def costs(folders: Sequence[Path], categories: Sequence[str]) -> dict[str, str]:
+    """Seconds and memory of one variant, from the logs of its jobs.
+
+    Parameters
+    ----------
+    folders
+        <results>/<stage>/<variant> of each of its stages.
+    categories
+        That it was run on.
+
+    Returns
+    -------
+    Texts by the names of `COSTS`; only those that the logs give
+    """
+    test, training, shared, peak, scans = 0.0, 0.0, 0.0, 0.0, 0
+    for folder in folders:
+        stage = folder.parent.name
+        if stage in AFTER:
+            continue
+        for log, time in _times(folder):
+            own = log.relative_to(folder).parts[0].removesuffix(".log")  # <category>/<split>.log, or <category>.log
+            if own not in categories:
+                shared += time.seconds  # such as the teacher's
+            elif stage == "maps":
+                test += time.seconds
+                peak = max(peak, time.peak_mb)
+                scans += _rows(log.with_name("maps.csv"))
+            elif log.stem == TEST[0] or log.stem.startswith(TEST[1]):
+                test += time.seconds
+            else:
+                training += time.seconds
+    found = {}
+    if scans:
+        found = {"seconds_per_scan": f"{test / scans:.3g}", "memory_gb": f"{peak / 1000:.3g}"}
+        found["training_seconds"] = f"{training / len(categories):.4g}"
+        found["pretraining_seconds"] = f"{shared:.4g}"
+    return found
+
+
+def _times(folder: Path) -> Iterator[tuple[Path, JobTime]]:
+    for log in sorted(folder.glob("**/*.log")):
+        time = job_time(log)
+        if time is not None:
+            yield log, time
+
+
+def _rows(manifest: Path) -> int:
+    if not manifest.is_file():
+        return 0
+    with manifest.open(newline="") as file:
+        return sum(1 for _ in csv.DictReader(file))
+
+
+def _measured(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A variant's names and scores."""
+    categories = content["categories"]
+    row = {name: content[name] for name in ("variant", "modality", "method", "dataset", "code", "scale")}
+    row |= {"source": "measured", "categories": named_categories(list(categories))}
+    scores = list(categories.values())
+    for limit in LIMITS:
+        values = [each["au_pro_at"][limit] for each in scores if limit in each["au_pro_at"]]
+        row[f"au_pro_{limit}"] = f"{sum(values) / len(values):.4f}" if values else ""
+    row["image_auroc"] = f"{sum(each['au_roc'] for each in scores) / len(scores):.4f}"
+    return row
