@@ -1,4 +1,4 @@
-"""Stage `methods`: every method in one table: scores at each limit, seconds, memory; published rows above measured ones."""
+"""Stage `methods`: all methods in one table: scores, seconds, memory; each published row above its measured one."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,7 +52,8 @@ def methods(
     """
     if not len(variants) == len(protocols) == len(weights):
         raise ValueError(
-            f"--protocols, --weights: expected {len(variants)}, one per variant, found {len(protocols)} and {len(weights)}"
+            f"--protocols, --weights: expected {len(variants)}, one per variant,"
+            f" found {len(protocols)} and {len(weights)}"
         )
     folders: dict[str, list[Path]] = {}
     for text in jobs:

@@ -1,7 +1,7 @@
 """An image in a square, at another size, and the way back.
 
-Letters: h, w rows and columns of a scan; s rows and columns of the square at its new size. A scan is padded to a square,
-itself in the middle, and each new pixel is the one at the centre of its block there.
+Letters: h, w rows and columns of a scan; s rows and columns of the square at its new size. A scan is padded to a
+square, itself in the middle, and each new pixel is the one at the centre of its block there.
 """
 
 import numpy as np

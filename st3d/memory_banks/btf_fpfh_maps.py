@@ -9,9 +9,9 @@ from st3d.formats.checkpoints import load
 from st3d.formats.images import Images
 from st3d.formats.scans import Map
 from st3d.kernels.nearest_rows import NearestRows
+from st3d.kernels.squares import to_scan
 from st3d.memory_banks.bank_scores import blurred, enlarged, reweighted
 from st3d.memory_banks.histograms import features
-from st3d.kernels.squares import to_scan
 from st3d.training.progress_bar import progress_bar
 
 

@@ -1,4 +1,4 @@
-"""Stage `calibrated`: 3D-ST's scores against what teacher and student do on anomaly-free scans, in cells of the image."""
+"""Stage `calibrated`: what teacher and student make of anomaly-free scans, in cells of the image, to score others by."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -260,7 +260,7 @@ def _clusters(pair: Pair, shards: Sequence[Path], images: Path, settings: Calibr
 
 
 def _banks(pair: Pair, shards: Sequence[Path], images: Path, settings: CalibratedSettings) -> dict[str, Tensor]:
-    """Cells of the training scans, as many of each scan, drawn at random; without a point there is nothing to compare."""
+    """Cells of the training scans, as many of each, drawn at random; those without a point are left out."""
     terms = [term for term in settings.terms if term in BANKS]
     if not terms:
         return {}
@@ -281,7 +281,7 @@ def _banks(pair: Pair, shards: Sequence[Path], images: Path, settings: Calibrate
 
 def _units(model: Calibrated, scans: Iterator[Scan]) -> dict[str, float]:
     """Each term's mean over the cells of the validation scans that have a score."""
-    sums: dict[str, Any] = {term: 0.0 for term in model.settings.terms}
+    sums: dict[str, Any] = dict.fromkeys(model.settings.terms, 0.0)
     counts = dict.fromkeys(sums, 0)
     for scan in scans:
         for term, scores in model.cells(scan).items():

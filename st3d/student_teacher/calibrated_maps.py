@@ -44,7 +44,7 @@ def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) 
             f" found {found}"
         )
     *shards, images = test
-    model = load_calibrated(*models, device)
+    model = load_calibrated(models[0], models[1], models[2], device)
     for path in shards:
         check_graphs(path, model.pair, models[1])
     with Images(images) as pictures:

@@ -66,8 +66,8 @@ class Scan:
     def averaged(self, features: Tensor, settings: CellSettings) -> Tensor:
         """Features of points, averaged in cells.
 
-        A pixel's features are interpolated from the nearest points; a pixel that is not valid has zeros, which count: so
-        at a silhouette features are as small as the part of the cell that the object fills.
+        A pixel's features are interpolated from the nearest points; a pixel that is not valid has zeros, which count:
+        so at a silhouette features are as small as the part of the cell that the object fills.
 
         Parameters
         ----------

@@ -58,7 +58,7 @@ def losses(study: Study, categories: Sequence[str]) -> dict[str, str]:
 
 def jobs(study: Study, variant: str) -> list[str]:
     """Folders below the results that hold the logs of the jobs which a variant's scores need."""
-    found = {}
+    found: dict[str, None] = {}
     for stage in sorted(chain("score", study.variants[variant])):
         found[f"{stage.removesuffix('_scenes').removesuffix('_scans')}/{study.owner(stage, variant)}"] = None
     return list(found)

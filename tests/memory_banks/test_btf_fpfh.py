@@ -15,11 +15,11 @@ from st3d.formats.images import Image, Images, write_images
 from st3d.formats.scans import read_map
 from st3d.kernels.nearest_rows import NearestRows
 from st3d.kernels.open3d_library import open3d_module
+from st3d.kernels.squares import to_scan
 from st3d.memory_banks.bank_scores import blurred, enlarged, reweighted
 from st3d.memory_banks.btf_fpfh import btf_fpfh
 from st3d.memory_banks.btf_fpfh_maps import maps_of
 from st3d.memory_banks.histograms import features, histograms
-from st3d.kernels.squares import to_scan
 from st3d.training.device import set_threads
 
 CPU = torch.device("cpu")
