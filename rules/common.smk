@@ -228,7 +228,8 @@ def evaluated(split):
 
 def at_their_size(paths):
     """An input function: `paths`, if the variant's maps are compared at the size of object images; else none."""
-    return lambda wildcards: paths(wildcards) if study.variants[wildcards.variant]["score"]["size"] else []
+    theirs = {name for name, settings in study.variants.items() if settings["score"]["pixels"] == "objects"}
+    return lambda wildcards: paths(wildcards) if wildcards.variant in theirs else []
 
 
 DATASET = {

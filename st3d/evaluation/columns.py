@@ -1,5 +1,6 @@
 """The columns of the tables: those of the published files, then where a row comes from."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -78,3 +79,19 @@ def columns(table: str) -> tuple[str, ...]:
 
 
 CATEGORIES = tuple(name for name in published("table1") if name not in ("method", "mean"))
+
+
+def named_categories(categories: Sequence[str]) -> str:
+    """How many categories a mean is over, and which if they are not the paper's ten.
+
+    Parameters
+    ----------
+    categories
+        Their names.
+
+    Returns
+    -------
+    Such as "10" or "2: bagel foam"
+    """
+    count = str(len(categories))
+    return count if len(categories) >= len(CATEGORIES) else f"{count}: {' '.join(categories)}"

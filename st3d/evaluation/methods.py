@@ -4,6 +4,7 @@ from typing import Literal
 
 Method = Literal[
     "3d_st",
+    "3d_st_calibrated",
     "voxel_gan",
     "voxel_ae",
     "voxel_vm",
@@ -12,7 +13,6 @@ Method = Literal[
     "depth_vm",
     "btf_fpfh",
     "shape_guided",
-    "3d_st_calibrated",
 ]
 BASELINES = ("voxel_gan", "voxel_ae", "voxel_vm", "depth_gan", "depth_ae", "depth_vm")  # MVTec 3D-AD's own
 MEMORY_BANKS = ("btf_fpfh",)

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from st3d.evaluation.columns import CATEGORIES, published, read_table
+from st3d.evaluation.columns import CATEGORIES, PUBLISHED, named_categories, published, read_table
 from st3d.evaluation.job_logs import JobTime, job_time
-from st3d.evaluation.tables import named_categories
 from st3d.formats.atomic import read_json, write_csv
 
 LIMITS = ("0.01", "0.05", "0.1", "0.3")
@@ -97,7 +96,7 @@ def published_rows(categories: Sequence[str]) -> Iterator[dict[str, Any]]:
             each = found.setdefault((protocol, modality, method, weights), {})
             each[column] = f"{sum(values) / len(values):.4f}"
 
-    for row in read_table(Path(__file__).parent / "published" / "memory_banks.csv").to_dict("records"):
+    for row in read_table(PUBLISHED / "memory_banks.csv").to_dict("records"):
         column = f"au_pro_{row['integration_limit']}" if row["score"] == "au_pro" else "image_auroc"
         add(row["protocol"], row["modality"], row["method"], row["weights"], column, row)
     for row in published("table1").to_dict("records"):

@@ -17,11 +17,11 @@ class Protocol:
     ----------
     objects
         The category's object images of the test scans.
-    size
-        Their side, pixels.
 
     Attributes
     ----------
+    size
+        Their side, pixels.
     masked
         Whether the background was removed from the object images, and so is from the maps.
     name
@@ -30,20 +30,18 @@ class Protocol:
     Raises
     ------
     ValueError
-        If the file holds no object images of that size.
+        If the file holds no object images.
     """
 
-    def __init__(self, objects: Path, size: int) -> None:
-        self.size = size
+    def __init__(self, objects: Path) -> None:
         self._images = Images(objects)
-        if self._images.kind != "objects" or self._images.sides != (size, size):
-            raise self._images.bad(
-                f"object images of {size} x {size} pixels", f"{self._images.kind} of {self._images.sides}"
-            )
+        if self._images.kind != "objects":
+            raise self._images.bad("object images", self._images.kind)
+        self.size = self._images.sides[0]
         names = self._images.read("sample", slice(None))
         self._index = {name.decode(): index for index, name in enumerate(names)}
         self.masked: bool = self._images.attributes["settings"]["mask"] != "none"
-        self.name = f"{size}_masked" if self.masked else str(size)
+        self.name = f"{self.size}_masked" if self.masked else str(self.size)
 
     def map(self, sample: Sample, scores: np.ndarray) -> np.ndarray:
         """A sample's map as it is compared.

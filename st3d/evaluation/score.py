@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from st3d.formats.scans import Sample, list_samples, read_map, read_mask
 from st3d.kernels.pro import Scores, area, auroc
 
 log = logging.getLogger("st3d")
+Pixels = Literal["scan", "objects"]
 CURVE_POINTS = 500  # at most, of the curve in the JSON, for plots; the areas come from the whole curve
 
 
@@ -26,7 +28,7 @@ def score(
     manifest: Path,
     objects: list[Path],
     output: Path,
-    size: int,
+    pixels: Pixels,
     limits: list[float],
     thresholds: int,
     code: str,
@@ -44,11 +46,11 @@ def score(
     manifest
         CSV that lists the maps and the image scores, as stage `maps` writes it.
     objects
-        The category's object images of the test scans; only where `size` is not 0.
+        The category's object images of the test scans; only where `pixels` are theirs.
     output
         JSON to write, with the keys of MVTec's evaluation (au_pro, au_roc, pro_curve_fpr, pro_curve_pro).
-    size
-        Rows and columns of the maps and masks that are compared, pixels, that of the object images; 0: the scans' own.
+    pixels
+        What is compared: scan, the scans' own pixels, all of them; objects, those of the object images.
     limits
         False positive rates up to which AU-PRO is integrated, in (0, 1]; `au_pro` is that of the largest.
     thresholds
@@ -60,18 +62,18 @@ def score(
     ------
     ValueError
         If maps and test samples differ, a mask is missing or of another size, no pixel is anomalous, or there is not
-        one file of object images where `size` asks for it.
+        one file of object images where `pixels` asks for it.
     """
-    if len(objects) != (size > 0):
-        raise ValueError(f"--objects: expected {int(size > 0)} files for size {size}, found {len(objects)}")
+    if len(objects) != (pixels == "objects"):
+        raise ValueError(f"--objects: expected {int(pixels == 'objects')} files for {pixels}, found {len(objects)}")
     settings = {"category": category, "limits": limits, "thresholds": thresholds}
-    if size:
-        settings["size"] = size
+    if objects:
+        settings["pixels"] = pixels
     samples = list_samples(dataset, category, "test")
     listed = _image_scores(manifest, samples)
     image_scores = [listed[sample.name] for sample in samples]
     sizes: list[tuple[int, int]] = []
-    protocol = Protocol(objects[0], size) if size else None
+    protocol = Protocol(objects[0]) if objects else None
 
     def all_maps() -> Iterator[np.ndarray]:
         for sample in samples:

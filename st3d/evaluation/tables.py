@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from st3d.evaluation.columns import CATEGORIES, KEYS, columns, published
+from st3d.evaluation.columns import CATEGORIES, KEYS, columns, named_categories, published
 from st3d.formats.atomic import atomic, read_json
 
 Table = Literal[
@@ -102,22 +102,6 @@ def _over_common_categories(variants: list[dict[str, Any]]) -> list[dict[str, An
         each | {"categories": {name: scores for name, scores in each["categories"].items() if name in common}}
         for each in variants
     ]
-
-
-def named_categories(categories: Sequence[str]) -> str:
-    """How many categories a mean is over, and which if they are not the paper's ten.
-
-    Parameters
-    ----------
-    categories
-        Their names.
-
-    Returns
-    -------
-    Such as "10" or "2: bagel foam"
-    """
-    count = str(len(categories))
-    return count if len(categories) >= len(CATEGORIES) else f"{count}: {' '.join(categories)}"
 
 
 def _measured(table: str, variant: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -130,9 +130,6 @@ class Study:
         size = settings["depth"]["size"]
         if method in ("depth_gan", "depth_ae") and size < LEAST_SIZE:
             raise ValueError(f"{prefix}: depth.size: expected {LEAST_SIZE} or more for {method}, found {size}")
-        small, scored = settings["objects"]["size"], settings["score"]["size"]
-        if scored not in (0, small):
-            raise ValueError(f"{prefix}: score.size: expected 0 or objects.size = {small}, found {scored}")
 
     def _check_choices(self) -> None:
         config = self.config

@@ -165,7 +165,7 @@ def modules(stage: str, settings: Mapping[str, Any] | None = None) -> tuple[str,
 def before(stage: str, settings: Mapping[str, Any] | None = None) -> tuple[str, ...]:
     """The stages right before `stage`; with a variant's `settings`, those that it has."""
     stages = STAGES[stage][0]
-    if stage == "score" and settings is not None and not settings["score"]["size"]:
+    if stage == "score" and settings is not None and settings["score"]["pixels"] == "scan":
         return tuple(each for each in stages if each != "objects")  # at the scans' own size it reads none
     if settings is None or stage not in CHOICES:
         return stages

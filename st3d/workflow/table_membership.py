@@ -112,8 +112,9 @@ def _as_first(study: Study, variant: str) -> bool:
 def protocol(study: Study, variant: str) -> str:
     """How a variant's maps are scored: full, all pixels at the scans' own size; or the size of object images."""
     settings = study.variants[variant]
-    size = settings["score"]["size"]
-    return f"{size}{'' if settings['objects']['mask'] == 'none' else '_masked'}" if size else "full"
+    if settings["score"]["pixels"] == "scan":
+        return "full"
+    return f"{settings['objects']['size']}{'' if settings['objects']['mask'] == 'none' else '_masked'}"
 
 
 def compared(study: Study) -> list[str]:

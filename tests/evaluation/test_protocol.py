@@ -15,7 +15,7 @@ from st3d.formats.atomic import write_csv
 from st3d.formats.images import Images
 from st3d.formats.scans import list_samples, read_map, read_mask, read_scan, write_map
 from st3d.kernels.pro import auroc
-from st3d.memory_banks.object_images import from_scan, to_square
+from st3d.kernels.squares import from_scan, to_square
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def dataset(tmp_path, rng):
     return tmp_path
 
 
-def scored(folder, objects, size):
+def scored(folder, objects, pixels="objects"):
     score(dataset=folder, category="part", maps=folder / "maps", manifest=folder / "maps.csv", objects=objects,
-          output=folder / "part.json", size=size, limits=[0.05, 0.3], thresholds=100, code="c")  # fmt: skip
+          output=folder / "part.json", pixels=pixels, limits=[0.05, 0.3], thresholds=100, code="c")  # fmt: skip
     return json.loads((folder / "part.json").read_text())
 
 
@@ -48,10 +48,10 @@ def expected_au_pro(folder, size, gone):
 
 
 def test_small_maps_are_compared_with_small_masks(dataset):
-    found = scored(dataset, [make_objects(dataset, "test", size=28, mask="none")], 28)
+    found = scored(dataset, [make_objects(dataset, "test", size=28, mask="none")])
     nothing = np.zeros((28, 28), bool)
     assert found["au_pro"] == pytest.approx(expected_au_pro(dataset, 28, lambda sample: nothing), abs=1e-12)
-    assert (found["protocol"], found["settings"]["size"], found["samples"]) == ("28", 28, 4)
+    assert (found["protocol"], found["settings"]["pixels"], found["samples"]) == ("28", "objects", 4)
 
 
 def test_where_the_background_was_removed_a_map_has_no_score(dataset):
@@ -69,11 +69,11 @@ def test_where_the_background_was_removed_a_map_has_no_score(dataset):
             found[at] = not shown[sample.name][tuple(near[0])]
         return found
 
-    found = scored(dataset, [path], 28)
+    found = scored(dataset, [path])
     assert found["protocol"] == "28_masked"
     assert found["au_pro"] == pytest.approx(expected_au_pro(dataset, 28, gone), abs=0.03)
     with_sample = {sample.name: sample for sample in list_samples(dataset, "part", "test")}
-    protocol = Protocol(path, 28)
+    protocol = Protocol(path)
     for name, kept in shown.items():
         small = protocol.map(with_sample[name], np.full((SIDE, SIDE), 2.0, np.float32))
         valid = (to_square(read_scan(with_sample[name].scan), 28) != 0).any(axis=2)
@@ -86,19 +86,15 @@ def test_the_image_scores_are_the_methods_own_in_both_protocols(dataset):
     with (dataset / "maps.csv").open(newline="") as file:
         own = [float(row["score"]) for row in csv.DictReader(file)]
     expected = auroc(own, [sample.defect != "good" for sample in samples])
-    full = scored(dataset, [], 0)
-    assert full["au_roc"] == expected and not {"protocol", "size"} & {*full, *full["settings"]}
-    assert scored(dataset, [make_objects(dataset, "test", size=28)], 28)["au_roc"] == expected
+    full = scored(dataset, [], "scan")
+    assert full["au_roc"] == expected and not {"protocol", "pixels"} & {*full, *full["settings"]}
+    assert scored(dataset, [make_objects(dataset, "test", size=28)])["au_roc"] == expected
 
 
-def test_another_size_or_no_object_images_are_refused_in_one_line(dataset):
+def test_missing_or_other_object_images_are_refused_in_one_line(dataset):
     path = make_objects(dataset, "test", size=28)
-    with pytest.raises(
-        ValueError, match=r"objects_test.h5: expected object images of 56 x 56 pixels, found objects of"
-    ):
-        scored(dataset, [path], 56)
-    for objects, size in (([], 28), ([path], 0)):
-        with pytest.raises(ValueError, match="--objects: expected . files for size .*, found"):
-            scored(dataset, objects, size)
+    for objects, pixels in (([], "objects"), ([path], "scan")):
+        with pytest.raises(ValueError, match="--objects: expected . files for .*, found"):
+            scored(dataset, objects, pixels)
     with pytest.raises(ValueError, match=r"objects_train.h5: expected an object image of dent/000, found none"):
-        scored(dataset, [make_objects(dataset, "train", size=28)], 28)
+        scored(dataset, [make_objects(dataset, "train", size=28)])

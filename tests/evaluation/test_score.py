@@ -50,7 +50,7 @@ def run(folder):
         manifest=folder / "maps.csv",
         objects=[],
         output=folder / "part.json",
-        size=0,
+        pixels="scan",
         limits=[0.05, 0.3],
         thresholds=100,
         code="c",

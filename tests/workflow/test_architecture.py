@@ -224,7 +224,7 @@ def test_a_rule_has_docstring_log_conda_and_resources():
         trained = {"teacher", "pretrain_fcgf", "pretrain_ppf_foldnet", "student", "btf_fpfh"}
         trained |= {f"{images}_{network}" for images in ("voxel", "depth") for network in ("gan", "ae")}
         assert ("gpu=1" in text or "**TRAINING" in text) == (
-            rule in trained | {"calibration", "maps", "validation_maps", "cost"}
+            rule in trained | {"calibrated", "calibration", "maps", "validation_maps", "cost"}
         ), rule
     for profile in ("default", "slurm"):  # of the rules that name no resources
         defaults = yaml.safe_load((ROOT / "profiles" / profile / "config.yaml").read_text())["default-resources"]

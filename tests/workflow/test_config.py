@@ -78,7 +78,7 @@ def test_3d_st_sees_no_setting_of_a_baseline_and_a_baseline_none_of_3d_st_or_ano
 
 
 def test_a_memory_bank_sees_what_it_reads_and_3d_st_the_object_images_only_where_their_protocol_asks_for_them():
-    variants = study(variants={"base_small": {"score": {"size": 112}}}).variants
+    variants = study(variants={"base_small": {"score": {"pixels": "objects"}}}).variants
     common = {"detector", "dataset", "simulation", "score", "downsampling.invalid", "objects"}
     assert sees("score", variants["btf"]) == common | {"btf_fpfh"}
     assert sees("score", variants["base_small"]) == sees("score", variants["base"]) | {
@@ -89,7 +89,7 @@ def test_a_memory_bank_sees_what_it_reads_and_3d_st_the_object_images_only_where
 
 
 def test_protocols_share_all_but_the_score():
-    demo = study(variants={"base_small": {"score": {"size": 112}}})
+    demo = study(variants={"base_small": {"score": {"pixels": "objects"}}})
     for one, other in (("btf", "btf_small"), ("btf_masked", "btf_masked_small"), ("base", "base_small")):
         assert demo.owner("maps", other) == one and demo.owner("score", other) == other
     assert demo.owner("objects", "btf") == "btf" and demo.owner("objects", "btf_masked") == "base"
@@ -173,7 +173,7 @@ def test_a_multiple_is_of_the_base_and_stays_a_whole_number():
         ({"depth": {"size": 48}}, "depth.size: 48 is not a multiple of 32"),
         ({"depth": {"size": 0}}, "variants.depth_gan: depth.size: expected 64 or more for depth_gan, found 0"),
         ({"objects": {"size": 100}}, "objects.size: 100 is not a multiple of 28"),
-        ({"score": {"size": 100}}, "score.size: expected 0 or objects.size = 112, found 100"),
+        ({"score": {"pixels": "all"}}, "score.pixels: 'all' is not one of"),
         (
             {"variants": {"coloured": {"detector": {"method": "btf_fpfh", "modality": "3d_rgb"}}}},
             "variants.coloured: detector.modality: expected 3d, which alone btf_fpfh reads, found 3d_rgb",

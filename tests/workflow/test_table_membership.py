@@ -1,7 +1,16 @@
 from test_config import study
 
-from st3d.workflow.stages import BASELINES
-from st3d.workflow.table_membership import categories, compared, group, hyperparameter, latent, shown_in, weights
+from st3d.workflow.stages import BASELINES, MEMORY_BANKS
+from st3d.workflow.table_membership import (
+    categories,
+    compared,
+    group,
+    hyperparameter,
+    latent,
+    protocol,
+    shown_in,
+    weights,
+)
 
 
 def test_table4_knows_the_parts_of_its_variants_and_their_weights():
@@ -24,7 +33,7 @@ def test_table4_knows_the_parts_of_its_variants_and_their_weights():
 
 def test_the_tables_show_the_variants_that_the_paper_shows_there():
     demo = study()
-    ours = [name for name in demo.running if demo.method(name) == "3d_st"]
+    ours = [name for name in demo.running if demo.method(name) == "3d_st" and name != "base_small"]
     assert shown_in(demo, "table1") == ["base", "width128", *BASELINES]
     assert shown_in(demo, "table2") == ["base", "width128"]
     strategies = ["random_weights", "absolute_coordinates", "rotation_invariance"]
@@ -43,11 +52,22 @@ def test_the_dataset_papers_tables_show_the_baselines():
 
 
 def test_the_papers_tables_show_no_memory_bank_and_no_other_protocol():
-    demo = study(variants={"base_small": {"score": {"size": 112}}})
+    demo = study(variants={"base_small": {"score": {"pixels": "objects"}}})
     shown = {name for table in ("table1", "table2", "table3", "table4", "auroc", "sampled_au_pro", "mvtec_table2",
                                 "mvtec_table4", "mvtec_table5") for name in shown_in(demo, table)}  # fmt: skip
     assert "base" in shown and not {"base_small", "btf", "btf_masked", "btf_small", "shape_guided"} & shown
     assert weights(demo, "btf") == ""
+
+
+def test_the_table_of_methods_shows_each_once_in_each_protocol():
+    demo = study()
+    shown = shown_in(demo, "methods")
+    keys = [(demo.method(name), demo.variants[name]["detector"]["modality"], protocol(demo, name)) for name in shown]
+    masked = {name for name in shown if demo.variants[name]["objects"]["mask"] == "plane"}
+    assert {key[0] for key in keys} == {"3d_st", "3d_st_calibrated", *BASELINES, *MEMORY_BANKS}
+    assert len({(*key, name in masked) for key, name in zip(keys, shown, strict=True)}) == len(shown)
+    assert protocol(demo, "base") == "full" and protocol(demo, "base_small") == "112_masked"
+    assert protocol(demo, "btf_small") == "112"
 
 
 def test_a_table_shows_only_what_runs():
@@ -73,6 +93,7 @@ def test_a_variant_of_means_alone_runs_on_the_compared_categories_and_another_on
     every = demo.config["categories"]
     for name in demo.running:
         everywhere = name in ("base", "width128", *BASELINES, *(f"{method}_rgb" for method in BASELINES))
+        everywhere |= name in shown_in(demo, "methods")
         assert categories(demo, name) == (every if everywhere else ["bagel", "foam"]), name
 
 
