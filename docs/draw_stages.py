@@ -27,7 +27,13 @@ PLACES = {  # node: (x, y); in three columns pretraining, scans and baselines, f
     "variant": (5.6, 8), "tables": (5.6, 8.8), "report": (5.6, 9.6),
 }  # fmt: skip
 LATER = [("score", "variant"), ("variant", "tables"), ("cost", "tables"), ("tables", "report")]
-DATA = [("furniture", "scenes"), ("surrogates", "scenes"), ("simulation", "downsampling"), ("simulation", "frame"), ("simulation", "objects")]
+DATA = [
+    ("furniture", "scenes"),
+    ("surrogates", "scenes"),
+    ("simulation", "downsampling"),
+    ("simulation", "frame"),
+    ("simulation", "objects"),
+]
 COLOURS = {
     "simulation": "#e8dcc0", "student_teacher": "#cfe0f3", "extractors": "#dcd3ee", "baselines": "#f3d6d0",
     "memory_banks": "#f0e3a8", "evaluation": "#d3e8d0",
