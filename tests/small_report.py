@@ -57,6 +57,8 @@ class SmallStudy:
                 files = {
                     "manifest": maps / category / "maps.csv",
                     "output": self.folder / f"score/{name}/{category}.json",
+                    "objects": [],
+                    "size": 0,
                 }
                 score(
                     dataset=self.folder / "data",

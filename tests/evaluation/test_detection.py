@@ -119,7 +119,16 @@ def test_a_detector_finds_the_defects_of_a_category_that_it_saw_without(tmp_path
     models = [tmp_path / "teacher.pt", tmp_path / "student.pt"]
     maps(method="3d_st", models=models, **files, device="cpu", threads=1, **CODE)
     files = {"dataset": tmp_path / "data", "maps": tmp_path / "maps", "manifest": tmp_path / "maps.csv"}
-    score(category=CATEGORY, **files, output=tmp_path / "score.json", limits=[LIMIT], thresholds=100, **CODE)
+    score(
+        category=CATEGORY,
+        **files,
+        objects=[],
+        output=tmp_path / "score.json",
+        size=0,
+        limits=[LIMIT],
+        thresholds=100,
+        **CODE,
+    )
     found = json.loads((tmp_path / "score.json").read_text())["au_pro"]
 
     samples = list_samples(tmp_path / "data", CATEGORY, "test")

@@ -158,6 +158,17 @@ def test_the_dataset_papers_table4_plans_twelve_trainings_per_category(project):
     assert (jobs["voxels"], jobs["depth"], jobs["maps"]) == (3, 3, 12)
 
 
+def test_btf_needs_object_images_alone_and_its_other_protocol_one_more_score(project):
+    targets = ("variant_btf", "variant_btf_small", "variant_base", "variant_base_small")
+    variant = "variants={base_small: {score: {size: 112}}}"
+    jobs = planned(snakemake(project, "-n", *targets[:2], "--config", "categories=[dowel]", variant))
+    made = {name: jobs[name] for name in ("simulation", "objects", "btf_fpfh", "maps", "score", "variant")}
+    assert made == {"simulation": 1, "objects": 2, "btf_fpfh": 1, "maps": 1, "score": 2, "variant": 2}
+    assert set(jobs) == {*made, *targets[:2]}
+    jobs = planned(snakemake(project, "-n", *targets[2:], "--config", "categories=[dowel]", variant))
+    assert (jobs["objects"], jobs["maps"], jobs["score"], jobs["student"]) == (1, 1, 2, 1)  # of the test scans
+
+
 def test_a_table_of_methods_that_do_not_run_needs_no_job_but_its_own(project):
     jobs = planned(snakemake(project, "-n", "mvtec_table2", "--config", "run_variants=[base]"))
     assert jobs == {"tables": 1, "mvtec_table2": 1}
