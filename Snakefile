@@ -30,6 +30,7 @@ include: "rules/gan.smk"  # MVTec 3D-AD's own methods, per category
 include: "rules/autoencoder.smk"
 include: "rules/variation.smk"
 include: "rules/objects.smk"  # scans as the memory banks read them
+include: "rules/shape_guided.smk"
 include: "rules/btf_fpfh.smk"  # memory banks, per category
 include: "rules/maps.smk"  # anomaly maps
 include: "rules/score.smk"  # AU-PRO, AUROC; seconds and memory

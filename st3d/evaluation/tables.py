@@ -5,7 +5,7 @@ is over the categories that were run, in tables of means alone over those that a
 `categories` counts them, and names them where they are fewer than the paper's ten.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""Stage `calibrated`: what teacher and student make of anomaly-free scans, in cells of the image, to score others by."""
+"""Stage `calibrated`: what teacher and student make of anomaly-free scans, in cells, to score others by."""
 
 import logging
 from collections.abc import Iterator, Sequence

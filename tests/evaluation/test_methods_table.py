@@ -10,7 +10,14 @@ from st3d.formats.atomic import write_json
 
 def variant(folder, name, **changed):
     scores = {"au_pro_at": {"0.01": 0.1, "0.05": 0.2, "0.1": 0.3, "0.2": 0.4, "0.3": 0.5}, "au_roc": 0.75}
-    content = {"variant": name, "method": "3d_st", "modality": "3d", "dataset": "simulated", "code": "c", "scale": "demo"}
+    content = {
+        "variant": name,
+        "method": "3d_st",
+        "modality": "3d",
+        "dataset": "simulated",
+        "code": "c",
+        "scale": "demo",
+    }
     content |= {"categories": {"bagel": scores, "foam": scores | {"au_roc": 0.25}}} | changed
     write_json(folder / f"{name}.json", content)
     return folder / f"{name}.json"
