@@ -48,7 +48,7 @@ STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "objects": ((), ("dataset", "simulation", "downsampling.invalid", "objects")),
     "btf_fpfh": (("objects",), ("detector", "btf_fpfh")),
     "sdf_expert": (("objects",), ("sdf_expert",)),
-    "shape_guided": (("objects", "sdf_expert"), ("detector", "shape_guided", "colour")),
+    "shape_guided": (("objects", "sdf_expert"), ("detector", "shape_guided")),
     "maps": (tuple(MODELS.values()), ("detector",)),
     "score": (("maps", "objects"), ("score",)),
     "cost": (("scale_scans",), ("network", "cost")),
@@ -117,7 +117,10 @@ COMMANDS = {  # package: {command: (module with the function of that name, a lin
         "objects": ("memory_banks.objects", "Convert one split's scans to object images, without their background."),
         "btf_fpfh": ("memory_banks.btf_fpfh", "Fill one category's memory bank with the histograms of BTF."),
         "sdf_expert": ("memory_banks.sdf_expert", "Train Shape-Guided's network of signed distances, or convert one."),
-        "shape_guided": ("memory_banks.shape_guided", "Fill one category's memory banks of Shape-Guided."),
+        "shape_guided": (
+            "memory_banks.shape_guided",
+            "Fill one category's memory bank with the patches of Shape-Guided.",
+        ),
     },
     "evaluation": {
         "maps": ("evaluation.maps", "Make the anomaly maps of a category's test scans."),
@@ -140,7 +143,7 @@ VARIABLE = (  # what a variant may set
     "detector", "scenes", "downsampling", "graph", "network", "teacher", "student", "extractor",
     "pretrain_fcgf", "pretrain_ppf_foldnet", "fpfh", "calibration",
     "frame", "augmentation", "voxels", "depth", *BASELINES,
-    "objects", "sdf_expert", "colour", *MEMORY_BANKS, "score", "cost",
+    "objects", "sdf_expert", *MEMORY_BANKS, "score", "cost",
 )  # fmt: skip
 
 
