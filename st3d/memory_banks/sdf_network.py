@@ -17,7 +17,6 @@ from torch.nn.functional import linear
 from st3d.formats.checkpoints import load_weights, read_tensors
 
 FEATURE, HIDDEN, LAYERS = 128, 512, 7
-START_STD = math.sqrt(2 / HIDDEN)
 AT_ONCE = 16  # patches that are encoded or decoded at once: 33 MB of activations
 
 
@@ -66,7 +65,7 @@ class NormedLinear(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.weight_v = nn.Parameter(torch.empty(outputs, inputs).normal_(0, START_STD))
+        self.weight_v = nn.Parameter(torch.empty(outputs, inputs).normal_(0, math.sqrt(2 / outputs)))
         self.weight_g = nn.Parameter(torch.linalg.vector_norm(self.weight_v.detach(), dim=1, keepdim=True))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
@@ -92,7 +91,7 @@ class Decoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.fc1, self.fc2, self.fc3 = nn.Linear(FEATURE, HIDDEN), nn.Linear(3, HIDDEN), nn.Linear(2 * HIDDEN, HIDDEN)
-        nn.init.normal_(self.fc3.weight, 0, START_STD)
+        nn.init.normal_(self.fc3.weight, 0, math.sqrt(2 / HIDDEN))
         nn.init.zeros_(self.fc3.bias)
         for index in range(LAYERS):
             self.add_module(f"fc4{index}", NormedLinear(HIDDEN, HIDDEN))

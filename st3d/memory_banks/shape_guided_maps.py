@@ -1,4 +1,4 @@
-"""Shape-Guided's anomaly maps, of the shape alone: how far each point lies off the surface that the bank expects there."""
+"""Shape-Guided's anomaly maps, of the shape alone: how far points lie off the surfaces that the bank expects."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -178,29 +178,39 @@ def test_what_does_not_fit_is_refused_in_one_line(made, tmp_path):
 
 
 def scene(rng, kind, size=56):
-    """An object image of a part of a plane or of a sphere, anywhere, in metres."""
+    """An object image of a part of a plane or of a sphere, anywhere, in metres; and its unit normals (3, s, s)."""
     row, column = np.mgrid[:size, :size] / size - 0.5
     if kind == "plane":
-        height = rng.uniform(-0.5, 0.5) * row + rng.uniform(-0.5, 0.5) * column
+        slope = rng.uniform(-0.5, 0.5, 2)
+        height = slope[0] * row + slope[1] * column
+        normal = np.broadcast_to(np.array([-slope[1], -slope[0], 1])[:, None, None], (3, size, size))
     else:
-        height = np.sqrt(np.maximum(rng.uniform(0.6, 1.5) ** 2 - row**2 - column**2, 0))
+        height = np.sqrt(rng.uniform(0.8, 1.5) ** 2 - row**2 - column**2)
+        normal = np.stack([column, row, height])
     points = 0.05 * np.stack([column, row, height]) + rng.uniform(0.1, 0.5, (3, 1, 1))
-    return points.astype(np.float32)
+    return points.astype(np.float32), normal / np.linalg.norm(normal, axis=0)
 
 
-def test_the_network_learns_the_distances_to_spheres_and_planes(tmp_path):
+def test_the_network_learns_the_distances_to_spheres_and_planes(tmp_path, monkeypatch):
+    monkeypatch.setattr("st3d.memory_banks.sdf_network.HIDDEN", 128)  # a sixteenth of the decoder, for the test's time
     rng = np.random.default_rng(0)
-    for split, count in (("train", 4), ("validation", 2)):
-        scans = (Image(scene(rng, ("plane", "sphere")[number % 2]), f"good/{number:03d}", 0, (56, 56))
-                 for number in range(count))  # fmt: skip
+    made = {split: [scene(rng, ("plane", "sphere")[number % 2]) for number in range(count)]
+            for split, count in (("train", 6), ("validation", 4))}  # fmt: skip
+    for split, scenes in made.items():
+        scans = (Image(points, f"good/{number:03d}", 0, (56, 56)) for number, (points, _) in enumerate(scenes))
         write_images(tmp_path / f"{split}.h5", scans, "objects", {}, settings={}, code="")
     files = [tmp_path / f"{split}.h5" for split in ("train", "validation")]
-    model = train(tmp_path, *files, scans=4, points=64, overlap=1.0, near=12, queries=24, epochs=12, batch=8)
+    sizes = {"points": 64, "near": 8, "queries": 16, "overlap": 2.0, "scans": 6}
+    model = train(tmp_path, *files, **sizes, epochs=12, batch=16)
     expert = expert_of(load(model, "sdf_expert")["weights"], model)
-    with Images(files[1]) as images:
-        patches = torch.from_numpy(np.concatenate([each for _, each in patches_of(images, [0, 1], 64, 1.0, 5)]))
-    features = expert.encoded(patches)
-    own = expert.distances(features, patches).abs().mean()
-    lifted = patches + torch.tensor([0, 0, 0.2])
-    assert own < 0.02
-    assert own < expert.distances(features, lifted).abs().mean() / 5
+    found = {off: [] for off in (-0.1, 0.0, 0.1)}  # of the patch's size, along the true normals
+    for number, (_, normals) in enumerate(made["validation"]):
+        with Images(files[1]) as images:
+            pixel, patches = next(patches_of(images, [number], 64, 1.0, 5))
+        own = torch.from_numpy(patches)
+        features, up = expert.encoded(own), torch.from_numpy(normals.reshape(3, -1).T[pixel].astype(np.float32))
+        for off, means in found.items():
+            means.append(expert.distances(features, own + off * up).abs().mean().item())
+    assert np.mean(found[0.0]) < 0.05  # half a step between the points; at the start it is some 16
+    assert np.mean(found[-0.1]) == pytest.approx(0.1, abs=0.02)
+    assert np.mean(found[0.1]) == pytest.approx(0.1, abs=0.02)
