@@ -1,11 +1,10 @@
-"""Shape-Guided's anomaly maps: distances of a scan's points from the surface that anomaly-free patches make of it."""
+"""Shape-Guided's anomaly maps, of the shape alone: how far points lie off the surfaces that the bank expects."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from st3d.formats.checkpoints import load
 from st3d.formats.images import Images
@@ -14,14 +13,13 @@ from st3d.kernels.matching_pursuit import matching_pursuit
 from st3d.kernels.nearest_rows import NearestRows
 from st3d.kernels.squares import to_scan
 from st3d.memory_banks.bank_scores import blurred
-from st3d.memory_banks.patches import Patches
-from st3d.memory_banks.sdf_network import Expert
-from st3d.memory_banks.shape_guided import AT_ONCE, BankSettings, encoded, load_expert, of_image
+from st3d.memory_banks.patches import patches_of
+from st3d.memory_banks.sdf_network import expert_of
 from st3d.training.progress_bar import progress_bar
 
 
 def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) -> Iterator[Map]:
-    """Shape-Guided's maps of its shape expert.
+    """Shape-Guided's maps: distances of the points to the expected surfaces, blurred, at the scan's size.
 
     Parameters
     ----------
@@ -34,8 +32,8 @@ def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) 
 
     Yields
     ------
-    Map, of each scan in the order of the file; its score is the largest distance of a patch's feature from what the
-    bank's rows make of it
+    Map, of each scan in the order of the file: 0 where no patch has a point; its score is the largest distance of a
+    patch's feature to what the bank makes of it
 
     Raises
     ------
@@ -48,45 +46,41 @@ def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) 
     model = load(models[0], "memory_bank")
     if model["method"] != "shape_guided":
         raise ValueError(f"{models[0]}: expected a memory bank of shape_guided, found one of {model['method']}")
-    bank, comparison = NearestRows(model["bank"].to(device)), BankSettings(**model["comparison"])
-    network = load_expert(model, models[0], device)
+    bank, sizes = NearestRows(model["bank"].to(device)), model["sizes"]
+    expert = expert_of(model["weights"], models[0]).to(device)
     with Images(test[0]) as images:
         images.check_alike(model)
-        for index in progress_bar(range(len(images)), "scans"):
-            image = images.image(index, "3d")
-            seen, own = of_image(image.values, model["patch"]["points"], comparison)
-            features = encoded(network, own, device)
-            near = bank(features, min(comparison.atoms, len(bank.bank)))
-            rebuilt = matching_pursuit(features, bank.bank[near.row], comparison.nonzero)
-            pixels = np.zeros(seen.shape, np.float32)
-            pixels[seen] = least_distances(network, rebuilt, own, int(seen.sum()))
-            score = float((features - rebuilt).norm(dim=1).max())
-            yield Map(image.sample, to_scan(blurred(pixels, comparison.blur), image.size), int(seen.sum()), score)
+        indices = range(len(images))
+        cut = patches_of(images, indices, sizes["points"], sizes["overlap"], sizes["seed"])
+        for index, (pixel, own) in progress_bar(zip(indices, cut, strict=True), "scans", len(images)):
+            image, patches = images.image(index, "3d"), torch.from_numpy(own).to(device)
+            features = expert.encoded(patches)
+            rows = bank(features, min(sizes["atoms"], len(bank.bank))).row
+            expected = matching_pursuit(features, bank.bank[rows], sizes["nonzero"])
+            distance = expert.distances(expected, patches).abs().cpu().numpy()
+            scores = least_of(pixel, distance, image.values.shape[1])
+            scored = int(np.isfinite(scores).sum())
+            pixels = blurred(np.where(np.isfinite(scores), scores, np.float32(0)), sizes["blur"])
+            score = float(torch.linalg.vector_norm(features - expected, dim=1).max())
+            yield Map(image.sample, to_scan(pixels, image.size), scored, score)
 
 
-@torch.no_grad()
-def least_distances(network: Expert, features: Tensor, own: Patches, count: int) -> np.ndarray:
-    """Each point's distance from the surface, the least of those in the patches that hold it.
+def least_of(pixel: np.ndarray, distance: np.ndarray, size: int) -> np.ndarray:
+    """The least of a pixel's distances in the patches that have it.
 
     Parameters
     ----------
-    network
-        The expert.
-    features
-        (p, 128) float32, that the surfaces are decoded from.
-    own
-        The p patches.
-    count
-        Points of the object.
+    pixel
+        (p, k) integer, places in the flattened object image.
+    distance
+        (p, k) float32.
+    size
+        Rows and columns of the object image.
 
     Returns
     -------
-    (count,) float32, in units of the patches' longest sides; 0 of a point that no patch holds
+    (size, size) float32, infinite where no patch has the pixel
     """
-    result = np.full(count, np.inf, np.float32)
-    points = torch.from_numpy(own.points)
-    for start in range(0, len(points), AT_ONCE):
-        some = slice(start, start + AT_ONCE)
-        distance = network.NIF(features[some], points[some].to(features.device)).abs().cpu().numpy()
-        np.minimum.at(result, own.rows[some], distance)
-    return np.where(np.isfinite(result), result, np.float32(0))
+    result = np.full(size * size, np.inf, np.float32)
+    np.minimum.at(result, pixel.ravel(), distance.ravel())
+    return result.reshape(size, size)

@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 import yaml
 
-from st3d.evaluation.methods import COLOURED
+from st3d.evaluation.methods import BASELINES
 from st3d.formats.folders import files_below
 from st3d.workflow.stages import STAGES, VARIABLE, Settings, chain, modules, sees, value
 
@@ -125,8 +125,11 @@ class Study:
 
     def _check_detector(self, settings: Settings, prefix: str) -> None:
         method, modality = settings["detector"]["method"], settings["detector"]["modality"]
-        if method not in COLOURED and modality != "3d":
-            raise ValueError(f"{prefix}: detector.modality: expected 3d, which alone {method} reads, found {modality}")
+        if method not in BASELINES and modality != "3d":
+            missing = "; Shape-Guided's colour expert is not there" if method == "shape_guided" else ""
+            raise ValueError(
+                f"{prefix}: detector.modality: expected 3d, which alone {method} reads, found {modality}{missing}"
+            )
         size = settings["depth"]["size"]
         if method in ("depth_gan", "depth_ae") and size < LEAST_SIZE:
             raise ValueError(f"{prefix}: depth.size: expected {LEAST_SIZE} or more for {method}, found {size}")

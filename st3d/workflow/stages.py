@@ -122,7 +122,10 @@ COMMANDS = {  # package: {command: (module with the function of that name, a lin
         "objects": ("memory_banks.objects", "Convert one split's scans to object images, without their background."),
         "btf_fpfh": ("memory_banks.btf_fpfh", "Fill one category's memory bank with the histograms of BTF."),
         "sdf_expert": ("memory_banks.sdf_expert", "Train Shape-Guided's network of signed distances, or convert one."),
-        "shape_guided": ("memory_banks.shape_guided", "Fill one category's memory bank of Shape-Guided."),
+        "shape_guided": (
+            "memory_banks.shape_guided",
+            "Fill one category's memory bank with the patches of Shape-Guided.",
+        ),
     },
     "evaluation": {
         "maps": ("evaluation.maps", "Make the anomaly maps of a category's test scans."),

@@ -221,7 +221,15 @@ def test_a_rule_has_docstring_log_conda_and_resources():
         text = RULES[rule]
         assert re.match(r'rule \w+:\n    """.+"""\n', text), rule
         assert all(f"\n    {part}:" in text for part in ("log", "conda", "shell")), rule
-        trained = {"teacher", "pretrain_fcgf", "pretrain_ppf_foldnet", "student", "btf_fpfh"}
+        trained = {
+            "teacher",
+            "pretrain_fcgf",
+            "pretrain_ppf_foldnet",
+            "student",
+            "btf_fpfh",
+            "sdf_expert",
+            "shape_guided",
+        }
         trained |= {f"{images}_{network}" for images in ("voxel", "depth") for network in ("gan", "ae")}
         assert ("gpu=1" in text or "**TRAINING" in text) == (
             rule in trained | {"calibrated", "calibration", "maps", "validation_maps", "cost"}

@@ -169,6 +169,10 @@ def test_a_multiple_is_of_the_base_and_stays_a_whole_number():
         ({"variants": {"Base": {}}}, "variants"),
         ({"detector": {"method": "voxel"}}, "detector.method: 'voxel' is not one of"),
         ({"detector": {"modality": "3d_rgb"}}, "detector.modality: expected 3d, which alone 3d_st reads"),
+        (
+            {"detector": {"method": "shape_guided", "modality": "3d_rgb"}},
+            "expected 3d, which alone shape_guided reads, found 3d_rgb; Shape-Guided's colour",
+        ),
         ({"voxels": {"cells": 24}}, "voxels.cells: 24 is not one of"),
         ({"depth": {"size": 48}}, "depth.size: 48 is not a multiple of 32"),
         ({"depth": {"size": 0}}, "variants.depth_gan: depth.size: expected 64 or more for depth_gan, found 0"),
