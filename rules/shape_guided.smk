@@ -1,4 +1,4 @@
-"""Shape-Guided, its shape half: one network for all categories, and a memory bank of each."""
+"""Shape-Guided: one network of signed distances for all categories, and memory banks of each."""
 
 
 rule sdf_expert:
@@ -33,11 +33,19 @@ rule sdf_expert:
         " --curve {output.curve} {params.settings} --code {params.code} 2> {log}"
 
 
+def own_colour_weights(wildcards):
+    """An input function: the user's own weights of the colour network; none without colours, or those of a package."""
+    chosen = study.variants[wildcards.variant]
+    return chosen["colour"]["weights"] or [] if chosen["detector"]["modality"] == "3d_rgb" else []
+
+
 rule shape_guided:
-    """Fill a category's memory bank with the features of its training scans' patches."""
+    """Fill a category's memory banks with the features of its training scans' patches, and of their colours."""
     input:
         train=made_by("objects", "<results>/objects/{variant}/{category}/train.h5"),
+        validation=made_by("objects", "<results>/objects/{variant}/{category}/validation.h5"),
         expert=made_by("sdf_expert", "<results>/sdf_expert/{variant}/expert.pt"),
+        weights=own_colour_weights,
     output:
         model="<results>/shape_guided/{variant}/{category}/model.pt",
     log:
@@ -46,10 +54,11 @@ rule shape_guided:
         "../envs/st3d.yaml"
     threads: config["runtime"]["threads"]
     resources:
+        mem_mb=5000,  # colours of 300 scans: 1 GB, twice while they are joined and written
         gpu=1,
     params:
-        settings=settings("detector.modality", "shape_guided", "runtime.device", "runtime.threads"),
+        settings=settings("detector.modality", "shape_guided", "colour", "runtime.device", "runtime.threads"),
         code=code_of("shape_guided"),
     shell:
-        "python -m st3d shape_guided --train {input.train} --expert {input.expert} --model {output.model}"
-        " {params.settings} --code {params.code} 2> {log}"
+        "python -m st3d shape_guided --train {input.train} --validation {input.validation} --expert {input.expert}"
+        " --model {output.model} {params.settings} --code {params.code} 2> {log}"

@@ -31,3 +31,14 @@ def cell_means(image, count, window):
             smooth[:, i, j] = image[:, i : i + window, j : j + window].mean(axis=(1, 2))
     rows, columns = ([(side * i // count, -(-side * (i + 1) // count)) for i in range(count)] for side in shape)
     return np.array([smooth[:, a:b, c:e].mean(axis=(1, 2)) for a, b in rows for c, e in columns])
+
+
+def matching_pursuit(vector, atoms, nonzero):
+    """One vector: the atom of the largest product with the residual, least squares on all taken, and again."""
+    taken, fit = [], np.zeros_like(vector)
+    for _ in range(min(nonzero, len(atoms))):
+        product = np.abs(atoms @ (vector - fit))
+        product[taken] = -1
+        taken.append(int(product.argmax()))
+        fit = atoms[taken].T @ np.linalg.lstsq(atoms[taken].T, vector, rcond=None)[0]
+    return fit, taken

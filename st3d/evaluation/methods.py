@@ -17,7 +17,7 @@ Method = Literal[
 BASELINES = ("voxel_gan", "voxel_ae", "voxel_vm", "depth_gan", "depth_ae", "depth_vm")  # MVTec 3D-AD's own
 MEMORY_BANKS = ("btf_fpfh", "shape_guided")
 STUDENTS = ("3d_st", "3d_st_calibrated")  # those with a teacher and a student
-COLOURED = BASELINES  # those that read colours too, in modality 3d_rgb
+COLOURED = (*BASELINES, "shape_guided")  # those that read colours too, in modality 3d_rgb
 # of each method, the module of its `maps_of`; by name, so that a change in one reruns nothing of another
 MODULES = (
     {"3d_st": "student_teacher.point_maps", "3d_st_calibrated": "student_teacher.calibrated_maps"}

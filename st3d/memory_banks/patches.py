@@ -3,7 +3,6 @@
 Letters: n points of a scan, p patches, k points of a patch, q queries.
 """
 
-from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -84,33 +83,28 @@ def by_name(images: Images) -> list[int]:
     return sorted(range(len(images)), key=lambda index: names[index])
 
 
-def patches_of(
-    images: Images, indices: Sequence[int], size: int, overlap: float, seed: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The patches of some object images, one image at a time.
+def cut_image(xyz: np.ndarray, size: int, overlap: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The patches of an object image.
 
     Parameters
     ----------
-    images
-        Of a split.
-    indices
-        Of the images.
+    xyz
+        (3, s, s) float32, metres; (0, 0, 0) where there is no point.
     size, overlap, seed
         As for `cut`.
 
-    Yields
-    ------
+    Returns
+    -------
     pixel
         (p, k) int64, each point's place in the flattened object image.
     patches
         (p, k, 3) float32, normalised.
     """
-    for index in indices:
-        values = images.image(index, "3d").values.reshape(3, -1)
-        pixel = np.flatnonzero((values != 0).any(axis=0))
-        points = values[:, pixel].T
-        rows = cut(points, size, overlap, seed)
-        yield pixel[rows], normalised(points[rows])
+    values = xyz.reshape(3, -1)
+    pixel = np.flatnonzero((values != 0).any(axis=0))
+    points = values[:, pixel].T
+    rows = cut(points, size, overlap, seed)
+    return pixel[rows], normalised(points[rows])
 
 
 class Queries(NamedTuple):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from st3d.formats.images import Images
 from st3d.formats.provenance import sha256
-from st3d.memory_banks.patches import by_name, patches_of, queries
+from st3d.memory_banks.patches import by_name, cut_image, queries
 from st3d.memory_banks.sdf_network import ShapeExpert, pull_loss, read_official
 from st3d.training.optimizer import Adam
 from st3d.training.run import Progress, training_run
@@ -166,7 +166,9 @@ def drawn_patches(paths: Sequence[Path], overlap: float, training: SDFSettings, 
             images.check_alike(first)
             drawn = np.random.default_rng([training.seed, SCANS]).permutation(len(order))[: training.scans]
             chosen = [order[number] for number in sorted(drawn.tolist())]
-            for _, patches in patches_of(images, chosen, training.points, overlap, training.seed):
+            for index in chosen:
+                xyz = images.image(index, "3d").values
+                _, patches = cut_image(xyz, training.points, overlap, training.seed)
                 found.append(patches[:, np.arange(training.points) % patches.shape[1]])
     result = np.concatenate(found) if found else np.zeros((0, training.points, 3), np.float32)
     if len(result) < 2:

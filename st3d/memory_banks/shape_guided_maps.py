@@ -1,4 +1,4 @@
-"""Shape-Guided's anomaly maps, of the shape alone: how far points lie off the surfaces that the bank expects."""
+"""Shape-Guided's anomaly maps: how far points lie off the surfaces, and colours off those, that the banks expect."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,17 +9,17 @@ import torch
 from st3d.formats.checkpoints import load
 from st3d.formats.images import Images
 from st3d.formats.scans import Map
-from st3d.kernels.matching_pursuit import matching_pursuit
-from st3d.kernels.nearest_rows import NearestRows
 from st3d.kernels.squares import to_scan
 from st3d.memory_banks.bank_scores import blurred
-from st3d.memory_banks.patches import patches_of
-from st3d.memory_banks.sdf_network import expert_of
+from st3d.memory_banks.fusion import Alignment, fused
+from st3d.memory_banks.shape_guided_banks import Banks
 from st3d.training.progress_bar import progress_bar
 
 
 def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) -> Iterator[Map]:
     """Shape-Guided's maps: distances of the points to the expected surfaces, blurred, at the scan's size.
+
+    With colours, the larger one of shape's and of colour's score, on shape's scale, before the blur.
 
     Parameters
     ----------
@@ -28,12 +28,12 @@ def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) 
     test
         One file with the category's object images.
     device
-        Where the networks run and the bank is searched.
+        Where the networks run and the banks are searched.
 
     Yields
     ------
     Map, of each scan in the order of the file: 0 where no patch has a point; its score is the largest distance of a
-    patch's feature to what the bank makes of it
+    patch's feature to what the bank makes of it, with colours times the same of a cell's colour feature
 
     Raises
     ------
@@ -46,41 +46,16 @@ def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) 
     model = load(models[0], "memory_bank")
     if model["method"] != "shape_guided":
         raise ValueError(f"{models[0]}: expected a memory bank of shape_guided, found one of {model['method']}")
-    bank, sizes = NearestRows(model["bank"].to(device)), model["sizes"]
-    expert = expert_of(model["weights"], models[0]).to(device)
+    banks, modality = Banks(model, models[0], device), model["modality"]
     with Images(test[0]) as images:
         images.check_alike(model)
-        indices = range(len(images))
-        cut = patches_of(images, indices, sizes["points"], sizes["overlap"], sizes["seed"])
-        for index, (pixel, own) in progress_bar(zip(indices, cut, strict=True), "scans", len(images)):
-            image, patches = images.image(index, "3d"), torch.from_numpy(own).to(device)
-            features = expert.encoded(patches)
-            rows = bank(features, min(sizes["atoms"], len(bank.bank))).row
-            expected = matching_pursuit(features, bank.bank[rows], sizes["nonzero"])
-            distance = expert.distances(expected, patches).abs().cpu().numpy()
-            scores = least_of(pixel, distance, image.values.shape[1])
-            scored = int(np.isfinite(scores).sum())
-            pixels = blurred(np.where(np.isfinite(scores), scores, np.float32(0)), sizes["blur"])
-            score = float(torch.linalg.vector_norm(features - expected, dim=1).max())
-            yield Map(image.sample, to_scan(pixels, image.size), scored, score)
-
-
-def least_of(pixel: np.ndarray, distance: np.ndarray, size: int) -> np.ndarray:
-    """The least of a pixel's distances in the patches that have it.
-
-    Parameters
-    ----------
-    pixel
-        (p, k) integer, places in the flattened object image.
-    distance
-        (p, k) float32.
-    size
-        Rows and columns of the object image.
-
-    Returns
-    -------
-    (size, size) float32, infinite where no patch has the pixel
-    """
-    result = np.full(size * size, np.inf, np.float32)
-    np.minimum.at(result, pixel.ravel(), distance.ravel())
-    return result.reshape(size, size)
+        for index in progress_bar(range(len(images)), "scans"):
+            image = images.image(index, modality)
+            shape = banks.shape(image)
+            scores, score = np.where(np.isfinite(shape.scores), shape.scores, np.float32(0)), shape.score
+            if modality == "3d_rgb":
+                colour = banks.colour(image, shape)
+                scores = fused(shape.scores, colour.scores, Alignment(**model["colour"]["alignment"]))
+                score *= colour.score
+            pixels = blurred(scores, banks.sizes["blur"])
+            yield Map(image.sample, to_scan(pixels, image.size), int(np.isfinite(shape.scores).sum()), score)

@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 import yaml
 
-from st3d.evaluation.methods import BASELINES
+from st3d.evaluation.methods import COLOURED
 from st3d.formats.folders import files_below
 from st3d.workflow.stages import STAGES, VARIABLE, Settings, chain, modules, sees, value
 
@@ -25,6 +25,7 @@ MESHES = "meshes"  # as a source: what config's `meshes` names
 SOURCES = (SIMULATED, MODELNET10, *SURROGATES, THREE_D_MATCH, *REGISTERED)  # of scenes, beside folders
 MVTEC_CATEGORIES = ("bagel", "cable_gland", "carrot", "cookie", "dowel", "foam", "peach", "potato", "rope", "tire")
 
+WIDE_RESNET = "wide_resnet50_2"  # of which no package has weights
 LEAST_SIZE = 64  # pixels; the networks for depth images halve the sides five times; one pixel has no deviation
 
 
@@ -125,10 +126,13 @@ class Study:
 
     def _check_detector(self, settings: Settings, prefix: str) -> None:
         method, modality = settings["detector"]["method"], settings["detector"]["modality"]
-        if method not in BASELINES and modality != "3d":
-            missing = "; Shape-Guided's colour expert is not there" if method == "shape_guided" else ""
+        if method not in COLOURED and modality != "3d":
+            raise ValueError(f"{prefix}: detector.modality: expected 3d, which alone {method} reads, found {modality}")
+        colour = settings["colour"]
+        if (method, modality) == ("shape_guided", "3d_rgb") and colour == {"weights": "", "network": WIDE_RESNET}:
             raise ValueError(
-                f"{prefix}: detector.modality: expected 3d, which alone {method} reads, found {modality}{missing}"
+                f"{prefix}: colour.weights: expected a file of {WIDE_RESNET}'s ImageNet weights for modality 3d_rgb, found"
+                " none; or take colour.network: efficientnet_lite0"
             )
         size = settings["depth"]["size"]
         if method in ("depth_gan", "depth_ae") and size < LEAST_SIZE:

@@ -48,7 +48,7 @@ STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "objects": ((), ("dataset", "simulation", "downsampling.invalid", "objects")),
     "btf_fpfh": (("objects",), ("detector", "btf_fpfh")),
     "sdf_expert": (("objects",), ("sdf_expert",)),
-    "shape_guided": (("objects", "sdf_expert"), ("detector", "shape_guided")),
+    "shape_guided": (("objects", "sdf_expert"), ("detector", "shape_guided", "colour")),
     "calibrated": (("student", "objects"), ("calibrated",)),
     "maps": (tuple(MODELS.values()), ("detector",)),
     "score": (("maps", "objects"), ("score",)),
@@ -124,7 +124,7 @@ COMMANDS = {  # package: {command: (module with the function of that name, a lin
         "sdf_expert": ("memory_banks.sdf_expert", "Train Shape-Guided's network of signed distances, or convert one."),
         "shape_guided": (
             "memory_banks.shape_guided",
-            "Fill one category's memory bank with the patches of Shape-Guided.",
+            "Fill one category's memory banks with the patches of Shape-Guided, and their colours.",
         ),
     },
     "evaluation": {
@@ -149,7 +149,7 @@ VARIABLE = (  # what a variant may set
     "detector", "scenes", "downsampling", "graph", "network", "teacher", "student", "extractor",
     "pretrain_fcgf", "pretrain_ppf_foldnet", "fpfh", "calibration", "calibrated",
     "frame", "augmentation", "voxels", "depth", *BASELINES,
-    "objects", "sdf_expert", *MEMORY_BANKS, "score", "cost",
+    "objects", "sdf_expert", "colour", *MEMORY_BANKS, "score", "cost",
 )  # fmt: skip
 
 

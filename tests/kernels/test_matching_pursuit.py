@@ -1,21 +1,11 @@
 import numpy as np
 import pytest
+import reference_rows as reference
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from st3d.kernels.matching_pursuit import matching_pursuit
-
-
-def plain(vector, atoms, nonzero):
-    """One vector: the atom of the largest product with the residual, least squares on all taken, and again."""
-    taken, fit = [], np.zeros_like(vector)
-    for _ in range(min(nonzero, len(atoms))):
-        product = np.abs(atoms @ (vector - fit))
-        product[taken] = -1
-        taken.append(int(product.argmax()))
-        fit = atoms[taken].T @ np.linalg.lstsq(atoms[taken].T, vector, rcond=None)[0]
-    return fit, taken
 
 
 def drawn(seed, q=20, k=10, d=128, spread=1.0):
@@ -33,7 +23,7 @@ def found(vectors, atoms, nonzero=3):
 @settings(deadline=None, max_examples=50)
 def test_it_is_the_plain_loop_of_least_squares(seed, k, nonzero, d, spread):
     vectors, atoms = drawn(seed, k=k, d=d, spread=spread)
-    expected = np.stack([plain(*each, nonzero)[0] for each in zip(vectors, atoms, strict=True)])
+    expected = np.stack([reference.matching_pursuit(*each, nonzero)[0] for each in zip(vectors, atoms, strict=True)])
     assert np.allclose(found(vectors, atoms, nonzero), expected, rtol=1e-8, atol=1e-8)
 
 
@@ -41,7 +31,7 @@ def test_what_is_left_is_orthogonal_to_the_atoms_taken():
     vectors, atoms = drawn(1)
     left = vectors - found(vectors, atoms)
     for row, vector, own in zip(left, vectors, atoms, strict=True):
-        assert np.abs(own[plain(vector, own, 3)[1]] @ row).max() < 1e-9
+        assert np.abs(own[reference.matching_pursuit(vector, own, 3)[1]] @ row).max() < 1e-9
 
 
 def test_a_vector_among_its_atoms_is_left_as_it_is_and_one_of_zeros_too():
