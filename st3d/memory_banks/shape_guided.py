@@ -167,7 +167,8 @@ def aligned(path: Path, banks: Banks, comparison: ComparisonSettings, own_rows: 
         raise ValueError(f"{path}: expected two training scans or more to align shape and colour on, found one")
     with Images(path) as images:
         order = by_name(images)
-        drawn = sorted(np.random.default_rng(comparison.seed).permutation(len(order))[: comparison.align_scans].tolist())
+        shuffled = np.random.default_rng(comparison.seed).permutation(len(order))
+        drawn = sorted(shuffled[: comparison.align_scans].tolist())
         pairs = []
         for number in counted(drawn, "scans to align", len(drawn)):
             image = images.image(order[number], "3d_rgb")

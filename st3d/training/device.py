@@ -183,6 +183,22 @@ def reproducible(threads: int) -> Iterator[None]:
 
 
 @contextmanager
+def one_thread() -> Iterator[None]:
+    """PyTorch on one CPU thread inside a `with` block, for what is small and would add up in another order with more.
+
+    Products of a few rows and convolutions are split among threads within a sum; products of many rows are not.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def _fixed_arithmetic(threads: int) -> Iterator[None]:
     """`_fix_arithmetic` inside a `with` block."""
     import torch

@@ -131,8 +131,8 @@ class Study:
         colour = settings["colour"]
         if (method, modality) == ("shape_guided", "3d_rgb") and colour == {"weights": "", "network": WIDE_RESNET}:
             raise ValueError(
-                f"{prefix}: colour.weights: expected a file of {WIDE_RESNET}'s ImageNet weights for modality 3d_rgb, found"
-                " none; or take colour.network: efficientnet_lite0"
+                f"{prefix}: colour.weights: expected a file of {WIDE_RESNET}'s ImageNet weights for modality 3d_rgb,"
+                " found none; or take colour.network: efficientnet_lite0"
             )
         size = settings["depth"]["size"]
         if method in ("depth_gan", "depth_ae") and size < LEAST_SIZE:

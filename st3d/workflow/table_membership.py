@@ -6,7 +6,7 @@ Only the rules use this module; like `config`, it imports nothing heavy.
 from pathlib import Path
 
 from st3d.workflow.config import Study
-from st3d.workflow.stages import BASELINES, EXTRACTORS, STUDENTS, VARIABLE, sees
+from st3d.workflow.stages import BASELINES, EXTRACTORS, STUDENTS, VARIABLE, Settings, sees
 
 PAPER_WIDTHS = (64, 128)  # the descriptor dimensions of Tables 1 and 2
 
@@ -25,9 +25,11 @@ def pretraining(study: Study, variant: str) -> str:
 
 
 def weights(study: Study, variant: str) -> str:
-    """What a variant's students learn from, and where its weights come from; empty of another method."""
+    """What a variant's students learn from, and where its weights come from; Shape-Guided's experts; else empty."""
     settings = study.variants[variant]
     method = settings["extractor"]["method"]
+    if study.method(variant) == "shape_guided":
+        return _experts(settings)
     if study.method(variant) not in STUDENTS:
         return ""
     if method == "fpfh":
@@ -39,6 +41,16 @@ def weights(study: Study, variant: str) -> str:
     checkpoint = "" if method == "teacher" else settings[EXTRACTORS[method]]["checkpoint"]
     source = f"checkpoint: {Path(checkpoint).name}" if checkpoint else f"trained on {pretraining(study, variant)}"
     return f"{method}, {source}"
+
+
+def _experts(settings: Settings) -> str:
+    """Where the weights of Shape-Guided's shape expert, and of its colour expert if it has one, come from."""
+    checkpoint, colour = settings["sdf_expert"]["checkpoint"], settings["colour"]
+    found = f"checkpoint: {Path(checkpoint).name}" if checkpoint else "trained here"
+    if settings["detector"]["modality"] == "3d":
+        return found
+    given = f", checkpoint: {Path(colour['weights']).name}" if colour["weights"] else ""
+    return f"{found}; {colour['network']}{given}"
 
 
 def latent(study: Study, variant: str) -> int:

@@ -153,10 +153,10 @@ def test_a_blur_keeps_constants_and_the_sum_inside(rng):
     assert np.array_equal(blurred(dot, 0), dot)
 
 
-def reordered(path, order):
+def reordered(path, order, modality="3d"):
     """The same images in another order."""
     with Images(path) as images:
-        rows = [images.image(index, "3d") for index in order]
+        rows = [images.image(index, modality) for index in order]
         write_images(path.with_suffix(".other.h5"), rows, "objects", {}, settings={"mask": "none"}, code="")
     return path.with_suffix(".other.h5")
 

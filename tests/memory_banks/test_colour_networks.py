@@ -1,4 +1,4 @@
-"""The networks that the colour expert reads: beside plain layers, and beside other people's networks where these are."""
+"""The networks that the colour expert reads, beside plain layers, and beside the original networks where these are."""
 
 import importlib.util
 
@@ -48,11 +48,10 @@ def normed(weights, name, rows, epsilon):
 
 def plain_wide_resnet(weights, image):
     """Residual blocks, by the names of the weights."""
-    mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-    x = (image - torch.tensor(mean, dtype=torch.float32)[:, None, None]) / torch.tensor(
-        deviation, dtype=torch.float32
-    )[:, None, None]
-    x = functional.relu(normed(weights, "bn1", functional.conv2d(x, weights["conv1.weight"], stride=2, padding=3), 1e-5))
+    mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    x = (image - mean[:, None, None]) / deviation[:, None, None]
+    x = functional.conv2d(x, weights["conv1.weight"], stride=2, padding=3)
+    x = functional.relu(normed(weights, "bn1", x, 1e-5))
     x, taps = functional.max_pool2d(x, 3, 2, 1), []
     for layer, blocks, stride in (("layer1", 3, 1), ("layer2", 4, 2)):
         for block in range(blocks):
@@ -93,9 +92,7 @@ def plain_lite(weights, image):
     return taps[2], taps[4]
 
 
-@pytest.mark.parametrize(
-    "name, plain", [("wide_resnet50_2", plain_wide_resnet), ("efficientnet_lite0", plain_lite)]
-)
+@pytest.mark.parametrize("name, plain", [("wide_resnet50_2", plain_wide_resnet), ("efficientnet_lite0", plain_lite)])
 def test_a_networks_layers_are_those_of_the_plain_one(name, plain, rng):
     weights = random_weights(name)
     assert sum(each.numel() for key, each in weights.items() if "running" not in key and each.ndim) == PARAMETERS[name]

@@ -172,8 +172,6 @@ def test_the_order_of_the_scans_changes_no_score(made, tmp_path):
 def test_what_does_not_fit_is_refused_in_one_line(made, tmp_path):
     with pytest.raises(ValueError, match="--queries: expected 24 or fewer, as points, found 25"):
         train(tmp_path, made["train"], made["validation"], queries=25)
-    with pytest.raises(ValueError, match="expected 3d, found 3d_rgb: shape_guided has no colour expert here"):
-        fill(tmp_path, made["train"], made["expert"], modality="3d_rgb")
     with pytest.raises(ValueError, match="expected one memory bank and one file of object images, found 2 models"):
         list(maps_of([made["model"]] * 2, [made["test"]], CPU))
     with pytest.raises(ValueError, match="model.pt: expected a sdf_expert of st3d, found memory_bank"):

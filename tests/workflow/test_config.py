@@ -171,7 +171,7 @@ def test_a_multiple_is_of_the_base_and_stays_a_whole_number():
         ({"detector": {"modality": "3d_rgb"}}, "detector.modality: expected 3d, which alone 3d_st reads"),
         (
             {"detector": {"method": "shape_guided", "modality": "3d_rgb"}},
-            "expected 3d, which alone shape_guided reads, found 3d_rgb; Shape-Guided's colour",
+            "colour.weights: expected a file of wide_resnet50_2's ImageNet weights for modality 3d_rgb, found",
         ),
         ({"voxels": {"cells": 24}}, "voxels.cells: 24 is not one of"),
         ({"depth": {"size": 48}}, "depth.size: 48 is not a multiple of 32"),

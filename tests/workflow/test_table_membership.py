@@ -59,6 +59,24 @@ def test_the_papers_tables_show_no_memory_bank_and_no_other_protocol():
     assert weights(demo, "btf") == ""
 
 
+def test_the_weights_of_shape_guided_are_those_of_its_experts():
+    coloured = {
+        "detector": {"method": "shape_guided", "modality": "3d_rgb"},
+        "colour": {"network": "efficientnet_lite0"},
+    }
+    wide = {"network": "wide_resnet50_2", "weights": "some/where/wide.pth"}
+    given = {"rgb": coloured, "rgb_wide": coloured | {"colour": wide}}
+    given |= {"official": {"detector": {"method": "shape_guided"}, "sdf_expert": {"checkpoint": "a/ckpt_000601.pth"}}}
+    demo = study(variants=given)
+    found = {name: weights(demo, name) for name in ("shape_guided", *given)}
+    assert found == {
+        "shape_guided": "trained here", "rgb": "trained here; efficientnet_lite0",
+        "rgb_wide": "trained here; wide_resnet50_2, checkpoint: wide.pth", "official": "checkpoint: ckpt_000601.pth",
+    }  # fmt: skip
+    assert demo.owner("sdf_expert", "rgb") == demo.owner("sdf_expert", "shape_guided")
+    assert protocol(demo, "rgb") == "full" and {"rgb", "shape_guided"} <= set(shown_in(demo, "methods"))
+
+
 def test_the_table_of_methods_shows_each_once_in_each_protocol():
     demo = study()
     shown = shown_in(demo, "methods")
