@@ -175,6 +175,12 @@ def own_checkpoint(stage):
     return lambda wildcards: study.variants[wildcards.variant][stage]["checkpoint"] or []
 
 
+def own_colour_weights(wildcards):
+    """An input function: the user's own weights of the colour network; none without colours, or those of a package."""
+    chosen = study.variants[wildcards.variant]
+    return chosen["colour"]["weights"] or [] if chosen["detector"]["modality"] == "3d_rgb" else []
+
+
 def unless_checkpoint(stage, paths):
     """An input function: `paths`, which the training of an extractor needs; none if it has a checkpoint."""
     return lambda wildcards: [] if own_checkpoint(stage)(wildcards) else paths(wildcards)

@@ -33,12 +33,6 @@ rule sdf_expert:
         " --curve {output.curve} {params.settings} --code {params.code} 2> {log}"
 
 
-def own_colour_weights(wildcards):
-    """An input function: the user's own weights of the colour network; none without colours, or those of a package."""
-    chosen = study.variants[wildcards.variant]
-    return chosen["colour"]["weights"] or [] if chosen["detector"]["modality"] == "3d_rgb" else []
-
-
 rule shape_guided:
     """Fill a category's memory banks with the features of its training scans' patches, and of their colours."""
     input:

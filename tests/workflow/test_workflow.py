@@ -169,6 +169,26 @@ def test_btf_needs_object_images_alone_and_its_other_protocol_one_more_score(pro
     assert (jobs["objects"], jobs["maps"], jobs["score"], jobs["student"]) == (1, 1, 2, 1)  # of the test scans
 
 
+def test_shape_guided_trains_one_expert_for_all_categories_and_its_colours_share_it(project, tmp_path):
+    own = tmp_path / "own.yaml"
+    weights = tmp_path / "wide.pth"
+    own.write_text(
+        f"categories: [dowel, rope]\ncolour: {{network: wide_resnet50_2, weights: {weights}}}\n"
+        "variants: {rgb: {detector: {method: shape_guided, modality: 3d_rgb}}}\n"
+    )
+    targets = ("variant_shape_guided", "variant_rgb")
+    refused = snakemake(project, "-n", *targets, "--configfile", str(own))
+    assert refused.returncode and "wide.pth" in refused.stdout + refused.stderr  # the user's own file is not there
+    weights.touch()
+    jobs = planned(snakemake(project, "-n", *targets, "--configfile", str(own)))
+    made = {name: jobs[name] for name in ("simulation", "objects", "sdf_expert", "shape_guided", "maps", "score")}
+    assert made == {"simulation": 2, "objects": 6, "sdf_expert": 1, "shape_guided": 4, "maps": 4, "score": 4}
+    assert set(jobs) == {*made, *targets, "variant"}
+    given = f"sdf_expert={{checkpoint: {weights}}}"  # the objects to train on and to validate by are still read by banks
+    jobs = planned(snakemake(project, "-n", *targets, "--configfile", str(own), "--config", given))
+    assert (jobs["sdf_expert"], jobs["objects"]) == (1, 6)
+
+
 def test_a_table_of_methods_that_do_not_run_needs_no_job_but_its_own(project):
     jobs = planned(snakemake(project, "-n", "mvtec_table2", "--config", "run_variants=[base]"))
     assert jobs == {"tables": 1, "mvtec_table2": 1}
