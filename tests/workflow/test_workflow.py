@@ -184,7 +184,7 @@ def test_shape_guided_trains_one_expert_for_all_categories_and_its_colours_share
     made = {name: jobs[name] for name in ("simulation", "objects", "sdf_expert", "shape_guided", "maps", "score")}
     assert made == {"simulation": 2, "objects": 6, "sdf_expert": 1, "shape_guided": 4, "maps": 4, "score": 4}
     assert set(jobs) == {*made, *targets, "variant"}
-    given = f"sdf_expert={{checkpoint: {weights}}}"  # the objects to train on and to validate by are still read by banks
+    given = f"sdf_expert={{checkpoint: {weights}}}"  # the banks still read the objects
     jobs = planned(snakemake(project, "-n", *targets, "--configfile", str(own), "--config", given))
     assert (jobs["sdf_expert"], jobs["objects"]) == (1, 6)
 
