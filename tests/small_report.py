@@ -58,7 +58,7 @@ class SmallStudy:
                     "manifest": maps / category / "maps.csv",
                     "output": self.folder / f"score/{name}/{category}.json",
                     "objects": [],
-                    "size": 0,
+                    "pixels": "scan",
                 }
                 score(
                     dataset=self.folder / "data",

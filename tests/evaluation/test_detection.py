@@ -124,7 +124,7 @@ def test_a_detector_finds_the_defects_of_a_category_that_it_saw_without(tmp_path
         **files,
         objects=[],
         output=tmp_path / "score.json",
-        size=0,
+        pixels="scan",
         limits=[LIMIT],
         thresholds=100,
         **CODE,

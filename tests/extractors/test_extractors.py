@@ -31,7 +31,7 @@ POINTS, NEIGHBOURS, DESCRIPTORS = 400, 6, 120
 MODELS = {
     "fcgf": {"voxel": 0.01, "width": 32, "conv1_kernel": 3},
     "ppf_foldnet": {"neighbourhood": 16, "descriptors": DESCRIPTORS},
-    "fpfh": {"neighbours": 10},
+    "fpfh": {"normals": 0, "neighbours": 10},
 }
 OUTPUTS = {"fcgf": 32, "ppf_foldnet": 512, "fpfh": 33}
 METHODS = sorted(MODELS)

@@ -275,6 +275,7 @@ def test_a_stage_comes_after_those_whose_results_its_rule_reads():
         inputs = RULES[rule].partition("input:")[2].partition("output:")[0]
         read = set(re.findall(r'(?:made_by|images_of)\(\s*"(\w+)"', inputs))
         read |= {f"graph_{what}" for what in re.findall(r"\b(scenes|scans)_of\(", inputs)}
+        read |= {"objects"} if re.search(r"\bobjects_of\(", inputs) else set()
         if "extractor_of" in inputs:
             read |= set(EXTRACTORS.values())
         if rule == "maps":
