@@ -45,7 +45,7 @@ def to_square(image: np.ndarray, size: int) -> np.ndarray:
     Examples
     --------
     >>> to_square(np.arange(12).reshape(3, 4), 2)
-    array([[1, 3],
+    array([[5, 7],
            [0, 0]])
     """
     square = padded(image)
