@@ -52,7 +52,7 @@ rule methods_table:
         **SMALL,
     params:
         protocols=[membership.protocol(study, name) for name in membership.shown_in(study, "methods")],
-        weights=[membership.weights(study, name) for name in membership.shown_in(study, "methods")],
+        weights=[membership.weights(study, name) or "its own scans" for name in membership.shown_in(study, "methods")],
         jobs=lambda wildcards: [
             f"{name}={config['results']}/{folder}"
             for name in membership.shown_in(study, "methods")
