@@ -36,6 +36,7 @@ include: "rules/maps.smk"  # anomaly maps
 include: "rules/score.smk"  # AU-PRO, AUROC; seconds and memory
 include: "rules/tables.smk"  # the paper's tables
 include: "rules/report.smk"  # the report
+include: "rules/evidence.smk"  # what was measured, to be kept
 
 
 rule all:

@@ -14,9 +14,9 @@ import pandas as pd
 
 from benchmarks.measure import ROOT
 from st3d.detector import Detector
+from st3d.kernels.auroc import auroc
 from st3d.kernels.image_scores import ImageScore, image_score
 from st3d.kernels.points import downsample_scan, neighbours
-from st3d.kernels.pro import auroc
 from st3d.simulation.scans.samples import CATEGORIES, SampleGenerator
 from st3d.student_teacher.calibration import Model
 from st3d.training.inputs import scaled

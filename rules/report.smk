@@ -4,7 +4,7 @@ from st3d.formats.provenance import sha256
 
 SHOWN_CATEGORIES = membership.categories(study, report_content.shown(study))
 SHOWN_MAPS = study.owner("maps", report_content.shown(study))
-LOSSES = report_content.losses(study, SHOWN_CATEGORIES)
+LOSSES = report_content.losses(study, report_content.shown(study), SHOWN_CATEGORIES)
 
 
 rule report:

@@ -23,6 +23,29 @@ rule score:
         " --manifest {input.manifest} --objects {input.objects} --output {output} {params.settings} --code {params.code} 2> {log}"
 
 
+rule interval:
+    """How far the scores of one category would lie apart for other test scans."""
+    input:
+        manifest=made_by("maps", "<results>/maps/{variant}/{category}/maps.csv"),
+    output:
+        "<results>/interval/{variant}/{category}.json",
+    log:
+        "<results>/interval/{variant}/{category}.log",
+    conda:
+        "../envs/st3d.yaml"
+    params:
+        dataset=DATASET,
+        listing=own_scans("test"),
+        maps=lambda wildcards: f"{config['results']}/maps/{study.owner('maps', wildcards.variant)}",
+        settings=settings("interval"),
+        limits=config["score"]["limits"],
+        code=code_of("interval"),
+    shell:
+        "python -m st3d interval --dataset {params.dataset:q} --category {wildcards.category} --maps {params.maps}"
+        " --manifest {input.manifest} --output {output} --limits {params.limits} {params.settings} --code {params.code}"
+        " 2> {log}"
+
+
 rule cost:
     """Seconds and memory of one scan, measured with all cores to itself."""
     input:

@@ -61,3 +61,13 @@ def sampled(maps, masks, limit, thresholds):
         fpr.append(1 - (rank + 1) / len(normal))
         pro.append(float(np.mean(overlaps)))
     return area(fpr[::-1], pro[::-1], limit)
+
+
+def maps_and_masks(seed, levels, images=3):
+    """Few levels make ties common; the sizes differ; masks hold components that touch at corners, and single pixels."""
+    rng = np.random.default_rng(seed)
+    shapes = [(int(rng.integers(2, 9)), int(rng.integers(2, 9))) for _ in range(images)]
+    maps = [rng.integers(0, levels, shape).astype(np.float32) / levels for shape in shapes]
+    masks = [rng.random(shape) < 0.3 for shape in shapes]
+    masks[0].flat[0], masks[1].flat[0] = True, False
+    return maps, masks

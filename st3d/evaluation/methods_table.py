@@ -1,22 +1,19 @@
 """Stage `methods`: all methods in one table: scores, seconds, memory; each published row above its measured one."""
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from st3d.evaluation.columns import CATEGORIES, PUBLISHED, named_categories, published, read_table
-from st3d.evaluation.job_logs import JobTime, job_time
+from st3d.evaluation.job_logs import COSTS, costs
 from st3d.formats.atomic import read_json, write_csv
 
 LIMITS = ("0.01", "0.05", "0.1", "0.3")
 KEYS = ("protocol", "modality", "method")
-COSTS = ("seconds_per_scan", "memory_gb", "training_seconds", "pretraining_seconds")
 COLUMNS = (
     *KEYS, "variant", "weights", *(f"au_pro_{limit}" for limit in LIMITS), "image_auroc", *COSTS,
     "source", "dataset", "code", "scale", "categories",
 )  # fmt: skip
-TEST, AFTER = ("test", "test_"), ("score", "variant", "validation_maps")
 
 
 def methods(
@@ -111,59 +108,6 @@ def published_rows(categories: Sequence[str]) -> Iterator[dict[str, Any]]:
     for (protocol, modality, method, weights), cells in found.items():
         origin = {"source": "published", "dataset": "mvtec_3d_ad", "categories": named_categories(run)}
         yield {"protocol": protocol, "modality": modality, "method": method, "weights": weights} | cells | origin
-
-
-def costs(folders: Sequence[Path], categories: Sequence[str]) -> dict[str, str]:
-    """Seconds and memory of one variant, from the logs of its jobs.
-
-    Parameters
-    ----------
-    folders
-        <results>/<stage>/<variant> of each of its stages.
-    categories
-        That it was run on.
-
-    Returns
-    -------
-    Texts by the names of `COSTS`; only those that the logs give
-    """
-    test, training, shared, peak, scans = 0.0, 0.0, 0.0, 0.0, 0
-    for folder in folders:
-        stage = folder.parent.name
-        if stage in AFTER:
-            continue
-        for log, time in _times(folder):
-            own = log.relative_to(folder).parts[0].removesuffix(".log")  # <category>/<split>.log, or <category>.log
-            if own not in categories:
-                shared += time.seconds  # such as the teacher's
-            elif stage == "maps":
-                test += time.seconds
-                peak = max(peak, time.peak_mb)
-                scans += _rows(log.with_name("maps.csv"))
-            elif log.stem == TEST[0] or log.stem.startswith(TEST[1]):
-                test += time.seconds
-            else:
-                training += time.seconds
-    found = {}
-    if scans:
-        found = {"seconds_per_scan": f"{test / scans:.3g}", "memory_gb": f"{peak / 1000:.3g}"}
-        found["training_seconds"] = f"{training / len(categories):.4g}"
-        found["pretraining_seconds"] = f"{shared:.4g}"
-    return found
-
-
-def _times(folder: Path) -> Iterator[tuple[Path, JobTime]]:
-    for log in sorted(folder.glob("**/*.log")):
-        time = job_time(log)
-        if time is not None:
-            yield log, time
-
-
-def _rows(manifest: Path) -> int:
-    if not manifest.is_file():
-        return 0
-    with manifest.open(newline="") as file:
-        return sum(1 for _ in csv.DictReader(file))
 
 
 def _measured(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,19 +1,17 @@
 """Stage `score`: AU-PRO and image AUROC of one category's maps against the ground truth."""
 
-import csv
 import logging
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from st3d.evaluation.protocol import Protocol
+from st3d.evaluation.scored_scans import ScoredScans
 from st3d.formats.atomic import write_json
 from st3d.formats.provenance import provenance
-from st3d.formats.scans import Sample, list_samples, read_map, read_mask
-from st3d.kernels.pro import Scores, area, auroc
+from st3d.kernels.auroc import auroc
+from st3d.kernels.pro import Scores, area
 
 log = logging.getLogger("st3d")
 Pixels = Literal["scan", "objects"]
@@ -69,32 +67,11 @@ def score(
     settings = {"category": category, "limits": limits, "thresholds": thresholds}
     if objects:
         settings["pixels"] = pixels
-    samples = list_samples(dataset, category, "test")
-    listed = _image_scores(manifest, samples)
-    image_scores = [listed[sample.name] for sample in samples]
-    sizes: list[tuple[int, int]] = []
-    protocol = Protocol(objects[0]) if objects else None
-
-    def all_maps() -> Iterator[np.ndarray]:
-        for sample in samples:
-            scores = read_map(maps / category / "test" / f"{sample.name}.tiff")
-            sizes.append(scores.shape)
-            yield protocol.map(sample, scores) if protocol else scores
-
-    def all_masks() -> Iterator[np.ndarray]:
-        for index, sample in enumerate(samples):
-            assert sample.mask is not None  # list_samples refuses a test sample without one
-            mask = read_mask(sample.mask, sizes[index])  # asked for after its map
-            yield protocol.mask(mask) if protocol else mask
-
-    try:
-        scores = Scores.collect(all_maps(), all_masks())
+    scans = ScoredScans(dataset, category, maps, manifest, Protocol(objects[0]) if objects else None)
+    with scans.named():
+        scores = Scores.collect(scans.maps(), scans.masks())
         fpr, pro = scores.curve()
-        image_auroc = auroc(image_scores, [sample.defect != "good" for sample in samples])
-    except ValueError as error:
-        if str(error).startswith(("no ", "map ", "auroc")):  # of the whole category; others name their file
-            raise ValueError(f"{dataset / category}: {error}") from None
-        raise
+        image_auroc = auroc(scans.image_scores, scans.anomalous)
     sampled = scores.sampled_curve(thresholds)
     exact_at = {str(limit): area(fpr, pro, limit) for limit in limits}
     shown = np.unique(np.linspace(0, len(fpr) - 1, CURVE_POINTS).astype(int))
@@ -105,25 +82,8 @@ def score(
         "au_roc": image_auroc,
         "pro_curve_fpr": fpr[shown].tolist(),
         "pro_curve_pro": pro[shown].tolist(),
-        "samples": len(samples),
+        "samples": len(scans.samples),
         "components": len(scores.components),
-    } | ({"protocol": protocol.name} if protocol else {})
+    } | ({"protocol": scans.protocol.name} if scans.protocol else {})
     log.info("%s: AU-PRO %.3f at %g, image AUROC %.3f", category, result["au_pro"], max(limits), image_auroc)
     write_json(output, provenance(settings, code) | result)
-
-
-def _image_scores(manifest: Path, samples: list[Sample]) -> dict[str, float]:
-    """The image score of each sample; the maps must be those of exactly the data set's test samples."""
-    try:
-        with manifest.open(newline="") as file:
-            rows = [(row["sample"], float(row["score"])) for row in csv.DictReader(file)]
-    except (FileNotFoundError, UnicodeDecodeError, KeyError, TypeError, ValueError, csv.Error):
-        raise ValueError(f"{manifest}: expected the list of maps, found none; make the maps again") from None
-    wanted, found = Counter(sample.name for sample in samples), Counter(name for name, _ in rows)
-    differing = sorted((wanted - found) | (found - wanted))
-    if differing:
-        raise ValueError(
-            f"{manifest}: expected the data set's {len(samples)} test samples, found a difference in {differing[0]};"
-            " make the maps again"
-        )
-    return dict(rows)

@@ -182,7 +182,8 @@ def measures(judged: Sequence[_Judged], threshold: float) -> dict[str, Any]:
     -------
     Values by name; None where a figure is undefined, with the reason in `notes`
     """
-    from st3d.kernels.pro import Scores, area, auroc  # with scipy
+    from st3d.kernels.auroc import auroc
+    from st3d.kernels.pro import Scores, area  # with scipy
 
     anomalous = np.array([each.unlike or each.score > threshold for each in judged])
     good = np.array([each.kind == "good" for each in judged])

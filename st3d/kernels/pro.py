@@ -1,4 +1,4 @@
-"""AU-PRO and AUROC: how well maps of scores find anomalous regions, and scores anomalous images.
+"""AU-PRO: how well maps of scores find anomalous regions.
 
 PRO at a threshold is the mean, over all connected components of the ground truth of all images, of the fraction of the
 component's pixels at or above the threshold. Its curve runs over the false positive rate, that of all non-anomalous
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.ndimage import find_objects, label
 
 from st3d.kernels.native import declared, library
@@ -58,18 +58,9 @@ class Scores:
         """
         pieces, components = [], []
         for index, (scores, mask) in enumerate(zip(maps, masks, strict=True)):
-            scores, mask = np.asarray(scores), np.asarray(mask) > 0
-            if scores.dtype != np.float32:  # float32 would merge scores that differ
-                scores = scores.astype(np.float64)
-            if scores.ndim != 2 or scores.shape != mask.shape:
-                raise ValueError(f"map {index}: expected the mask's shape {mask.shape}, found {scores.shape}")
-            if not np.isfinite(scores).all():
-                raise ValueError(f"map {index}: expected finite scores, found NaN or infinity")
-            pieces.append(scores[~mask])
-            for around in find_objects(mask.view(np.uint8)):  # label only where something is anomalous
-                labels, _ = label(mask[around], EIGHT)
-                for number, box in enumerate(find_objects(labels), start=1):
-                    components.append(np.sort(scores[around][box][labels[box] == number]))
+            normal, found = divided(scores, mask, index)
+            pieces.append(normal)
+            components += found
         if not components:
             raise ValueError("no anomalous pixel in any mask: PRO is undefined")
         kind = np.result_type(*pieces)
@@ -106,7 +97,7 @@ class Scores:
         before = np.concatenate([[0.0], np.cumsum(gain)])
         before, distinct = before / before[-1], distinct[::-1]
         total = len(self.normal)
-        between, at = _counts(self.normal, np.ascontiguousarray(distinct[::-1]))
+        between, at = counts(self.normal, np.ascontiguousarray(distinct[::-1]))
         above = np.cumsum(between[:0:-1]) + np.concatenate([[0], np.cumsum(at[:0:-1])])
         at_least = above + at[::-1]
         fpr = np.column_stack([above, at_least]).ravel() / total
@@ -141,8 +132,59 @@ class Scores:
         return np.append(fpr, 1.0), np.append(pro, 1.0)
 
 
-def _counts(normal: NDArray[np.floating], events: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """How many of `normal` lie before, between and after the rising `events` (m + 1,), and how many at each (m,)."""
+def divided(scores: NDArray, mask: NDArray, index: int) -> tuple[NDArray[np.floating], list[NDArray[np.floating]]]:
+    """One image's scores, divided by its mask.
+
+    Parameters
+    ----------
+    scores
+        (h, w) floats, finite.
+    mask
+        (h, w), anomalous where not zero.
+    index
+        Number of the image, for the error.
+
+    Returns
+    -------
+    normal
+        (s,) float32, or float64 if the map is not float32: the non-anomalous pixels, in no order.
+    components
+        One ascending array of the same type per component; none in an image without an anomalous pixel.
+
+    Raises
+    ------
+    ValueError
+        If a score is not finite, or the shapes differ.
+    """
+    scores, mask = np.asarray(scores), np.asarray(mask) > 0
+    if scores.dtype != np.float32:  # float32 would merge scores that differ
+        scores = scores.astype(np.float64)
+    if scores.ndim != 2 or scores.shape != mask.shape:
+        raise ValueError(f"map {index}: expected the mask's shape {mask.shape}, found {scores.shape}")
+    if not np.isfinite(scores).all():
+        raise ValueError(f"map {index}: expected finite scores, found NaN or infinity")
+    components = []
+    for around in find_objects(mask.view(np.uint8)):  # label only where something is anomalous
+        labels, _ = label(mask[around], EIGHT)
+        for number, box in enumerate(find_objects(labels), start=1):
+            components.append(np.sort(scores[around][box][labels[box] == number]))
+    return scores[~mask], components
+
+
+def counts(normal: NDArray[np.floating], events: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many scores lie between others, and how many are equal to them.
+
+    Parameters
+    ----------
+    normal
+        (s,) float32 or float64, in any order.
+    events
+        (m,) of the same type, rising, distinct.
+
+    Returns
+    -------
+    (m + 1,) int64, before, between and after the events; (m,) int64, at each
+    """
     between, at = np.zeros(len(events) + 1, np.int64), np.zeros(len(events), np.int64)
     count = _count_float if normal.dtype == np.float32 else _count_double
     if count(normal, len(normal), events, len(events), between, at):
@@ -224,39 +266,3 @@ def au_pro(
     """
     scores = Scores.collect(maps, masks)
     return area(*(scores.curve() if thresholds is None else scores.sampled_curve(thresholds)), limit)
-
-
-def auroc(scores: ArrayLike, labels: ArrayLike) -> float:
-    """The fraction of (anomalous, normal) pairs in which the anomalous one scores higher; ties count half.
-
-    Parameters
-    ----------
-    scores
-        (i,) floats, finite.
-    labels
-        (i,) True where anomalous.
-
-    Returns
-    -------
-    float in [0, 1]
-
-    Raises
-    ------
-    ValueError
-        If one of the two classes is missing or a score is not finite.
-
-    Examples
-    --------
-    >>> auroc([0.1, 0.4, 0.4, 0.8], [False, True, False, True])
-    0.875
-    """
-    values, anomalous = np.asarray(scores, np.float64), np.asarray(labels, bool)
-    if values.shape != anomalous.shape or values.ndim != 1:
-        raise ValueError(f"auroc: expected one label a score, found {values.shape} and {anomalous.shape}")
-    if not np.isfinite(values).all():
-        raise ValueError("auroc: expected finite scores, found NaN or infinity")
-    normal, found = np.sort(values[~anomalous]), values[anomalous]
-    if not len(normal) or not len(found):
-        raise ValueError(f"auroc: expected both classes, found {len(found)} anomalous and {len(normal)} normal")
-    lower, upper = np.searchsorted(normal, found, "left"), np.searchsorted(normal, found, "right")
-    return float((lower + upper).sum() / (2 * len(normal) * len(found)))

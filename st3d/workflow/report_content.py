@@ -6,8 +6,8 @@ Only the rules use this module; like `config`, it imports nothing heavy.
 from collections.abc import Sequence
 
 from st3d.workflow.config import Study
-from st3d.workflow.stages import EXTRACTORS, STAGES, STUDENTS, chain, sees
-from st3d.workflow.table_membership import shown_in
+from st3d.workflow.stages import EXTRACTORS, STAGES, STUDENTS, chain, sees, value
+from st3d.workflow.table_membership import differences, shown_in
 
 UNTRAINED = ("fpfh", "voxel_vm", "depth_vm", "btf_fpfh", "shape_guided")  # stages that have no loss
 
@@ -28,21 +28,22 @@ def reported(study: Study, tables: Sequence[str]) -> list[str]:
     return [name for name in study.running if name in found]
 
 
-def losses(study: Study, categories: Sequence[str]) -> dict[str, str]:
-    """What was trained for the shown variant, and the file of its losses below the results.
+def losses(study: Study, variant: str, categories: Sequence[str]) -> dict[str, str]:
+    """What was trained for a variant, and the file of its losses below the results.
 
     Parameters
     ----------
     study
         The study.
+    variant
+        Its name.
     categories
-        Of the shown variant.
+        Its categories.
 
     Returns
     -------
     Paths by name: the extractor's stage, then each category's student or model
     """
-    variant = shown(study)
     method = study.method(variant)
     stage = "student" if method in STUDENTS else method
     found = {}
@@ -90,3 +91,9 @@ def settings(study: Study) -> list[str]:
         elif section in seen:
             found.append(f"data.{section}={content}")
     return found
+
+
+def differing(study: Study, variant: str) -> str:
+    """What a variant has set otherwise than the base, of what leads to its scores: section.key=value, by blanks."""
+    names = differences(study, variant, "base")
+    return " ".join(f"{name}={value(study.variants[variant], name)}" for name in names)

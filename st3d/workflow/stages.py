@@ -52,6 +52,7 @@ STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "calibrated": (("student", "objects"), ("calibrated",)),
     "maps": (tuple(MODELS.values()), ("detector",)),
     "score": (("maps", "objects"), ("score",)),
+    "interval": (("maps",), ("interval",)),
     "cost": (("scale_scans",), ("network", "cost")),
 }
 COMMAND_OF = {  # the command that a stage's rule calls, if not the one of its name
@@ -130,11 +131,17 @@ COMMANDS = {  # package: {command: (module with the function of that name, a lin
     "evaluation": {
         "maps": ("evaluation.maps", "Make the anomaly maps of a category's test scans."),
         "score": ("evaluation.score", "Compute a category's AU-PRO and image AUROC."),
+        "interval": (
+            "evaluation.interval",
+            "Measure the spread of a category's scores over resamples of its test scans.",
+        ),
         "cost": ("evaluation.cost", "Measure seconds and memory of training and of inference."),
         "variant": ("evaluation.variant", "Collect one variant's scores of all categories."),
         "methods": ("evaluation.methods_table", "Write the table of all methods, published rows above measured ones."),
         "tables": ("evaluation.tables", "Write one of the tables, measured rows beside published ones."),
         "report": ("evaluation.report.report", "Write the report: one page of tables, figures, scans and losses."),
+        "evidence": ("evaluation.evidence", "Put what a study measured into a folder that can be kept with the code."),
+        "differences": ("evaluation.differences", "Print measured minus published of all cells of tables."),
     },
     "workflow": {
         "check": ("workflow.check", "Look at a user's own data: layout, headers, masks; say all that is wrong."),
@@ -149,7 +156,7 @@ VARIABLE = (  # what a variant may set
     "detector", "scenes", "downsampling", "graph", "network", "teacher", "student", "extractor",
     "pretrain_fcgf", "pretrain_ppf_foldnet", "fpfh", "calibration", "calibrated",
     "frame", "augmentation", "voxels", "depth", *BASELINES,
-    "objects", "sdf_expert", "colour", *MEMORY_BANKS, "score", "cost",
+    "objects", "sdf_expert", "colour", *MEMORY_BANKS, "score", "interval", "cost",
 )  # fmt: skip
 
 

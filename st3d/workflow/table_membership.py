@@ -83,6 +83,16 @@ def hyperparameter(study: Study, variant: str) -> str:
     return "none" if not changed else names.get(changed[0], "other") if len(changed) == 1 else "other"
 
 
+def repeated(study: Study, variant: str) -> str:
+    """The first declared variant that differs from this one in seeds alone; itself if there is none."""
+    for name in study.variants:
+        if study.variants[name]["detector"] == study.variants[variant]["detector"]:
+            changed = differences(study, variant, name)
+            if all(each.endswith(".seed") for each in changed):
+                return name
+    return variant
+
+
 def shown_in(study: Study, table: str) -> list[str]:
     """The variants, among those to run, that a table shows; the further tables show all of 3D-ST."""
     return [variant for variant in study.running if shows(study, table, variant)]
@@ -90,6 +100,8 @@ def shown_in(study: Study, table: str) -> list[str]:
 
 def shows(study: Study, table: str, variant: str) -> bool:
     """Whether a table shows a variant; the papers' tables show their own methods alone, in their own protocol."""
+    if repeated(study, variant) != variant:  # another seed; rows.csv and seeds.csv of the evidence have it
+        return False
     if table == "methods":
         return study.method(variant) not in ("3d_st", *BASELINES) or _as_first(study, variant)
     if study.method(variant) not in ("3d_st", *BASELINES) or study.variants[variant]["score"] != study.config["score"]:
@@ -138,5 +150,5 @@ def compared(study: Study) -> list[str]:
 def categories(study: Study, variant: str) -> list[str]:
     """The categories that a variant is run on: all of them if a table has a column for each, else the compared ones."""
     per_category = ("table1", "table2", "mvtec_table2", "mvtec_table5", "methods")
-    everywhere = any(shows(study, table, variant) for table in per_category)
+    everywhere = any(shows(study, table, repeated(study, variant)) for table in per_category)
     return list(study.config["categories"]) if everywhere else compared(study)

@@ -14,7 +14,7 @@ from st3d.evaluation.score import score
 from st3d.formats.atomic import write_csv
 from st3d.formats.images import Images
 from st3d.formats.scans import list_samples, read_map, read_mask, read_scan, write_map
-from st3d.kernels.pro import auroc
+from st3d.kernels.auroc import auroc
 from st3d.kernels.squares import from_scan, to_square
 
 

@@ -176,8 +176,8 @@ def test_figure_5_holds_the_mean_per_limit_beside_the_published_one(study):
     ours, theirs = traces["3D-ST 64, measured"], traces["3D-ST 64, published"]
     for limit, mean in zip(ours["x"], ours["y"], strict=True):
         assert mean == np.mean([each["au_pro_at"][str(limit)] for each in variant["categories"].values()])
-    assert dict(zip(theirs["x"], theirs["y"], strict=True))[0.01] == 0.367
-    assert traces["voxel VM, published"]["y"] == [0.492]
+    assert dict(zip(theirs["x"], theirs["y"], strict=True))[0.01] == pytest.approx((0.361 + 0.008) / 2)  # bagel, tire
+    assert traces["voxel VM, published"]["y"] == pytest.approx([(0.453 + 0.346) / 2])
 
 
 def test_figure_6_goes_from_the_smallest_size_to_the_largest():

@@ -9,7 +9,7 @@ from PIL import Image
 from st3d.evaluation.score import score
 from st3d.formats.atomic import write_csv
 from st3d.formats.scans import write_map
-from st3d.kernels.pro import auroc
+from st3d.kernels.auroc import auroc
 
 NAMES = ["good/000", "good/001", "hole/000", "hole/001", "cut/000"]
 

@@ -3,18 +3,10 @@ import pytest
 import reference_pro as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference_pro import maps_and_masks
 
-from st3d.kernels.pro import Scores, area, au_pro, auroc
-
-
-def maps_and_masks(seed, levels, images=3):
-    """Few levels make ties common; the sizes differ; masks hold components that touch at corners, and single pixels."""
-    rng = np.random.default_rng(seed)
-    shapes = [(int(rng.integers(2, 9)), int(rng.integers(2, 9))) for _ in range(images)]
-    maps = [rng.integers(0, levels, shape).astype(np.float32) / levels for shape in shapes]
-    masks = [rng.random(shape) < 0.3 for shape in shapes]
-    masks[0].flat[0], masks[1].flat[0] = True, False
-    return maps, masks
+from st3d.kernels.auroc import auroc
+from st3d.kernels.pro import Scores, area, au_pro
 
 
 @given(st.integers(0, 10**6), st.sampled_from([2, 3, 5, 1000]), st.sampled_from([0.01, 0.05, 0.3, 0.77, 1.0]))

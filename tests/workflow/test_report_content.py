@@ -57,7 +57,7 @@ def test_variants_of_the_dataset_papers_tables_alone_are_not_asked_for():
     ],
 )
 def test_losses_are_those_of_what_was_trained(variant, expected):
-    assert list(losses(study(variant), ["bagel"]).values()) == expected
+    assert list(losses(study(variant), variant, ["bagel"]).values()) == expected
 
 
 def test_the_settings_are_those_that_the_shown_variant_reads():

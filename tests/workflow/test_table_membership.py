@@ -8,6 +8,7 @@ from st3d.workflow.table_membership import (
     hyperparameter,
     latent,
     protocol,
+    repeated,
     shown_in,
     weights,
 )
@@ -40,6 +41,31 @@ def test_the_tables_show_the_variants_that_the_paper_shows_there():
     assert shown_in(demo, "table4") == ["base", *strategies, "itodd", "3dmatch", "kitti", "fcgf", "ppf_foldnet", "fpfh"]
     assert set(shown_in(demo, "table3")) == {"base", *ours} - set(shown_in(demo, "table4")[1:])
     assert shown_in(demo, "auroc") == shown_in(demo, "sampled_au_pro") == [*ours, *BASELINES]
+
+
+def test_a_variant_of_other_seeds_repeats_another_and_is_in_no_table():
+    seeds = {"teacher": {"seed": 25}, "student": {"seed": 26}}
+    demo = study(
+        variants={
+            "again": seeds,
+            "wide_again": seeds | {"network": {"width": 128}},
+            "near": {"graph": {"neighbours": 7}},
+        }
+    )
+    names = ("base", "width128", "again", "wide_again", "near", "voxel_ae", "base_small")
+    assert [repeated(demo, name) for name in names] == [
+        "base",
+        "width128",
+        "base",
+        "width128",
+        "near",
+        "voxel_ae",
+        "base_small",
+    ]
+    tables = ("table1", "table2", "table3", "table4", "auroc", "methods")
+    assert not {"again", "wide_again"} & {name for table in tables for name in shown_in(demo, table)}
+    assert "near" in shown_in(demo, "table3")
+    assert categories(demo, "again") == categories(demo, "base") == demo.config["categories"]
 
 
 def test_the_dataset_papers_tables_show_the_baselines():

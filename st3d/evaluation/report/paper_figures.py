@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from st3d.evaluation.columns import published
+from st3d.evaluation.columns import CATEGORIES, published
 from st3d.evaluation.report.figures import COLOURS, PUBLISHED, Figure, Panel, Series, Style
 
 LIMIT = "0.3"  # of AU-PRO where a figure has one alone
@@ -87,8 +87,9 @@ def figure5(methods: Sequence[Mapping[str, Any]]) -> Figure:
     -------
     Figure
     """
-    known = published("table2")
-    at_limit = dict(published("table1")[["method", "mean"]].itertuples(index=False, name=None))
+    run = [name for name in CATEGORIES if methods and name in methods[0]["categories"]]
+    of_these = run if 0 < len(run) < len(CATEGORIES) else ["mean"]  # published means over the categories that were run
+    known, table1 = published("table2"), published("table1").set_index("method")[of_these].astype(float).mean(axis=1)
     colour = colours([method_name(each) for each in methods])
     series = []
     for each in methods:
@@ -97,9 +98,10 @@ def figure5(methods: Sequence[Mapping[str, Any]]) -> Figure:
         series.append(Series(name=f"{label(name)}, measured", x=x, y=y, colour=colour[name], style="points"))
     for name, shade in colour.items():
         rows = known[known["descriptor_dim"] == name.removeprefix("3d_st_")]
-        x, y = rows["integration_limit"].astype(float).tolist(), rows["mean"].astype(float).tolist()
-        if name in at_limit:
-            x, y = [*x, float(LIMIT)], [*y, float(at_limit[name])]
+        x = rows["integration_limit"].astype(float).tolist()
+        y = rows[of_these].astype(float).mean(axis=1).tolist()
+        if name in table1:
+            x, y = [*x, float(LIMIT)], [*y, float(table1[name])]
         if x:
             style: Style = "dots" if len(x) > 1 else "marks"
             series.append(Series(name=f"{label(name)}, published", x=x, y=y, colour=shade, style=style))
