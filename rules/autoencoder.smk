@@ -19,8 +19,8 @@ rule voxel_ae:
         settings=settings("detector.modality", "voxel_ae", "runtime.device", "runtime.threads"),
         code=code_of("voxel_ae"),
     shell:
-        "python -m st3d autoencoder --train {input.train} --validation {input.validation} --model {output.model}"
-        " --curve {output.curve} {params.settings} --cache-gb {resources.cache_gb} --code {params.code} 2> {log}"
+        "python -m st3d autoencoder --train {input.train:q} --validation {input.validation:q} --model {output.model:q}"
+        " --curve {output.curve:q} {params.settings} --cache-gb {resources.cache_gb} --code {params.code} 2> {log:q}"
 
 
 use rule voxel_ae as depth_ae with:

@@ -18,5 +18,5 @@ rule btf_fpfh:
         settings=settings("detector.modality", "btf_fpfh", "runtime.device", "runtime.threads"),
         code=code_of("btf_fpfh"),
     shell:
-        "python -m st3d btf_fpfh --train {input.train} --model {output.model} {params.settings}"
-        " --code {params.code} 2> {log}"
+        "python -m st3d btf_fpfh --train {input.train:q} --model {output.model:q} {params.settings}"
+        " --code {params.code} 2> {log:q}"

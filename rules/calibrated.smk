@@ -23,7 +23,7 @@ rule calibrated:
         settings=settings("calibrated", "runtime.device", "runtime.threads"),
         code=code_of("calibrated"),
     shell:
-        "python -m st3d calibrated --teacher {input.teacher} --student {input.student} --train {input.train}"
-        " --validation {input.validation} --train-images {input.train_images}"
-        " --validation-images {input.validation_images} --model {output} {params.settings}"
-        " --code {params.code} 2> {log}"
+        "python -m st3d calibrated --teacher {input.teacher:q} --student {input.student:q} --train {input.train:q}"
+        " --validation {input.validation:q} --train-images {input.train_images:q}"
+        " --validation-images {input.validation_images:q} --model {output:q} {params.settings}"
+        " --code {params.code} 2> {log:q}"

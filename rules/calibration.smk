@@ -21,5 +21,5 @@ rule calibration:
         settings=settings("calibration", "runtime.device", "runtime.threads"),
         code=code_of("calibration"),
     shell:
-        "python -m st3d calibration --teacher {input.teacher} --student {input.student} --train {input.train}"
-        " --validation {input.validation} --output {output} {params.settings} --code {params.code} 2> {log}"
+        "python -m st3d calibration --teacher {input.teacher:q} --student {input.student:q} --train {input.train:q}"
+        " --validation {input.validation:q} --output {output:q} {params.settings} --code {params.code} 2> {log:q}"

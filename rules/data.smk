@@ -14,7 +14,7 @@ rule furniture:
         settings=settings("furniture"),
         code=code_of("furniture"),
     shell:
-        "python -m st3d furniture --output {params.folder} {params.settings} --code {params.code} 2> {log}"
+        "python -m st3d furniture --output {params.folder:q} {params.settings} --code {params.code} 2> {log:q}"
 
 
 rule surrogates:
@@ -32,8 +32,8 @@ rule surrogates:
         settings=settings("surrogates"),
         code=code_of("surrogates"),
     shell:
-        "python -m st3d surrogates --source {wildcards.source} --output {params.folder} {params.settings}"
-        " --code {params.code} 2> {log}"
+        "python -m st3d surrogates --source {wildcards.source} --output {params.folder:q} {params.settings}"
+        " --code {params.code} 2> {log:q}"
 
 
 rule simulation:
@@ -49,8 +49,8 @@ rule simulation:
         settings=settings("simulation"),
         code=code_of("simulation"),
     shell:
-        "python -m st3d simulation --category {wildcards.category} --output {params.folder}"
-        " {params.settings} --code {params.code} 2> {log}"
+        "python -m st3d simulation --category {wildcards.category} --output {params.folder:q}"
+        " {params.settings} --code {params.code} 2> {log:q}"
 
 
 rule download_modelnet10:
@@ -69,7 +69,7 @@ rule download_modelnet10:
         folder=folder_of,
         settings=settings("download.modelnet10", "download.retries"),
     shell:
-        "python -m st3d {params.command} --output {params.folder} {params.settings} 2> {log}"
+        "python -m st3d {params.command} --output {params.folder:q} {params.settings} 2> {log:q}"
 
 
 use rule download_modelnet10 as download_mvtec_3d_ad with:
@@ -102,4 +102,4 @@ rule download_3dmatch:
         folder=folder_of,
         settings=settings("download.3dmatch.url", "download.3dmatch.archive", "download.retries"),
     shell:
-        "python -m st3d download_3dmatch --scene {wildcards.scene} --output {params.folder} {params.settings} 2> {log}"
+        "python -m st3d download_3dmatch --scene {wildcards.scene} --output {params.folder:q} {params.settings} 2> {log:q}"

@@ -19,4 +19,4 @@ rule downsampling:
     shell:
         "python -m st3d downsampling --dataset {params.dataset:q} --category {wildcards.category} --split {wildcards.split}"
         " --part {wildcards.part} {params.settings}"
-        " --output {output} --code {params.code} 2> {log}"
+        " --output {output:q} --code {params.code} 2> {log:q}"

@@ -52,8 +52,8 @@ rule evidence:
         licence=config["evidence"]["licence"] or "none",
         code=code_of("evidence"),
     shell:
-        "python -m st3d evidence --variants {input.variants} --protocols {params.protocols} --repeats {params.repeats}"
+        "python -m st3d evidence --variants {input.variants:q} --protocols {params.protocols} --repeats {params.repeats}"
         " --differs {params.differs:q} --intervals {params.intervals:q} --curves {params.curves:q} --jobs {params.jobs:q}"
-        " --tables {input.tables} --settings {params.settings:q} --shown {params.shown} --categories {params.categories}"
-        " --dataset {params.dataset:q} --listing {params.listing:q} --maps {params.maps} --licence {params.licence:q}"
-        " --output {output} --code {params.code} 2> {log}"
+        " --tables {input.tables:q} --settings {params.settings:q} --shown {params.shown} --categories {params.categories}"
+        " --dataset {params.dataset:q} --listing {params.listing:q} --maps {params.maps:q} --licence {params.licence:q}"
+        " --output {output:q} --code {params.code} 2> {log:q}"

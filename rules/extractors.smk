@@ -23,8 +23,8 @@ rule pretrain_fcgf:
         settings=settings("graph.points", "pretrain_fcgf", "runtime.device", "runtime.threads"),
         code=code_of("pretrain_fcgf"),
     shell:
-        "python -m st3d pretrain_fcgf --train {input.train} --validation {input.validation}"
-        " --extractor {output.extractor} --curve {output.curve} {params.settings} --code {params.code} 2> {log}"
+        "python -m st3d pretrain_fcgf --train {input.train:q} --validation {input.validation:q}"
+        " --extractor {output.extractor:q} --curve {output.curve:q} {params.settings} --code {params.code} 2> {log:q}"
 
 
 rule pretrain_ppf_foldnet:
@@ -52,9 +52,9 @@ rule pretrain_ppf_foldnet:
         settings=settings("graph", "pretrain_ppf_foldnet", "runtime.device", "runtime.threads"),
         code=code_of("pretrain_ppf_foldnet"),
     shell:
-        "python -m st3d pretrain_ppf_foldnet --train {input.train} --validation {input.validation}"
-        " --scale {input.scale} --extractor {output.extractor} --curve {output.curve} {params.settings}"
-        " --code {params.code} 2> {log}"
+        "python -m st3d pretrain_ppf_foldnet --train {input.train:q} --validation {input.validation:q}"
+        " --scale {input.scale:q} --extractor {output.extractor:q} --curve {output.curve:q} {params.settings}"
+        " --code {params.code} 2> {log:q}"
 
 
 rule fpfh:
@@ -71,4 +71,4 @@ rule fpfh:
         settings=settings("fpfh"),
         code=code_of("fpfh"),
     shell:
-        "python -m st3d fpfh --extractor {output} {params.settings} --code {params.code} 2> {log}"
+        "python -m st3d fpfh --extractor {output:q} {params.settings} --code {params.code} 2> {log:q}"

@@ -18,7 +18,7 @@ rule frame:
         code=code_of("frame"),
     shell:
         "python -m st3d frame --dataset {params.dataset:q} --category {wildcards.category} {params.settings}"
-        " --output {output} --code {params.code} 2> {log}"
+        " --output {output:q} --code {params.code} 2> {log:q}"
 
 
 rule voxels:
@@ -40,7 +40,7 @@ rule voxels:
         code=code_of("voxels"),
     shell:
         "python -m st3d {params.command} --dataset {params.dataset:q} --category {wildcards.category} --split {wildcards.split}"
-        " --frame {input.frame} {params.settings} --output {output} --code {params.code} 2> {log}"
+        " --frame {input.frame:q} {params.settings} --output {output:q} --code {params.code} 2> {log:q}"
 
 
 use rule voxels as depth with:

@@ -20,9 +20,9 @@ rule voxel_gan:
         settings=settings("detector.modality", "voxel_gan", "runtime.device", "runtime.threads"),
         code=code_of("voxel_gan"),
     shell:
-        "python -m st3d gan --train {input.train} --validation {input.validation} --model {output.model}"
-        " --critic-curve {output.critic_curve} --curve {output.curve} {params.settings}"
-        " --cache-gb {resources.cache_gb} --code {params.code} 2> {log}"
+        "python -m st3d gan --train {input.train:q} --validation {input.validation:q} --model {output.model:q}"
+        " --critic-curve {output.critic_curve:q} --curve {output.curve:q} {params.settings}"
+        " --cache-gb {resources.cache_gb} --code {params.code} 2> {log:q}"
 
 
 use rule voxel_gan as depth_gan with:

@@ -15,7 +15,7 @@ rule graph_scenes:
         settings=settings("graph"),
         code=code_of("graph_scenes"),
     shell:
-        "python -m st3d graph --input {input} --output {output} {params.settings} --code {params.code} 2> {log}"
+        "python -m st3d graph --input {input:q} --output {output:q} {params.settings} --code {params.code} 2> {log:q}"
 
 
 use rule graph_scenes as graph_scans with:

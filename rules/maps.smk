@@ -20,8 +20,8 @@ rule maps:
         settings=settings("detector.method", "runtime.device", "runtime.threads"),
         code=code_of("maps"),
     shell:
-        "python -m st3d maps --models {input.models} --test {input.test} --output {params.folder}"
-        " --manifest {output} {params.settings} --code {params.code} 2> {log}"
+        "python -m st3d maps --models {input.models:q} --test {input.test:q} --output {params.folder:q}"
+        " --manifest {output:q} {params.settings} --code {params.code} 2> {log:q}"
 
 
 use rule maps as validation_maps with:

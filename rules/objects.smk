@@ -18,4 +18,4 @@ rule objects:
         code=code_of("objects"),
     shell:
         "python -m st3d objects --dataset {params.dataset:q} --category {wildcards.category} --split {wildcards.split}"
-        " {params.settings} --output {output} --code {params.code} 2> {log}"
+        " {params.settings} --output {output:q} --code {params.code} 2> {log:q}"

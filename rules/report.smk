@@ -52,8 +52,8 @@ rule report:
             sha256(Path(workflow.basedir, f"st3d/evaluation/report/page.{end}")) for end in ("html.j2", "css", "js")
         ],
     shell:
-        "python -m st3d report --tables {input.tables} --variants {input.variants}"
-        " --methods {params.compared} --scores {input.scores} --shown {params.shown} --categories {params.categories}"
-        " --dataset {params.dataset:q} --maps {params.maps} --validation-maps {params.validation}"
-        " --curves-of {params.trained} --curve {input.curve} --settings {params.chosen:q} --method {params.method}"
-        " --preset {params.preset:q} --logs {params.logs} --output {output.page} --code {params.code} 2> {log}"
+        "python -m st3d report --tables {input.tables:q} --variants {input.variants:q}"
+        " --methods {params.compared} --scores {input.scores:q} --shown {params.shown} --categories {params.categories}"
+        " --dataset {params.dataset:q} --maps {params.maps:q} --validation-maps {params.validation:q}"
+        " --curves-of {params.trained} --curve {input.curve:q} --settings {params.chosen:q} --method {params.method}"
+        " --preset {params.preset:q} --logs {params.logs:q} --output {output.page:q} --code {params.code} 2> {log:q}"

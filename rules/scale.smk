@@ -15,7 +15,7 @@ rule scale_scenes:
         settings=settings("graph"),
         code=code_of("scale_scenes"),
     shell:
-        "python -m st3d scale --train {input} {params.settings} --output {output} --code {params.code} 2> {log}"
+        "python -m st3d scale --train {input:q} {params.settings} --output {output:q} --code {params.code} 2> {log:q}"
 
 
 use rule scale_scenes as scale_scans with:

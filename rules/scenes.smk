@@ -29,4 +29,4 @@ rule scenes:
     shell:
         "python -m st3d scenes --source {params.source:q} --origin {params.origin} --split {wildcards.split} --part {wildcards.part}"
         " --parts {params.parts} --clouds {params.clouds} {params.settings}"
-        " --output {output} --code {params.code} 2> {log}"
+        " --output {output:q} --code {params.code} 2> {log:q}"

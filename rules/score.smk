@@ -19,8 +19,8 @@ rule score:
         settings=settings("score"),
         code=code_of("score"),
     shell:
-        "python -m st3d score --dataset {params.dataset:q} --category {wildcards.category} --maps {params.maps}"
-        " --manifest {input.manifest} --objects {input.objects} --output {output} {params.settings} --code {params.code} 2> {log}"
+        "python -m st3d score --dataset {params.dataset:q} --category {wildcards.category} --maps {params.maps:q}"
+        " --manifest {input.manifest:q} --objects {input.objects:q} --output {output:q} {params.settings} --code {params.code} 2> {log:q}"
 
 
 rule interval:
@@ -41,9 +41,9 @@ rule interval:
         limits=config["score"]["limits"],
         code=code_of("interval"),
     shell:
-        "python -m st3d interval --dataset {params.dataset:q} --category {wildcards.category} --maps {params.maps}"
-        " --manifest {input.manifest} --output {output} --limits {params.limits} {params.settings} --code {params.code}"
-        " 2> {log}"
+        "python -m st3d interval --dataset {params.dataset:q} --category {wildcards.category} --maps {params.maps:q}"
+        " --manifest {input.manifest:q} --output {output:q} --limits {params.limits} {params.settings} --code {params.code}"
+        " 2> {log:q}"
 
 
 rule cost:
@@ -68,5 +68,5 @@ rule cost:
         settings=settings("graph", "network", "cost", "runtime.device", "runtime.threads"),
         code=code_of("cost"),
     shell:
-        "python -m st3d cost --train {input.train} --scale {input.scale} --output {output} {params.settings}"
-        " --code {params.code} 2> {log}"
+        "python -m st3d cost --train {input.train:q} --scale {input.scale:q} --output {output:q} {params.settings}"
+        " --code {params.code} 2> {log:q}"

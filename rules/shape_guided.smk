@@ -29,8 +29,8 @@ rule sdf_expert:
         settings=settings("sdf_expert", "runtime.device", "runtime.threads"),
         code=code_of("sdf_expert"),
     shell:
-        "python -m st3d sdf_expert --train {input.train} --validation {input.validation} --model {output.model}"
-        " --curve {output.curve} {params.settings} --code {params.code} 2> {log}"
+        "python -m st3d sdf_expert --train {input.train:q} --validation {input.validation:q} --model {output.model:q}"
+        " --curve {output.curve:q} {params.settings} --code {params.code} 2> {log:q}"
 
 
 rule shape_guided:
@@ -54,5 +54,5 @@ rule shape_guided:
         settings=settings("detector.modality", "shape_guided", "colour", "runtime.device", "runtime.threads"),
         code=code_of("shape_guided"),
     shell:
-        "python -m st3d shape_guided --train {input.train} --validation {input.validation} --expert {input.expert}"
-        " --model {output.model} {params.settings} --code {params.code} 2> {log}"
+        "python -m st3d shape_guided --train {input.train:q} --validation {input.validation:q} --expert {input.expert:q}"
+        " --model {output.model:q} {params.settings} --code {params.code} 2> {log:q}"

@@ -23,6 +23,6 @@ rule student:
         downsampling_seed=lambda wildcards: study.variants[wildcards.variant]["downsampling"]["seed"],
         code=code_of("student"),
     shell:
-        "python -m st3d student --teacher {input.teacher} --train {input.train} --validation {input.validation}"
-        " --scale {input.scale} --student {output.student} --curve {output.curve} {params.settings}"
-        " --downsampling-seed {params.downsampling_seed} --cache-gb {resources.cache_gb} --code {params.code} 2> {log}"
+        "python -m st3d student --teacher {input.teacher:q} --train {input.train:q} --validation {input.validation:q}"
+        " --scale {input.scale:q} --student {output.student:q} --curve {output.curve:q} {params.settings}"
+        " --downsampling-seed {params.downsampling_seed} --cache-gb {resources.cache_gb} --code {params.code} 2> {log:q}"

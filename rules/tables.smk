@@ -32,10 +32,10 @@ rule variant:
         settings=settings("detector", "graph", "network.width", "dataset", "preset"),
         code=lambda wildcards: fingerprint(*study.modules(wildcards.variant), *modules("variant")),
     shell:
-        "python -m st3d variant --variant {wildcards.variant} --score {input} --categories {params.categories}"
+        "python -m st3d variant --variant {wildcards.variant} --score {input:q} --categories {params.categories}"
         " --varied {params.varied} --group {params.group} --weights {params.weights}"
-        " --pretraining {params.pretraining} --latent {params.latent} {params.settings} --output {output.json}"
-        " --table {output.csv} --code {params.code} 2> {log}"
+        " --pretraining {params.pretraining} --latent {params.latent} {params.settings} --output {output.json:q}"
+        " --table {output.csv:q} --code {params.code} 2> {log:q}"
 
 
 rule methods_table:
@@ -60,8 +60,8 @@ rule methods_table:
         ],
         code=code_of("methods"),
     shell:
-        "python -m st3d methods --variants {input} --protocols {params.protocols} --weights {params.weights:q}"
-        " --jobs {params.jobs:q} --output {output} --code {params.code} 2> {log}"
+        "python -m st3d methods --variants {input:q} --protocols {params.protocols} --weights {params.weights:q}"
+        " --jobs {params.jobs:q} --output {output:q} --code {params.code} 2> {log:q}"
 
 
 rule tables:
@@ -88,5 +88,5 @@ rule tables:
     params:
         code=code_of("tables"),
     shell:
-        "python -m st3d tables --table {wildcards.table} --variants {input.variants} --costs {input.costs}"
-        " --output {output} --code {params.code} 2> {log}"
+        "python -m st3d tables --table {wildcards.table} --variants {input.variants:q} --costs {input.costs:q}"
+        " --output {output:q} --code {params.code} 2> {log:q}"

@@ -21,9 +21,9 @@ rule teacher:
         settings=settings("graph", "network", "teacher", "runtime.device", "runtime.threads"),
         code=code_of("teacher"),
     shell:
-        "python -m st3d teacher --train {input.train} --validation {input.validation} --scale {input.scale}"
-        " --teacher {output.teacher} --curve {output.curve} {params.settings}"
-        " --cache-gb {resources.cache_gb} --code {params.code} 2> {log}"
+        "python -m st3d teacher --train {input.train:q} --validation {input.validation:q} --scale {input.scale:q}"
+        " --teacher {output.teacher:q} --curve {output.curve:q} {params.settings}"
+        " --cache-gb {resources.cache_gb} --code {params.code} 2> {log:q}"
 
 
 rule pretrained_teacher:
@@ -42,5 +42,5 @@ rule pretrained_teacher:
     params:
         code=code_of("pretrained_teacher"),
     shell:
-        "python -m st3d pretrained_teacher --teacher {input.teacher} --curve {input.curve} --output {output}"
-        " --code {params.code} 2> {log}"
+        "python -m st3d pretrained_teacher --teacher {input.teacher:q} --curve {input.curve:q} --output {output:q}"
+        " --code {params.code} 2> {log:q}"

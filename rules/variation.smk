@@ -15,8 +15,8 @@ rule voxel_vm:
         settings=settings("detector.modality", "voxel_vm"),
         code=code_of("voxel_vm"),
     shell:
-        "python -m st3d variation --train {input.train} --model {output.model} {params.settings}"
-        " --code {params.code} 2> {log}"
+        "python -m st3d variation --train {input.train:q} --model {output.model:q} {params.settings}"
+        " --code {params.code} 2> {log:q}"
 
 
 use rule voxel_vm as depth_vm with:

@@ -26,6 +26,8 @@ SOURCES = (SIMULATED, MODELNET10, *SURROGATES, THREE_D_MATCH, *REGISTERED)  # of
 MVTEC_CATEGORIES = ("bagel", "cable_gland", "carrot", "cookie", "dowel", "foam", "peach", "potato", "rope", "tire")
 
 WIDE_RESNET = "wide_resnet50_2"  # of which no package has weights
+FOLDERS = ("results", "data", "dataset")  # keys that hold a path; of dataset also a name
+NOT_IN_PATHS = "{}<>*?\n"  # Snakemake reads these as wildcards or path variables
 LEAST_SIZE = 64  # pixels; the networks for depth images halve the sides five times; one pixel has no deviation
 
 
@@ -49,7 +51,7 @@ class Study:
         self._validator = jsonschema.Draft202012Validator(yaml.safe_load(schema.read_text()))
         config = {key: with_numbers(part) if key != "download" else part for key, part in config.items()}
         self._check(config, "config")
-        self.config = config
+        self.config = config = {key: _folder(key, value) if key in FOLDERS else value for key, value in config.items()}
         self.variants = {name: self._resolve(name) for name in config["variants"]}
         self._check_choices()
         self.running: list[str] = list(config["run_variants"]) or list(self.variants)
@@ -226,6 +228,16 @@ def _changed(base: Any, change: Any) -> Any:
         return change
     product = base * float(multiple[1])
     return max(1, round(product)) if isinstance(base, int) else product
+
+
+def _folder(key: str, path: str) -> str:
+    """A path of the config, its ~ expanded; one that Snakemake could not use is refused."""
+    found = [letter for letter in NOT_IN_PATHS if letter in path] or [letter for letter in "-" if path[0] == letter]
+    if found:
+        raise ValueError(
+            f"config: {key}: {path!r}: expected a folder's name without {found[0]!r}, which has a meaning of its own"
+        )
+    return str(Path(path).expanduser()) if path.startswith("~") else path
 
 
 def _sentence(error: jsonschema.ValidationError, prefix: str) -> str:

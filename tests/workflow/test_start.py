@@ -1,5 +1,6 @@
 """A run as a user sees it: what is printed, which runs may work at once, and faults in the data found at the start."""
 
+import re
 import subprocess
 import sys
 
@@ -118,3 +119,20 @@ def test_runs_with_different_results_folders_do_not_exclude_each_other(project):
             project, "--cores", "1", f"{name}/downsampling/base/dowel/train_0.h5", *OVERLAY, *BASE, f"results={name}"
         )
         assert "Nothing to be done" in again.stderr
+
+
+@pytest.mark.parametrize("results", ["my résults[1]", "it's $HOME & more"])
+def test_a_results_folder_may_have_any_name_that_a_folder_has(project, results):
+    places = [f'results="{results}"', 'data="da ta"']
+    done = snakemake(project, "--cores", "2", "variant_base", *OVERLAY, *BASE, *places)
+    assert done.returncode == 0, done.stderr
+    assert (project / results / "variant/base.json").exists() and (project / "da ta/furniture/complete.json").exists()
+    assert {path.name for path in project.iterdir() if path.is_dir()} >= {results, "da ta"}
+    assert not (project / "results").exists() and not (project / "my").exists()
+
+
+@pytest.mark.parametrize("results, why", [("a{b}", "'{'"), ("-x", "'-'"), ("res*", "'\\*'")])
+def test_a_results_folder_that_snakemake_would_read_otherwise_is_refused(project, results, why):
+    done = snakemake(project, "-n", "variant_base", *OVERLAY, *BASE, f'results="{results}"')
+    assert done.returncode == 1
+    assert re.search(f"config: results: .*without {why}", done.stderr + done.stdout)
