@@ -304,7 +304,11 @@ listed = functools.cache(listing)
 
 def digest_of_own(paths):
     """Hashes of the listings of folders of the user's own: a file added, removed or written there reruns its readers."""
-    return " ".join(listed(path) for path in paths)
+    try:
+        return " ".join(listed(path) for path in paths)
+    except OSError as error:
+        link = " a link to nowhere" if Path(error.filename or "").is_symlink() else f": {error.strerror}"
+        sys.exit(f"{error.filename}: expected a file, found{link}")
 
 
 def digest_of_scans(paths):

@@ -1,5 +1,6 @@
 """Before the first job: what the run shows, which runs may work at once, a look at the data, the jobs' server."""
 
+import contextlib
 import importlib.util
 import logging
 import os
@@ -11,6 +12,7 @@ import time
 from types import SimpleNamespace
 
 from st3d.workflow.console import use_console
+from st3d.workflow import results_origin
 from st3d.workflow.run_locks import RunLock
 from st3d.workflow.server import ADDRESS
 from st3d.workflow.stages import BASELINES
@@ -40,6 +42,14 @@ def refuse(why):
     sys.exit(why)
 
 
+RECORDS = Path(".snakemake")
+if workflow.is_main_process and not results_origin.known(Path(config["results"]), RECORDS):
+    snakemake_logger.warning(
+        f"{config['results']} was made with Snakemake's records of another place: what was changed since then is not seen."
+        f" Copy {RECORDS} along with it, or delete what is to be made anew; if nothing was changed, delete"
+        f" {config['results']}/{results_origin.NAME}"
+    )
+
 results_lock = RunLock(Path(config["results"], ".st3d.lock"))
 looked_at = time.time()  # what is there is looked at from here on
 data_locks = {}  # by the file that says that a folder of data is complete
@@ -51,6 +61,8 @@ def lock_folders():
         refuse(
             f"another snakemake is at work in {config['results']}: wait for it, stop it, or name another results folder"
         )
+    with contextlib.suppress(OSError):  # of a folder that cannot be written to the first job says more
+        results_origin.mark(Path(config["results"]), RECORDS)
     jobs = list(workflow.dag.needrun_jobs())
     makers = {str(path): job for job in jobs for path in job.output if in_data(path) and path.endswith("complete.json")}
     for path in makers:

@@ -1,6 +1,7 @@
 """A run as a user sees it: what is printed, which runs may work at once, and faults in the data found at the start."""
 
 import re
+import shutil
 import subprocess
 import sys
 
@@ -136,3 +137,26 @@ def test_a_results_folder_that_snakemake_would_read_otherwise_is_refused(project
     done = snakemake(project, "-n", "variant_base", *OVERLAY, *BASE, f'results="{results}"')
     assert done.returncode == 1
     assert re.search(f"config: results: .*without {why}", done.stderr + done.stdout)
+
+
+def test_results_copied_without_snakemakes_records_are_said_to_be_unknown(project):
+    target = ["--cores", "2", f"results/{SCANS}", *OVERLAY, *OWN]
+    assert "made with Snakemake's records" not in snakemake(project, *target).stderr
+    again = snakemake(project, *target)
+    assert "Nothing to be done" in again.stderr and "records of another place" not in again.stderr
+    shutil.rmtree(project / ".snakemake")
+    for more in ([], ["-n"]):
+        done = snakemake(project, *target, "downsampling={points: 150}", *more)
+        assert done.returncode == 0
+        assert len([line for line in done.stderr.splitlines() if "records of another place" in line]) == 1
+
+
+def test_a_link_to_nowhere_among_the_users_scans_is_one_line(project):
+    link = project / "own/part/train/good/xyz/009.tiff"
+    link.symlink_to("../../annex/009.tiff")
+    for more in ([], ["-n"]):
+        done = snakemake(project, "--cores", "1", f"results/{SCANS}", *OVERLAY, *OWN, *more)
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        assert (
+            done.stderr.splitlines()[-1] == "own/part/train/good/xyz/009.tiff: expected a file, found a link to nowhere"
+        )
