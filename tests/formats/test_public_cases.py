@@ -1,0 +1,142 @@
+"""Files as other programs write them, from public bug reports; each is also made by the test itself."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from st3d.formats.meshes import read_mesh
+from st3d.kernels.geometry.surface_sampling import triangle_areas
+
+CORNERS = [(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)]
+SQUARES = [
+    (1, 2, 4, 3),
+    (5, 7, 8, 6),
+    (1, 5, 6, 2),
+    (3, 4, 8, 7),
+    (1, 3, 7, 5),
+    (2, 6, 8, 4),
+]  # from 1, as OBJ has them
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """The files of the bug reports themselves, which are not part of the project."""
+    folder = Path(__file__).resolve().parents[2] / ".." / "shared" / "cases"
+    if not folder.is_dir():
+        pytest.skip(f"no cases at {folder.resolve()}")
+    return folder
+
+
+def area(path: Path) -> float:
+    vertices, triangles = read_mesh(path)
+    return float(triangle_areas(vertices, triangles).sum())
+
+
+def fault(call, *arguments) -> str:
+    with pytest.raises(ValueError) as caught:
+        call(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def box(side: float, corner: str = "{}", face: str = "f {} {} {} {}") -> str:
+    """A box of OBJ; its area is 6 side^2."""
+    vertices = [f"v {x * side} {y * side} {z * side}" for x, y, z in CORNERS]
+    return (
+        "\n".join([*vertices, *(face.format(*(corner.format(one - 9, one) for one in each)) for each in SQUARES)])
+        + "\n"
+    )
+
+
+@pytest.mark.parametrize("corner", ["{0}", "{0}/{0}", "{0}//-1", "{0}/{0}/-1"])
+def test_relative_indices_of_obj_count_from_their_own_face(tmp_path, corner):
+    textures = "vn 0 0 1\n" + "vt 0 0\n" * 8
+    (tmp_path / "a.obj").write_text("".join(textures + f"o {side}\n" + box(side, corner) for side in (1, 2, 3)))
+    assert area(tmp_path / "a.obj") == 6 * (1 + 4 + 9)
+
+
+def test_a_relative_index_before_the_first_vertex_is_refused(tmp_path):
+    (tmp_path / "a.obj").write_text(box(1).replace("f -8", "f -9"))
+    assert fault(read_mesh, tmp_path / "a.obj") == (
+        f"{tmp_path / 'a.obj'}: expected vertex indices in range, found -9 behind 8 vertices"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        box(1, "{1}", "f {}\t{}\t{}\t{}").replace("v ", "v\t"),
+        box(1, "{1}").replace("f ", "f\t"),
+        box(1, "{1}", "f\t{}  {} {} {} ").replace("\n", "\r\n"),
+        box(1, "{1}").replace("\n", "\r"),
+        box(1, "{1}", "  f {} {} \\\n{} {}").replace("v ", " v "),
+        box(1, "{1}", "f {} {}\\\n {} {}"),
+        box(1, "{1}", "f {} {} {} {} # a side").replace("v 0", "# corners\nv 0").replace("v 1 1 1", "v 1 1 1 # last"),
+        "\ufeff" + box(1, "{1}"),
+    ],
+)
+def test_white_space_of_obj_may_be_of_any_kind(tmp_path, text):
+    (tmp_path / "a.obj").write_text(text, newline="")
+    assert area(tmp_path / "a.obj") == 6
+
+
+def test_faces_that_a_library_would_take_for_others_are_refused(tmp_path):
+    hexagon = "".join(f"v {np.cos(at)} {np.sin(at)} 0\n" for at in np.arange(6) * np.pi / 3)
+    (tmp_path / "a.obj").write_text(hexagon + "vt 0 0\n" * 6 + "f 1/1 2/2 3/3\nf 1 2 3 4 5 6\n")
+    assert "a.obj: expected" in fault(read_mesh, tmp_path / "a.obj")
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("sizes", [(4, 3), (4, 3, 5), (3, 4)])
+def test_binary_ply_may_have_faces_of_different_numbers_of_corners(tmp_path, order, sizes):
+    path = tmp_path / "a.ply"
+    polygons, expected = [], 0.0
+    for place, corners in enumerate(sizes):  # regular polygons, each in a plane of its own
+        angles = np.arange(corners) * 2 * np.pi / corners
+        polygons.append(np.stack([np.cos(angles), np.sin(angles), np.full(corners, place)], axis=1))
+        expected += corners / 2 * np.sin(2 * np.pi / corners)
+    names = {"<": "little", ">": "big"}
+    header = f"ply\nformat binary_{names[order]}_endian 1.0\nelement vertex {sum(sizes)}\n"
+    header += "".join(f"property double {axis}\n" for axis in "xyz")
+    header += f"element face {len(sizes)}\nproperty uchar flag\nproperty list uchar int vertex_indices\nend_header\n"
+    data, first = header.encode() + np.concatenate(polygons).astype(order + "f8").tobytes(), 0
+    for corners in sizes:
+        data += struct.pack(f"{order}BB{corners}i", 7, corners, *range(first, first + corners))
+        first += corners
+    path.write_bytes(data)
+    assert area(path) == pytest.approx(expected, rel=1e-12)
+    path.write_bytes(data[:-2])
+    assert "a.ply: expected" in fault(read_mesh, path) and "truncated" in fault(read_mesh, path)
+
+
+def stl(triangles: int, told: int, behind: bytes = b"") -> bytes:
+    return (
+        b"\0" * 80 + struct.pack("<I", told) + struct.pack("<12fH", *[0] * 6, 1, 0, 0, 0, 1, 0, 0) * triangles + behind
+    )
+
+
+@pytest.mark.parametrize("data", [stl(4, 0), stl(4, 4, b"\0\0"), stl(4, 4, b"x" * 70), b"solid" + stl(4, 4, b"x")[5:]])
+def test_the_triangles_of_binary_stl_are_those_that_are_there(tmp_path, data):
+    (tmp_path / "a.stl").write_bytes(data)
+    assert area(tmp_path / "a.stl") == 2
+
+
+@pytest.mark.parametrize("told, found", [(2, "found 4: write the mesh again"), (5, "found 4: the file is truncated")])
+def test_another_number_of_triangles_in_binary_stl_is_refused(tmp_path, told, found):
+    (tmp_path / "a.stl").write_bytes(stl(4, told))
+    assert fault(read_mesh, tmp_path / "a.stl").endswith(f"expected {told} triangles as the header says, {found}")
+
+
+@pytest.mark.parametrize(
+    "name, right, number",
+    [
+        ("03-obj-relative-indices/meshes/*.obj", 84, 3),
+        ("04-obj-tabs/meshes/*.obj", 6, 3),
+        ("05-ply-mixed-polygons/meshes/*.ply", 6.414214, 2),
+        ("22-stl-count-zero/*.stl", 6, 2),
+    ],
+)
+def test_meshes_of_bug_reports_have_their_area(cases, name, right, number):
+    assert [area(path) for path in sorted(cases.glob(name))] == [pytest.approx(right, rel=1e-6)] * number
