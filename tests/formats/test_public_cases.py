@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from st3d.formats.meshes import read_mesh
+from st3d.formats.point_clouds import check_cloud, read_cloud
 from st3d.kernels.geometry.surface_sampling import triangle_areas
 
 CORNERS = [(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)]
@@ -140,3 +141,46 @@ def test_another_number_of_triangles_in_binary_stl_is_refused(tmp_path, told, fo
 )
 def test_meshes_of_bug_reports_have_their_area(cases, name, right, number):
     assert [area(path) for path in sorted(cases.glob(name))] == [pytest.approx(right, rel=1e-6)] * number
+
+
+def sweep(rng, points: int, columns: int) -> np.ndarray:
+    """Points of a LiDAR (n, columns) float32: x, y, z, intensity, ring, time and more."""
+    far = rng.uniform(2, 60, points) * np.exp(1j * rng.uniform(0, 2 * np.pi, points))
+    more = [rng.integers(0, 256, points), rng.integers(0, 32, points), rng.uniform(-0.5, 0, points)]
+    more += [np.zeros(points), rng.integers(0, 3, points)]
+    return np.stack([far.real, far.imag, rng.uniform(-2, 1, points), *more][:columns], axis=1).astype("<f4")
+
+
+@pytest.mark.parametrize("points", [80, 1280, 60_000])
+@pytest.mark.parametrize("columns", [3, 5, 6, 7, 8])
+def test_a_bin_file_of_other_records_is_refused(tmp_path, rng, points, columns):
+    path = tmp_path / "a.bin"
+    sweep(rng, points * 4, columns).tofile(path)
+    for call in (check_cloud, lambda path: read_cloud(path, 10, rng)):
+        assert f"16 bytes a point, found records of {columns} numbers; numpy.save(" in fault(call, path)
+
+
+@pytest.mark.parametrize("points", [1, 2, 5, 7, 15, 60, 840, 60_000])
+def test_a_bin_file_of_four_numbers_a_point_is_read_whatever_else_its_length_divides_by(tmp_path, rng, points):
+    for number, cloud in enumerate([sweep(rng, points, 4), rng.random((points, 4), np.float32)]):
+        cloud.tofile(tmp_path / f"{number}.bin")
+        assert np.array_equal(read_cloud(tmp_path / f"{number}.bin", points, rng), cloud[:, :3])
+
+
+@pytest.mark.parametrize("kind", ["<f8", ">f4", "<i4", "<i2"])
+def test_a_bin_file_of_other_numbers_is_refused(tmp_path, rng, kind):
+    numbers = sweep(rng, 1000, 4) * (100 if "i" in kind else 1)
+    numbers.astype(kind).tofile(tmp_path / "a.bin")
+    assert "a.bin: expected x, y, z, reflectance as float32" in fault(read_cloud, tmp_path / "a.bin", 10, rng)
+
+
+def test_an_array_of_points_with_its_coordinates_first_is_refused(tmp_path, rng):
+    np.save(tmp_path / "a.npy", rng.random((3, 100)))
+    assert fault(read_cloud, tmp_path / "a.npy", 10, rng).endswith(
+        "found 3 x 100: coordinates come first; save the transposed array"
+    )
+
+
+def test_sweeps_of_bug_reports_are_refused(cases, rng):
+    for path in sorted(cases.glob("01-five-floats-a-point/sweeps/*.bin")):
+        assert "found records of 5 numbers" in fault(read_cloud, path, 10**6, rng)
