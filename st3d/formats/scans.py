@@ -15,6 +15,7 @@ from PIL import Image
 
 from st3d.formats.atomic import atomic
 from st3d.formats.errors import one_line, sides_text
+from st3d.formats.folders import is_clutter
 from st3d.formats.scan_headers import refuse_other_than_colours, refuse_other_than_mask, refuse_other_than_xyz
 from st3d.formats.tiff import read_tiff
 
@@ -78,7 +79,8 @@ def list_samples(dataset: Path, category: str, split: Split) -> list[Sample]:
     ----------
     dataset
         Folder in MVTec 3D-AD's layout: <category>/{train,validation}/good/{xyz,rgb} and
-        <category>/test/<defect>/{xyz,rgb,gt}.
+        <category>/test/<defect>/{xyz,rgb,gt}. Endings (.tiff, .tif, .png) may be of either case; what systems and
+        editors leave there, such as ._000.tiff and .ipynb_checkpoints, is passed over.
     category
         Name of a folder in it.
     split
@@ -117,12 +119,12 @@ def find_samples(dataset: Path, category: str, split: Split) -> tuple[list[Sampl
     folder = Path(dataset) / category
     if not folder.is_dir():
         return [], [f"{folder}: expected the folder of category '{category}', found none"]
-    if not any(folder.iterdir()):
+    if not _inside(folder):
         return [], [f"{folder}: expected scans of category '{category}', found an empty folder"]
     defects = ["good"]
     if split == "test":
         test = folder / "test"
-        defects = sorted(path.name for path in test.iterdir() if path.is_dir()) if test.is_dir() else []
+        defects = [path.name for path in _inside(test) if path.is_dir()]
         if not defects:
             return [], [f"{test}: expected a folder for each kind of defect, found none"]
     faults: list[str] = []
@@ -258,20 +260,30 @@ def read_map(path: Path) -> np.ndarray:
 def _samples_in(folder: Path, with_masks: bool, faults: list[str]) -> list[Sample]:
     """The samples of one kind of defect in one split; what is wrong is added to `faults`."""
     xyz = folder / "xyz"
-    scans = sorted(path for path in xyz.iterdir() if path.suffix in (".tiff", ".tif")) if xyz.is_dir() else []
+    scans = [path for path in _inside(xyz) if path.suffix.lower() in (".tiff", ".tif")]
+    pngs = {
+        kind: {path.stem: path for path in _inside(folder / kind) if path.suffix.lower() == ".png"}
+        for kind in ("gt", "rgb")
+    }
     if not scans:
-        faults.append(f"{xyz}: expected scans (.tiff), found {'none' if xyz.is_dir() else 'no such folder'}")
+        others = "".join(f", but {path.name}" for path in _inside(xyz)[:1])
+        faults.append(f"{xyz}: expected scans (.tiff), found {f'none{others}' if xyz.is_dir() else 'no such folder'}")
     samples: dict[str, Sample] = {}
     for scan in scans:
         name = f"{folder.name}/{scan.stem}"
         if name in samples:
             faults.append(f"{scan}: expected one scan named {name}, found also {samples[name].scan.name}")
-        mask, rgb = folder / "gt" / f"{scan.stem}.png", folder / "rgb" / f"{scan.stem}.png"
+        mask, rgb = (some.get(scan.stem, folder / kind / f"{scan.stem}.png") for kind, some in pngs.items())
         masked = with_masks and mask.is_file()
         if with_masks and not masked:
             faults.append(f"{mask}: expected the mask of test sample {name}, found none")
         samples[name] = Sample(name, scan, mask if masked else None, rgb if rgb.is_file() else None)
     return list(samples.values())
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What a user has in a folder, sorted; empty where it does not exist."""
+    return sorted(path for path in folder.iterdir() if not is_clutter(path.name)) if folder.is_dir() else []
 
 
 def _read_image(path: Path, what: str) -> np.ndarray:

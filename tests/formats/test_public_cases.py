@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 
 from st3d.formats.meshes import read_mesh
 from st3d.formats.point_clouds import check_cloud, read_cloud
+from st3d.formats.scans import list_samples
 from st3d.kernels.geometry.surface_sampling import triangle_areas
 
 CORNERS = [(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)]
@@ -184,3 +187,49 @@ def test_an_array_of_points_with_its_coordinates_first_is_refused(tmp_path, rng)
 def test_sweeps_of_bug_reports_are_refused(cases, rng):
     for path in sorted(cases.glob("01-five-floats-a-point/sweeps/*.bin")):
         assert "found records of 5 numbers" in fault(read_cloud, path, 10**6, rng)
+
+
+def add_scans(category: Path, ending: str = "tiff", picture: str = "png") -> None:
+    """Two scans in each folder of a category, all of the same content."""
+    for place in ("train/good", "validation/good", "test/good", "test/cut"):
+        for kind in ("xyz", "gt", "rgb"):
+            (category / place / kind).mkdir(parents=True)
+        for name in ("000", "001"):
+            tifffile.imwrite(
+                category / place / "xyz" / f"{name}.{ending}", np.ones((4, 5, 3), np.float32), photometric="rgb"
+            )
+            for kind in ("gt", "rgb"):
+                Image.fromarray(np.zeros((4, 5), np.uint8)).save(category / place / kind / f"{name}.{picture}")
+
+
+def test_what_systems_and_editors_leave_beside_scans_is_passed_over(tmp_path):
+    add_scans(tmp_path / "part")
+    splits = ("train", "validation", "test")
+    clean = {split: list_samples(tmp_path, "part", split) for split in splits}
+    for place in ("train/good", "validation/good", "test/cut"):
+        for name in ("._000.tiff", ".002.tiff", "002.tiff~", "Thumbs.db", ".DS_Store"):
+            (tmp_path / "part" / place / "xyz" / name).write_bytes(b"not a scan")
+        (tmp_path / "part" / place / "gt/._000.png").write_bytes(b"not a mask")
+        (tmp_path / "part" / place / "xyz/.ipynb_checkpoints").mkdir()
+    for name in (".ipynb_checkpoints", ".Trash-1000", "__MACOSX", "@eaDir"):
+        (tmp_path / "part/test" / name).mkdir()
+    assert {split: list_samples(tmp_path, "part", split) for split in splits} == clean
+
+
+@pytest.mark.parametrize("ending, picture", [("TIFF", "PNG"), ("TIF", "png"), ("Tiff", "Png")])
+def test_the_endings_of_scans_and_pictures_may_be_of_either_case(tmp_path, ending, picture):
+    add_scans(tmp_path / "part", ending, picture)
+    samples = list_samples(tmp_path, "part", "test")
+    assert [sample.name for sample in samples] == ["cut/000", "cut/001", "good/000", "good/001"]
+    for sample in samples:
+        assert (sample.scan.suffix, sample.mask.suffix, sample.rgb.suffix) == (f".{ending}", *[f".{picture}"] * 2)
+
+
+def test_scans_of_another_ending_are_named(tmp_path):
+    add_scans(tmp_path / "part", "npy")
+    assert fault(list_samples, tmp_path, "part", "train").endswith("expected scans (.tiff), found none, but 000.npy")
+
+
+def test_the_category_of_a_bug_report_has_its_scans(cases):
+    folder = cases / "13-clutter-beside-scans/scans"
+    assert [len(list_samples(folder, "dowel", split)) for split in ("train", "validation", "test")] == [3, 1, 6]
