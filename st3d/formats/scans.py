@@ -16,6 +16,7 @@ from PIL import Image
 from st3d.formats.atomic import atomic
 from st3d.formats.errors import one_line, sides_text
 from st3d.formats.folders import is_clutter
+from st3d.formats.mask_levels import anomalous_pixels
 from st3d.formats.scan_headers import refuse_other_than_colours, refuse_other_than_mask, refuse_other_than_xyz
 from st3d.formats.tiff import read_tiff
 
@@ -171,7 +172,8 @@ def read_mask(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
     Parameters
     ----------
     path
-        8-bit image, 0 where the sample is normal.
+        Image of 1 channel, 0 where the sample is normal, and one or a few values elsewhere; or with a palette, whose
+        black is normal.
     size
         (h, w) of the sample's scan, checked if given.
 
@@ -184,9 +186,11 @@ def read_mask(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
     ValueError
         One line with the file and its fault.
     """
-    mask = _read_image(path, "a mask image")
+    with one_line(f"{path}: expected a mask image"), Image.open(path) as image:
+        mask = np.asarray(image)
+        palette = np.reshape(image.getpalette("RGB") or [], (-1, 3)) if image.mode == "P" else None
     refuse_other_than_mask(path, mask.shape, size)
-    return mask > 0
+    return anomalous_pixels(path, mask, palette)
 
 
 def read_colours(path: Path, size: tuple[int, int]) -> np.ndarray:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from st3d.formats.meshes import read_mesh
 from st3d.formats.point_clouds import check_cloud, read_cloud
-from st3d.formats.scans import list_samples
+from st3d.formats.scans import list_samples, read_mask
 from st3d.kernels.geometry.surface_sampling import triangle_areas
 
 CORNERS = [(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)]
@@ -233,3 +233,84 @@ def test_scans_of_another_ending_are_named(tmp_path):
 def test_the_category_of_a_bug_report_has_its_scans(cases):
     folder = cases / "13-clutter-beside-scans/scans"
     assert [len(list_samples(folder, "dowel", split)) for split in ("train", "validation", "test")] == [3, 1, 6]
+
+
+def disc(height: int = 48, width: int = 64) -> np.ndarray:
+    """A round defect (h, w) bool."""
+    row, column = np.indices((height, width))
+    return np.hypot(row - 20.3, column - 30.6) < 8.7
+
+
+def test_a_palette_mask_is_anomalous_where_its_colour_is_not_black(tmp_path):
+    grey = Image.fromarray(disc().astype(np.uint8) * 255)
+    grey.convert("RGB").quantize(2).save(tmp_path / "quantized.png")
+    voc = Image.fromarray(disc().astype(np.uint8) * 3, "P")
+    voc.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0, 0, 0, 1])
+    voc.save(tmp_path / "voc.png")
+    grey.convert("1").save(tmp_path / "bits.png")
+    assert np.asarray(Image.open(tmp_path / "quantized.png"))[20, 30] == 0  # white is number 0
+    for name in ("quantized", "voc", "bits"):
+        assert np.array_equal(read_mask(tmp_path / f"{name}.png", (48, 64)), disc())
+
+
+def test_a_palette_mask_without_black_is_refused(tmp_path):
+    image = Image.fromarray(disc().astype(np.uint8), "P")
+    image.putpalette([255, 0, 0, 0, 255, 0])
+    image.save(tmp_path / "a.png")
+    assert fault(read_mask, tmp_path / "a.png").endswith(
+        "a.png: expected black where the mask's sample is normal, found the colours 255/0/0, 0/255/0"
+    )
+
+
+@pytest.mark.parametrize("resample", [Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS])
+@pytest.mark.parametrize("size", [(32, 24), (128, 96), (61, 47)])
+def test_a_mask_that_was_resized_with_grey_levels_is_refused(tmp_path, resample, size):
+    Image.fromarray(disc().astype(np.uint8) * 255).resize(size, resample).save(tmp_path / "a.png")
+    assert "resized by nearest neighbour" in fault(read_mask, tmp_path / "a.png")
+
+
+def test_a_mask_halved_with_few_grey_levels_is_refused(tmp_path):
+    square = np.zeros((48, 64), np.uint8)
+    square[11:30, 13:40] = 255
+    Image.fromarray(square).resize((32, 24), Image.Resampling.BOX).save(tmp_path / "a.png")
+    assert 3 <= len(np.unique(Image.open(tmp_path / "a.png"))) <= 5
+    assert "found grey levels between (0, " in fault(read_mask, tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("quality", [50, 75, 90, 95])
+def test_a_mask_that_was_a_jpeg_is_refused(tmp_path, quality):
+    Image.fromarray(disc().astype(np.uint8) * 255).save(tmp_path / "a.jpg", quality=quality)
+    Image.open(tmp_path / "a.jpg").save(tmp_path / "a.png")
+    for name in ("a.jpg", "a.png"):
+        assert "grey levels" in fault(read_mask, tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "classes", [[255], [1], [252, 253, 254, 255], [1, 2, 3, 4, 5], [85, 170, 255], [10, 200], [60000, 65535]]
+)
+def test_a_few_classes_are_a_mask(tmp_path, classes):
+    mask = np.zeros((48, 64), np.uint16 if max(classes) > 255 else np.uint8)
+    for place, value in enumerate(classes):
+        mask[5 * place + 2 : 5 * place + 7, 10:40] = value
+    Image.fromarray(mask).save(tmp_path / "a.png")
+    assert np.array_equal(read_mask(tmp_path / "a.png"), mask > 0)
+
+
+def test_a_mask_of_several_values_without_0_is_refused(tmp_path):
+    Image.fromarray(disc().astype(np.uint8) + 1).save(tmp_path / "a.png")
+    assert fault(read_mask, tmp_path / "a.png").endswith("is normal, found only the values 1, 2")
+
+
+def test_palette_masks_of_a_bug_report_are_their_grey_twins(cases):
+    folder = cases / "06-palette-mask"
+    grey, palette = (sorted((folder / kind).glob("part/test/*/gt/*.png")) for kind in ("grey", "palette"))
+    assert [int(read_mask(path).sum()) for path in grey] == [0, 0, 62, 42, 62]
+    for one, other in zip(grey, palette, strict=True):
+        assert np.array_equal(read_mask(one), read_mask(other))
+
+
+def test_grey_masks_of_a_bug_report_are_refused(cases):
+    masks = sorted((cases / "07-mask-not-two-level").glob("*/part/test/scratch/gt/*.png"))
+    assert len(masks) == 6
+    for path in masks:
+        assert "grey levels; make it anew" in fault(read_mask, path)
