@@ -17,11 +17,12 @@ from st3d.formats.atomic import atomic
 from st3d.formats.errors import one_line, sides_text
 from st3d.formats.folders import is_clutter
 from st3d.formats.mask_levels import anomalous_pixels
+from st3d.formats.plausible_scans import refuse_implausible, sentinel_pixels
 from st3d.formats.scan_headers import refuse_other_than_colours, refuse_other_than_mask, refuse_other_than_xyz
 from st3d.formats.tiff import read_tiff
 
 Split = Literal["train", "validation", "test"]
-Invalid = Literal["refuse", "drop"]
+Invalid = Literal["refuse", "drop", "keep"]
 
 
 @dataclass(frozen=True)
@@ -138,10 +139,11 @@ def read_scan(path: Path, invalid: Invalid = "refuse") -> np.ndarray:
     Parameters
     ----------
     path
-        TIFF of floats, (h, w, 3).
+        TIFF of floats, (h, w, 3), of any compression, also in planes.
     invalid
-        What to do with coordinates that are NaN or infinite: refuse the scan, or drop the pixel, that is, set it to
-        (0, 0, 0).
+        What to do with coordinates that are NaN or infinite, and with a constant z, apart from all others, that stands
+        for "nothing seen" beside any x and y: refuse the scan, or drop the pixel, that is, set it to (0, 0, 0); keep
+        takes such a z for a point, and refuses the others.
 
     Returns
     -------
@@ -157,12 +159,22 @@ def read_scan(path: Path, invalid: Invalid = "refuse") -> np.ndarray:
     scan = scan.astype(np.float32)
     broken = ~np.isfinite(scan).all(axis=2)
     if broken.any():
-        if invalid == "refuse":
+        if invalid != "drop":
             raise ValueError(
                 f"{path}: expected finite coordinates, found NaN or infinity in {int(broken.sum())} pixels;"
                 " to take these as invalid pixels set downsampling.invalid to drop"
             )
         scan[broken] = 0
+    found = sentinel_pixels(scan) if invalid != "keep" else None
+    if found is not None:
+        pixels, name = found
+        if invalid == "refuse":
+            raise ValueError(
+                f"{path}: expected (0, 0, 0) as invalid pixels, found {pixels.sum()} pixels with {name}, far"
+                " from all others; set downsampling.invalid to drop, or to keep if these are points"
+            )
+        scan[pixels] = 0
+    refuse_implausible(path, scan)
     return scan
 
 

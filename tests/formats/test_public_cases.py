@@ -10,7 +10,7 @@ from PIL import Image
 
 from st3d.formats.meshes import read_mesh
 from st3d.formats.point_clouds import check_cloud, read_cloud
-from st3d.formats.scans import list_samples, read_mask
+from st3d.formats.scans import list_samples, read_mask, read_scan
 from st3d.kernels.geometry.surface_sampling import triangle_areas
 
 CORNERS = [(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)]
@@ -314,3 +314,117 @@ def test_grey_masks_of_a_bug_report_are_refused(cases):
     assert len(masks) == 6
     for path in masks:
         assert "grey levels; make it anew" in fault(read_mask, path)
+
+
+def surface(rng, height: int = 60, width: int = 70, step: float = 4e-4) -> np.ndarray:
+    """An xyz image of a bumpy part 0.6 m before the camera, a third of its pixels invalid."""
+    row, column = np.indices((height, width))
+    z = 0.6 + 0.02 * np.sin(row / 9) * np.cos(column / 11) + rng.normal(0, 1e-4, (height, width))
+    scan = np.stack([(column - width / 2) * step * z / 0.6, (row - height / 2) * step * z / 0.6, z], axis=2)
+    scan[np.hypot(row - height / 2, column - width / 2) > 0.45 * height] = 0
+    return scan.astype(np.float32)
+
+
+def saved(path: Path, scan: np.ndarray, **options: object) -> Path:
+    tifffile.imwrite(path, scan, **{"photometric": "rgb"} | options)
+    return path
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compression": "lzw"},
+        {"compression": "lzw", "predictor": 3},
+        {"compression": "zlib", "predictor": 3},
+        {"compression": "zstd"},
+        {"planarconfig": "separate"},
+        {"planarconfig": "separate", "compression": "lzw"},
+        {"photometric": "minisblack", "planarconfig": "contig"},
+        {"tile": (16, 16), "compression": "zlib"},
+        {"byteorder": ">"},
+        {"bigtiff": True},
+    ],
+)
+def test_a_scan_may_be_stored_in_any_way(tmp_path, rng, options):
+    scan = surface(rng)
+    stored = np.moveaxis(scan, 2, 0) if options.get("planarconfig") == "separate" else scan
+    assert np.array_equal(read_scan(saved(tmp_path / "a.tiff", stored, **options)), scan)
+
+
+def test_three_pages_are_the_three_channels(tmp_path, rng):
+    scan = surface(rng)
+    saved(tmp_path / "a.tiff", np.moveaxis(scan, 2, 0), photometric="minisblack")
+    assert np.array_equal(read_scan(tmp_path / "a.tiff"), scan)
+
+
+def test_channels_in_the_order_that_opencv_writes_are_refused(tmp_path, rng):
+    message = fault(read_scan, saved(tmp_path / "a.tiff", surface(rng)[..., ::-1]))
+    assert "a.tiff: expected the channels x, y, z, found z, y, x, as OpenCV writes them" in message
+
+
+@pytest.mark.parametrize("value", [0, -1, -9999, 9999, 65535, -32768, 1e10, 3.4e38])
+@pytest.mark.parametrize("share", [0.001, 0.5, 0.97])
+def test_a_constant_z_beside_any_x_and_y_is_not_taken_for_points(tmp_path, rng, value, share):
+    scan = surface(rng)
+    row, column = np.indices(scan.shape[:2])
+    unseen = rng.random(scan.shape[:2]) < share
+    right = np.where(unseen[..., None], 0, scan)
+    x, y = np.float32(4e-4) * (column - 34.9), np.float32(4e-4) * (row - 29.9)
+    broken = np.where(unseen[..., None], np.stack([x, y, np.full_like(x, value)], axis=2), scan).astype(np.float32)
+    path = saved(tmp_path / "a.tiff", broken)
+    name = "infinite" if value == 3.4e38 else f"z = {value:g}"
+    assert fault(read_scan, path).endswith(
+        f"found {unseen.sum()} pixels with {name}, far from all others;"
+        " set downsampling.invalid to drop, or to keep if these are points"
+    )
+    assert np.array_equal(read_scan(path, "drop"), right)
+
+
+def test_a_floor_at_0_may_be_kept(tmp_path, rng):
+    scan = surface(rng)
+    row, column = np.indices(scan.shape[:2])
+    floor = np.stack([4e-4 * column, 4e-4 * row, np.zeros(scan.shape[:2])], axis=2).astype(np.float32)
+    scan = np.where(scan.any(axis=2, keepdims=True), scan, floor)
+    path = saved(tmp_path / "a.tiff", scan)
+    assert "or to keep if these are points" in fault(read_scan, path)
+    assert np.array_equal(read_scan(path, "keep"), scan)
+    saved(path, np.where(scan[..., 2:] > 0, scan - [0, 0, 0.57], scan).astype(np.float32))  # a part that reaches it
+    assert read_scan(path).any(axis=2).sum() >= scan[..., 0].size - 1
+
+
+def test_a_flying_pixel_is_a_point(tmp_path, rng):
+    scan = surface(rng)
+    scan[30, 30, 2] = 1.7
+    assert np.array_equal(read_scan(saved(tmp_path / "a.tiff", scan)), scan)
+
+
+@pytest.mark.parametrize("factor, cause", [(1e3, "apart"), (1e6, "longest side"), (1e-3, "longest"), (1e-6, "longest")])
+def test_a_scan_that_is_not_in_metres_is_refused(tmp_path, rng, factor, cause):
+    message = fault(read_scan, saved(tmp_path / "a.tiff", (surface(rng) * factor).astype(np.float32)))
+    assert "coordinates are in metres: write it again, divided by 1000" in message and cause in message
+
+
+@pytest.mark.parametrize("step", [2e-5, 1e-4, 4e-3, 2e-2])
+def test_scans_of_fine_and_of_coarse_sensors_are_read(tmp_path, rng, step):
+    scan = surface(rng)
+    scan = np.float32(step / 4e-4) * scan
+    assert np.array_equal(read_scan(saved(tmp_path / "a.tiff", scan)), scan)
+
+
+def test_scans_of_bug_reports_are_read_as_they_were_meant_or_refused(cases):
+    right = read_scan(cases / "08-tiff-lzw/lzw.tiff")
+    assert np.array_equal(read_scan(cases / "08-tiff-lzw/deflate_predictor.tiff"), right)
+    assert np.array_equal(read_scan(cases / "09-tiff-planes/planes.tiff"), right)
+    for name in ("opencv_default", "opencv_lzw"):
+        assert "as OpenCV writes them" in fault(read_scan, cases / f"08-tiff-lzw/{name}.tiff")
+        assert np.array_equal(tifffile.imread(cases / f"08-tiff-lzw/{name}.tiff")[..., ::-1], right)
+    assert "set downsampling.invalid to drop" in fault(read_scan, cases / "10-nan-invalid/nan.tiff")
+    assert np.array_equal(
+        read_scan(cases / "10-nan-invalid/nan.tiff", "drop"), read_scan(cases / "10-nan-invalid/zeros.tiff")
+    )
+    scans = sorted((cases / "11-invalid-z-zero").rglob("*.tiff"))
+    assert len(scans) == 10
+    for path in scans:
+        assert "pixels with z = 0, far from all others" in fault(read_scan, path)
+        dropped = read_scan(path, "drop")
+        assert dropped.any(axis=2).sum() == (dropped[..., 2] > 0).sum() > 1000
