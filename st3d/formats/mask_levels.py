@@ -43,11 +43,11 @@ def anomalous_pixels(path: Path, mask: np.ndarray, palette: np.ndarray | None = 
         if int(levels[-1]) >= len(palette):
             found = f"number {levels[-1]} of {len(palette)}"
             raise ValueError(f"{path}: expected numbers of the mask's palette, found {found}; write it as 8-bit grey")
-        coloured = palette.any(axis=1)
+        coloured = np.asarray(palette.any(axis=1))
         if coloured[levels].all():
             colours = ", ".join(sides_text(colour) for colour in palette[levels[:NAMED]].tolist()).replace(" x ", "/")
             raise ValueError(f"{path}: expected black where the mask's sample is normal, found the colours {colours}")
-        return np.asarray(coloured[mask])
+        return coloured[mask]
     if len(levels) > 1 and levels[0] > 0:
         raise ValueError(f"{path}: expected 0 where the mask's sample is normal, found only the values {named}")
     if len(levels) > 2 and float(levels[-1]) - float(levels[1]) > CLOSE and not _have_insides(mask, levels[1:-1]):
