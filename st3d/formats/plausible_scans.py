@@ -39,7 +39,7 @@ def refuse_implausible(path: Path, scan: np.ndarray) -> None:
             " write it with tifffile, image[..., ::-1] if it was read with tifffile"
         )
     lines = scan[::rows].astype(np.float64)
-    valid = lines.any(axis=2)
+    valid = np.asarray(lines.any(axis=2))
     points = lines[valid]
     if len(points) < 2:
         return
