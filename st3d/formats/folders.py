@@ -8,6 +8,7 @@ from pathlib import Path
 
 from st3d.formats.atomic import locked
 
+CLUTTER = ("__macosx", "thumbs.db", "desktop.ini", "@eadir")  # and what begins with a point
 MARKER = ".made_by_st3d"  # tells a folder that may be replaced from someone's own data
 
 
@@ -34,6 +35,26 @@ def files_below(folder: Path) -> list[Path]:
         below.sort()
         found += [Path(os.path.relpath(parent, folder), name) for name in names]
     return sorted(found, key=str)
+
+
+def is_clutter(name: str) -> bool:
+    """Whether a file or folder is what systems and editors leave beside a user's own.
+
+    Parameters
+    ----------
+    name
+        Without its folder.
+
+    Returns
+    -------
+    True of hidden ones, such as ._000.tiff and .ipynb_checkpoints, and of editors' copies
+
+    Examples
+    --------
+    >>> [is_clutter(name) for name in ("._000.tiff", "000.tiff~", "000.tiff")]
+    [True, True, False]
+    """
+    return name.startswith(".") or name.endswith("~") or name.lower() in CLUTTER
 
 
 def refuse_other_files(target: Path) -> None:

@@ -32,6 +32,7 @@ class Property(NamedTuple):
     name: str
     kind: str  # numpy's name of its type; of a list, of the length before it
     is_list: bool
+    item: str = ""  # of a list, numpy's name of its numbers' type
 
 
 class Element(NamedTuple):
@@ -77,8 +78,8 @@ def ply_header(path: Path) -> Ply:
                     elements.append(Element(name, int(count), []))
                 case ["property", kind, title] if kind in TYPES and elements:
                     elements[-1].properties.append(Property(title, TYPES[kind], False))
-                case ["property", "list", kind, _, title] if kind in TYPES and elements:
-                    elements[-1].properties.append(Property(title, TYPES[kind], True))
+                case ["property", "list", kind, item, title] if kind in TYPES and elements:
+                    elements[-1].properties.append(Property(title, TYPES[kind], True, TYPES.get(item, "")))
                 case ["element" | "property", *_]:
                     raise ValueError(f"expected elements and properties as PLY has them, found {' '.join(words)[:60]}")
     raise ValueError("expected a PLY header with a format and end_header, found none: truncated, or not a PLY file")

@@ -15,11 +15,14 @@ from PIL import Image
 
 from st3d.formats.atomic import atomic
 from st3d.formats.errors import one_line, sides_text
+from st3d.formats.folders import is_clutter
+from st3d.formats.mask_levels import anomalous_pixels
+from st3d.formats.plausible_scans import refuse_implausible, sentinel_pixels
 from st3d.formats.scan_headers import refuse_other_than_colours, refuse_other_than_mask, refuse_other_than_xyz
 from st3d.formats.tiff import read_tiff
 
 Split = Literal["train", "validation", "test"]
-Invalid = Literal["refuse", "drop"]
+Invalid = Literal["refuse", "drop", "keep"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ def list_samples(dataset: Path, category: str, split: Split) -> list[Sample]:
     ----------
     dataset
         Folder in MVTec 3D-AD's layout: <category>/{train,validation}/good/{xyz,rgb} and
-        <category>/test/<defect>/{xyz,rgb,gt}.
+        <category>/test/<defect>/{xyz,rgb,gt}. Endings (.tiff, .tif, .png) may be of either case; what systems and
+        editors leave there, such as ._000.tiff and .ipynb_checkpoints, is passed over.
     category
         Name of a folder in it.
     split
@@ -117,12 +121,12 @@ def find_samples(dataset: Path, category: str, split: Split) -> tuple[list[Sampl
     folder = Path(dataset) / category
     if not folder.is_dir():
         return [], [f"{folder}: expected the folder of category '{category}', found none"]
-    if not any(folder.iterdir()):
+    if not _inside(folder):
         return [], [f"{folder}: expected scans of category '{category}', found an empty folder"]
     defects = ["good"]
     if split == "test":
         test = folder / "test"
-        defects = sorted(path.name for path in test.iterdir() if path.is_dir()) if test.is_dir() else []
+        defects = [path.name for path in _inside(test) if path.is_dir()]
         if not defects:
             return [], [f"{test}: expected a folder for each kind of defect, found none"]
     faults: list[str] = []
@@ -135,10 +139,11 @@ def read_scan(path: Path, invalid: Invalid = "refuse") -> np.ndarray:
     Parameters
     ----------
     path
-        TIFF of floats, (h, w, 3).
+        TIFF of floats, (h, w, 3), of any compression, also in planes.
     invalid
-        What to do with coordinates that are NaN or infinite: refuse the scan, or drop the pixel, that is, set it to
-        (0, 0, 0).
+        What to do with coordinates that are NaN or infinite, and with a constant z, apart from all others, that stands
+        for "nothing seen" beside any x and y: refuse the scan, or drop the pixel, that is, set it to (0, 0, 0); keep
+        takes such a z for a point, and refuses the others.
 
     Returns
     -------
@@ -154,12 +159,22 @@ def read_scan(path: Path, invalid: Invalid = "refuse") -> np.ndarray:
     scan = scan.astype(np.float32)
     broken = ~np.isfinite(scan).all(axis=2)
     if broken.any():
-        if invalid == "refuse":
+        if invalid != "drop":
             raise ValueError(
                 f"{path}: expected finite coordinates, found NaN or infinity in {int(broken.sum())} pixels;"
                 " to take these as invalid pixels set downsampling.invalid to drop"
             )
         scan[broken] = 0
+    found = sentinel_pixels(scan) if invalid != "keep" else None
+    if found is not None:
+        pixels, name = found
+        if invalid == "refuse":
+            raise ValueError(
+                f"{path}: expected (0, 0, 0) as invalid pixels, found {pixels.sum()} pixels with {name}, far"
+                " from all others; set downsampling.invalid to drop, or to keep if these are points"
+            )
+        scan[pixels] = 0
+    refuse_implausible(path, scan)
     return scan
 
 
@@ -169,7 +184,8 @@ def read_mask(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
     Parameters
     ----------
     path
-        8-bit image, 0 where the sample is normal.
+        Image of 1 channel, 0 where the sample is normal, and one or a few values elsewhere; or with a palette, whose
+        black is normal.
     size
         (h, w) of the sample's scan, checked if given.
 
@@ -182,9 +198,11 @@ def read_mask(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
     ValueError
         One line with the file and its fault.
     """
-    mask = _read_image(path, "a mask image")
+    with one_line(f"{path}: expected a mask image"), Image.open(path) as image:
+        mask = np.asarray(image)
+        palette = np.reshape(image.getpalette("RGB") or [], (-1, 3)) if image.mode == "P" else None
     refuse_other_than_mask(path, mask.shape, size)
-    return mask > 0
+    return anomalous_pixels(path, mask, palette)
 
 
 def read_colours(path: Path, size: tuple[int, int]) -> np.ndarray:
@@ -258,20 +276,30 @@ def read_map(path: Path) -> np.ndarray:
 def _samples_in(folder: Path, with_masks: bool, faults: list[str]) -> list[Sample]:
     """The samples of one kind of defect in one split; what is wrong is added to `faults`."""
     xyz = folder / "xyz"
-    scans = sorted(path for path in xyz.iterdir() if path.suffix in (".tiff", ".tif")) if xyz.is_dir() else []
+    scans = [path for path in _inside(xyz) if path.suffix.lower() in (".tiff", ".tif")]
+    pngs = {
+        kind: {path.stem: path for path in _inside(folder / kind) if path.suffix.lower() == ".png"}
+        for kind in ("gt", "rgb")
+    }
     if not scans:
-        faults.append(f"{xyz}: expected scans (.tiff), found {'none' if xyz.is_dir() else 'no such folder'}")
+        others = "".join(f", but {path.name}" for path in _inside(xyz)[:1])
+        faults.append(f"{xyz}: expected scans (.tiff), found {f'none{others}' if xyz.is_dir() else 'no such folder'}")
     samples: dict[str, Sample] = {}
     for scan in scans:
         name = f"{folder.name}/{scan.stem}"
         if name in samples:
             faults.append(f"{scan}: expected one scan named {name}, found also {samples[name].scan.name}")
-        mask, rgb = folder / "gt" / f"{scan.stem}.png", folder / "rgb" / f"{scan.stem}.png"
+        mask, rgb = (some.get(scan.stem, folder / kind / f"{scan.stem}.png") for kind, some in pngs.items())
         masked = with_masks and mask.is_file()
         if with_masks and not masked:
             faults.append(f"{mask}: expected the mask of test sample {name}, found none")
         samples[name] = Sample(name, scan, mask if masked else None, rgb if rgb.is_file() else None)
     return list(samples.values())
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What a user has in a folder, sorted; empty where it does not exist."""
+    return sorted(path for path in folder.iterdir() if not is_clutter(path.name)) if folder.is_dir() else []
 
 
 def _read_image(path: Path, what: str) -> np.ndarray:

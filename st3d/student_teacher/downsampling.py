@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from st3d.formats.scans import Invalid, Sample, Split, list_samples, read_mask, read_scan
+from st3d.formats.plausible_scans import longest_side, refuse_other_unit
+from st3d.formats.scans import Invalid, Sample, Split, find_samples, list_samples, read_mask, read_scan
 from st3d.formats.shards import Cloud, write_shard
 from st3d.kernels.points import downsample_scan
 from st3d.training.progress_bar import counted
@@ -43,7 +44,8 @@ def downsampling(
     points
         Points to keep of a scan; a prefix of them is the farthest point sample of its size.
     invalid
-        What to do with coordinates that are NaN or infinite: refuse the scan, or drop the pixel.
+        What to do with coordinates that are NaN or infinite, and with a z that stands for "nothing seen", as
+        `formats.scans.read_scan` says.
     seed
         Of each scan's first point.
     output
@@ -65,8 +67,13 @@ def downsampling(
     samples = list_samples(dataset, category, split)[part::parts]
 
     def clouds() -> Iterator[Cloud]:
+        first = next(iter(find_samples(dataset, category, "train")[0]), None)
+        side = _longest_side(first, invalid)
         for sample in counted(samples, f"downsampling {category}/{split}", len(samples)):
-            yield downsampled(_read(sample, invalid), sample.name, points, seed)
+            scan = _read(sample, invalid)
+            if first is not None:
+                refuse_other_unit(sample.scan, scan, side, first.scan)
+            yield downsampled(scan, sample.name, points, seed)
 
     write_shard(output, clouds(), settings=settings, code=code)
 
@@ -98,6 +105,14 @@ def downsampled(scan: np.ndarray, sample: str, points: int, seed: int) -> Cloud:
     if scan.ndim == 2:
         return Cloud(chosen, sample=sample)
     return Cloud(chosen, pixel=pixel, size=(scan.shape[0], scan.shape[1]), sample=sample)
+
+
+def _longest_side(sample: Sample | None, invalid: Invalid) -> float:
+    """Of a scan's bounding box; 0 if it cannot be read, which its own job says."""
+    try:
+        return longest_side(read_scan(sample.scan, invalid)) if sample is not None else 0.0
+    except (ValueError, OSError):
+        return 0.0
 
 
 def _read(sample: Sample, invalid: Invalid) -> np.ndarray:

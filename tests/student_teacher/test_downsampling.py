@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from small_dataset import write_small_dataset
 
 from st3d.formats.scans import list_samples, read_scan
 from st3d.formats.shards import clouds, read_shard
@@ -102,3 +103,17 @@ def test_what_cannot_be_read_is_an_error_and_leaves_nothing(dataset, tmp_path):
     assert "part: expected a number from 0 to 0" in fault(dataset, "train", output, part=1)
     downsampling(dataset=dataset, split="train", output=output, code="", **SETTINGS | {"invalid": "drop"})
     assert [path.name for path in output.parent.iterdir()] == ["a.h5"]
+
+
+def test_one_scan_in_another_unit_among_others_is_refused(tmp_path, rng):
+    write_small_dataset(tmp_path, rng)
+    path = next((tmp_path / "part/validation/good/xyz").glob("*.tiff"))
+    fine = tifffile.imread(path) / 100  # of a fine sensor: in millimetres, it could be a coarse one's in metres
+    for other in (tmp_path / "part").rglob("xyz/*.tiff"):
+        tifffile.imwrite(other, fine, photometric="rgb")
+    tifffile.imwrite(path, (fine * 1000).astype(np.float32), photometric="rgb")
+    options = {"dataset": tmp_path, "category": "part", "part": 0, "parts": 1, "points": 10, "invalid": "refuse"}
+    options |= {"seed": 1, "output": tmp_path / "a.h5", "code": "none"}
+    downsampling(split="train", **options)
+    with pytest.raises(ValueError, match=r"validation.*expected a scan as large as .*train.* in metres"):
+        downsampling(split="validation", **options)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from st3d.formats.folders import is_clutter
 from st3d.formats.sensor_files.read import READERS
 
-CLUTTER = ("__macosx", "thumbs.db", "desktop.ini")  # and what begins with a point
 MASKS = ("gt", "mask", "masks", "ground_truth")
 ABOUT = re.compile(
     r"(readme|licen[cs]e|origin|copyright|changelog)\b[^.]*(\.(txt|md|rst|tsv|csv|html))?", re.IGNORECASE
@@ -80,7 +80,7 @@ def _files(place: Path | str) -> Iterator[tuple[Path, tuple[str, ...]]]:
         steady = next(at for at, part in enumerate(path.parts) if glob.has_magic(part))
         for match in map(Path, matches):
             folders = match.parts[steady:-1]
-            if _clutter(match.name) or any(map(_clutter, folders)):
+            if is_clutter(match.name) or any(map(is_clutter, folders)):
                 continue
             if match.is_dir():
                 yield from _files_below(match, (*folders, match.name))
@@ -98,15 +98,11 @@ def _files_below(top: Path, folders: tuple[str, ...]) -> Iterator[tuple[Path, tu
 
     for folder, inner, names in os.walk(top, onerror=unreadable, followlinks=True):
         real = os.path.realpath(folder)
-        inner[:] = [] if real in seen else [name for name in inner if not _clutter(name)]
+        inner[:] = [] if real in seen else [name for name in inner if not is_clutter(name)]
         if real not in seen:
             below = (*folders, *Path(folder).relative_to(top).parts)
-            yield from ((Path(folder) / name, below) for name in names if not _clutter(name))
+            yield from ((Path(folder) / name, below) for name in names if not is_clutter(name))
         seen.add(real)
-
-
-def _clutter(name: str) -> bool:
-    return name.startswith(".") or name.endswith("~") or name.lower() in CLUTTER
 
 
 def _reason(path: Path, folders: tuple[str, ...]) -> str | None:

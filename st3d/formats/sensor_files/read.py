@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from st3d.formats.errors import error_text, one_line, sides_text
+from st3d.formats.plausible_scans import is_reversed
 from st3d.formats.ply_pcd import pcd_header, ply_header, read_pcd, read_ply
 from st3d.formats.sensor_files.arrays import array_numbers, read_numpy
 from st3d.formats.sensor_files.scan import Numbers, Reading, SensorScan
@@ -16,8 +17,6 @@ from st3d.formats.sensor_files.tables import Heights, read_table
 from st3d.formats.sensor_files.units import in_metres
 from st3d.formats.tiff import read_tiff
 
-STRAIGHT = 0.99  # correlation of a coordinate with the pixel's column or row, above which it is along it
-ACROSS = 0.9  # and below which it is not
 SIZES = (("num_cols", "num_rows"), ("width", "height"))  # names of columns and rows in a PLY header's remarks
 
 
@@ -129,22 +128,10 @@ def _tiff(path: Path, reading: Reading) -> Numbers:
         found = f"{image.dtype} of shape {sides_text(image.shape)}"
         raise ValueError(f"expected an image of 3 channels (x, y, z), or depths or heights in 1, found {found}")
     numbers = array_numbers(image, reading, floats=True)
-    if _reversed(image):
+    if is_reversed(image):
         numbers.points = image[..., ::-1]
         numbers.notes.append("channels reversed: OpenCV wrote them as z, y, x")
     return numbers
-
-
-def _reversed(image: np.ndarray) -> bool:
-    """Whether the last channel of an image, not the first, runs along the columns, and the second along the rows."""
-    seen = np.isfinite(image).all(axis=-1) & (image != 0).any(axis=-1)
-    rows, columns = np.nonzero(seen)
-    if len(rows) < 3:
-        return False
-    first, second, last = image[seen].astype(np.float64).T
-    with np.errstate(all="ignore"):
-        along = [abs(np.corrcoef(a, b)[0, 1]) for a, b in ((last, columns), (second, rows), (first, columns))]
-    return bool(along[0] > STRAIGHT and along[1] > STRAIGHT and along[2] < ACROSS)
 
 
 def _png(path: Path, reading: Reading) -> Numbers:
