@@ -36,6 +36,17 @@ include: "rules/maps.smk"  # anomaly maps
 include: "rules/score.smk"  # AU-PRO, AUROC; seconds and memory
 include: "rules/tables.smk"  # the paper's tables
 include: "rules/report.smk"  # the report
+include: "rules/cluster.smk"  # groups of jobs; last, for it looks at all rules
+
+
+# On a cluster these stay where snakemake runs: what takes a second, and what needs the network.
+localrules:
+    variant,
+    tables,
+    methods_table,
+    download_modelnet10,
+    download_mvtec_3d_ad,
+    download_3dmatch,
 
 
 rule all:
