@@ -88,10 +88,15 @@ if STARTS_STEP:
     DAG._update_group_components = in_one_step
 
 
+async def force_nothing(dag):
+    """In the place of DAG.check_incomplete: jobs of a second attempt that the first finished are not done again."""
+    dag.forcefiles.clear()
+
+
 def prepare_dag(**settings):
     """In the place of Workflow._prepare_dag, where the settings of this process are known at last."""
     if workflow.execution_settings.attempt > 1:
-        object.__setattr__(workflow.dag_settings, "forcetargets", False)  # what is done is not done again
+        DAG.check_incomplete = force_nothing
     if workflow.group_settings.local_groupid != "local":
         start_server()
     prepare_whole_dag(**settings)

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 from st3d.workflow.run_progress import counts_text
 
-LIMITS = {"TIMEOUT": "runtime", "DEADLINE": "runtime", "OUT_OF_MEMORY": "mem_mb"}  # by Slurm's state: what was too little
+LIMITS = {
+    "TIMEOUT": "runtime",
+    "DEADLINE": "runtime",
+    "OUT_OF_MEMORY": "mem_mb",
+}  # what was too little
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,19 @@
-"""A cluster that computes nothing: each submission is written to a file, and what it would make is there at once.
+"""A cluster that computes nothing: each submission is written down, and the files that its jobs would make are there.
 
-A snakemake with this folder's parent on PYTHONPATH has `--executor counted`, so that what a profile submits can be counted
-where there is no cluster. A line of submissions.txt is one submission, as JSON: its group, its jobs' rules, what it asks
-for. A dry run does not show groups.
+A snakemake with the folder above this one on PYTHONPATH has `--executor counted`: what a profile submits can then be
+counted where there is no cluster, for a dry run shows no groups. A line of submissions.txt is one submission, as JSON:
+its jobs by rule, what it asks for, at which attempt. In the first attempt of a submission with a job of the rule in
+COUNTED_FAILS this job makes nothing, nor do those after it, and the cluster calls the submission TIMEOUT.
 """
 
 import json
 import os
-import time
 from collections import Counter
 from pathlib import Path
 
-from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo  # noqa: TID251  # a part of Snakemake
-from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor  # noqa: TID251
-from snakemake_interface_executor_plugins.settings import CommonSettings  # noqa: TID251
+from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+from snakemake_interface_executor_plugins.settings import CommonSettings
 
 common_settings = CommonSettings(
     non_local_exec=True,
@@ -31,25 +31,38 @@ class Executor(RemoteExecutor):
     """Makes empty files in the place of jobs."""
 
     def run_job(self, job):
-        rules = [each.rule.name for each in (job.jobs if job.is_group() else [job])]
+        levels = job.toposorted if job.is_group() else [[job]]
+        rules = Counter(each.rule.name for level in levels for each in level)
         asked = {name: job.resources.get(name) for name in ("_cores", "mem_mb", "runtime", "gpu")}
-        line = {"group": job.name, "rules": Counter(rules)} | asked
         with open("submissions.txt", "a") as file:
-            file.write(json.dumps(line) + "\n")
-        for each in job.jobs if job.is_group() else [job]:
-            for output in each.output:
-                path = Path(output)
-                if output.is_directory:
-                    path.mkdir(parents=True, exist_ok=True)
-                else:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_text("")
-                os.utime(path, (time.time(), time.time()))
-        self.report_job_submission(SubmittedJobInfo(job))
+            file.write(json.dumps({"rules": rules, "attempt": job.attempt, **asked}) + "\n")
+        fails = os.environ.get("COUNTED_FAILS")
+        fails = fails if fails in rules and job.attempt == 1 else None
+        job.register(external_jobid="12")  # marks all outputs as incomplete
+        for level in levels:
+            if any(each.rule.name == fails for each in level):
+                break
+            for each in level:
+                self._make(each, job.attempt)
+        self.report_job_submission(SubmittedJobInfo(job, "12", {"fails": fails}), register_job=False)
+
+    def _make(self, job, attempt):
+        """The outputs of a job, unless an earlier attempt made them; without their mark, as on a node."""
+        for output in job.output:
+            path = Path(output)
+            if output.is_directory:
+                path.mkdir(parents=True, exist_ok=True)
+            elif not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(f"attempt {attempt}")
+            self.workflow.persistence._unmark_incomplete(self.workflow.persistence._get_key(output))
 
     async def check_active_jobs(self, active_jobs):
-        for job_info in active_jobs:
-            self.report_job_success(job_info)
+        for info in active_jobs:
+            if info.aux["fails"]:
+                self.report_job_error(info, msg="job '12' failed, SLURM status is: 'TIMEOUT'.", aux_logs=["12.log"])
+            else:
+                self.report_job_success(info)
         for none in ():
             yield none
 
