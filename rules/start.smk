@@ -11,6 +11,7 @@ import time
 from types import SimpleNamespace
 
 from st3d.workflow.console import use_console
+from st3d.workflow.leftovers import note, remove_left
 from st3d.workflow.run_locks import RunLock
 from st3d.workflow.server import ADDRESS
 from st3d.workflow.stages import BASELINES
@@ -51,6 +52,8 @@ def lock_folders():
         refuse(
             f"another snakemake is at work in {config['results']}: wait for it, stop it, or name another results folder"
         )
+    remove_left(results_lock.path)
+    note(results_lock.path, [workflow.snakemake_tmp_dir])
     jobs = list(workflow.dag.needrun_jobs())
     makers = {str(path): job for job in jobs for path in job.output if in_data(path) and path.endswith("complete.json")}
     for path in makers:
@@ -146,6 +149,8 @@ def start_server():
         return
     server_folder = tempfile.TemporaryDirectory(prefix="st3d-", ignore_cleanup_errors=True)  # this user's alone
     os.environ[ADDRESS] = os.path.join(server_folder.name, "jobs")
+    if workflow.is_main_process:
+        note(results_lock.path, [workflow.snakemake_tmp_dir, server_folder.name])
     command = [sys.executable, "-m", "st3d.workflow.server", os.environ[ADDRESS], str(os.getpid())]
     # as Snakemake sets them for a job, for libraries that read them once, when they are loaded
     threads = dict.fromkeys(

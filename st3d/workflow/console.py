@@ -8,6 +8,7 @@ in place (pip's --editable), and it needs nothing of Snakemake but the records.
 import importlib.util
 import logging
 import re
+import sys
 from collections.abc import Callable, Sequence
 
 from st3d.workflow.failures import Failures, Job
@@ -36,8 +37,23 @@ def use_console(logger: logging.Logger, to_open: Callable[[], Sequence[str]]) ->
             logger.removeHandler(handler)
             logger.addHandler(Console(handler, to_open))
     for handler in logger.handlers:
-        for each in handler.filters if handler.name == WHOLE else ():
-            each.printshellcmds = True  # type: ignore[union-attr]
+        if handler.name == WHOLE:
+            for each in handler.filters:
+                each.printshellcmds = True  # type: ignore[union-attr]
+            handler.handleError = unwritten_log()  # type: ignore[assignment,method-assign]
+
+
+def unwritten_log() -> Callable[[logging.LogRecord], None]:
+    """What to do where the log file cannot be written: say it once; logging itself prints a traceback each time."""
+    said: list[str] = []
+
+    def handle(record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if not said:
+            said.append(str(error))
+            sys.stderr.write(f"Snakemake's log file is not complete: {str(error).lower()}\n")
+
+    return handle
 
 
 class Console(logging.Handler):

@@ -24,8 +24,9 @@ def test_a_node_that_failed_is_tried_again_and_what_was_done_is_kept():
 
 def test_a_limit_that_was_too_low_is_named_with_its_remedy():
     assert ended(SAID.format("TIMEOUT")) == (
-        "cluster job 12 (maps 5, student 5) ended as TIMEOUT at its limit of 60 minutes; 7 of 10 jobs are done and kept;"
-        " raise runtime of its rules in the profile, then the same command goes on; log: 12.log"
+        "cluster job 12 (maps 5, student 5) ended as TIMEOUT at its limit of 60 minutes;"
+        " 7 of 10 jobs are done and kept; raise runtime of its rules in the profile,"
+        " then the same command goes on; log: 12.log"
     )
     assert "OUT_OF_MEMORY at its limit of 4000 MB" in ended(SAID.format("OUT_OF_MEMORY"))
     assert "raise mem_mb of its rules" in ended(SAID.format("OUT_OF_MEMORY"))
