@@ -5,6 +5,8 @@ the step the one that runs the group's jobs, and that one alone has no number of
 """
 
 import os
+import shutil
+import subprocess
 
 from collections import Counter
 from pathlib import Path
@@ -17,13 +19,19 @@ from st3d.workflow.submissions import Ended
 SUBMITS = workflow.is_main_process and workflow.resource_settings.nodes is not None
 STARTS_STEP = workflow.remote_exec and workflow.resource_settings.nodes is not None
 RUNS_JOBS = workflow.remote_exec and workflow.resource_settings.nodes is None
+RESTARTED = "ST3D_RESTARTED"
+
+
+def marked(paths):
+    """Those of the paths that have the mark of unfinished files, which their submission sets and their job removes."""
+    workflow.persistence._clear_cache()
+    keys = {workflow.persistence._get_key(path): path for path in paths}
+    return [keys[key] for key in workflow.persistence._filter_incomplete_keys(keys)]
 
 
 def done_in_group(job):
-    """Whether a job of a group has finished: what it writes has lost the mark that its submission set."""
-    workflow.persistence._clear_cache()
-    keys = [workflow.persistence._get_key(path) for path in job.output]
-    return all(Path(path).exists() for path in job.output) and not workflow.persistence._filter_incomplete_keys(keys)
+    """Whether a job of a submitted group has finished."""
+    return all(Path(path).exists() for path in job.output) and not marked(job.output)
 
 
 kept = set()  # jobs of failed groups that had finished
@@ -63,9 +71,24 @@ def log_error(group, msg=None, aux_logs=None, **settings):
         group.attempt > max(job.restart_times for job in jobs),
     )
     snakemake_logger.error(str(ended))
-    for job in unfinished:
-        if any(Path(log).exists() for log in job.log):  # else it had not begun
+    for job in unfinished if ended.state() == "FAILED" else ():
+        if any(Path(log).exists() and Path(log).stat().st_size for log in job.log):  # else it says nothing of a fault
             job.log_error(indent=True)
+
+
+def cancel_left():
+    """Cancel what a killed run left in Slurm's queue: this run submits the same jobs, which must not run twice at once."""
+    jobs = workflow.dag.needrun_jobs()
+    numbers = sorted(
+        {number for job in jobs for number in workflow.persistence.external_jobids(job) if number.isdecimal()}
+    )
+    if not numbers or shutil.which("squeue") is None:
+        return
+    asked = ["squeue", "--me", "--noheader", "--format=%A", f"--jobs={','.join(numbers)}"]
+    there = subprocess.run(asked, capture_output=True, text=True).stdout.split()
+    if there:
+        subprocess.run(["scancel", *there])
+        snakemake_logger.warning(f"cancelled what an earlier run had left in the queue: {', '.join(there)}")
 
 
 if SUBMITS:
@@ -86,17 +109,19 @@ if STARTS_STEP:
     for each in workflow.rules:
         each.group = "submission"
     DAG._update_group_components = in_one_step
+    if os.environ.get("SLURM_RESTART_COUNT"):  # Slurm itself puts a job of a failed node back into the queue
+        os.environ[RESTARTED] = "1"  # the step sees no such variable of Slurm's
 
 
-async def force_nothing(dag):
-    """In the place of DAG.check_incomplete: jobs of a second attempt that the first finished are not done again."""
-    dag.forcefiles.clear()
+async def force_unfinished(dag):
+    """In the place of DAG.check_incomplete: what an earlier attempt of the same submission finished is not done again."""
+    dag.forcefiles.intersection_update(marked(dag.forcefiles))
 
 
 def prepare_dag(**settings):
     """In the place of Workflow._prepare_dag, where the settings of this process are known at last."""
-    if workflow.execution_settings.attempt > 1:
-        DAG.check_incomplete = force_nothing
+    if workflow.execution_settings.attempt > 1 or os.environ.get(RESTARTED):
+        DAG.check_incomplete = force_unfinished
     if workflow.group_settings.local_groupid != "local":
         start_server()
     prepare_whole_dag(**settings)

@@ -106,6 +106,8 @@ onstart:
         refuse_absent_sources()
         look_at_data()
         lock_folders()
+        if SUBMITS:
+            cancel_left()
         if workflow.local_exec:
             start_server()
             # Snakemake 9.27.1 starts a repeating timer for every job that has ended, in the end a sixth of a core.

@@ -1,7 +1,7 @@
 """Circumstances of a tiny study that are not its own fault; each function returns its figures in a line.
 
-What is made are two scales, the end of a dozen jobs: meshes, scenes, scans, graphs. AssertionError says what was lost, left
-behind or ended without a word. What this machine cannot do is said, not passed over.
+What are made are two scales, the end of a dozen jobs: meshes, scenes, scans, graphs. AssertionError says what was lost,
+left behind or ended without a word. What this machine cannot do is said, not passed over.
 """
 
 import contextlib

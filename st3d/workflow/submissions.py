@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from st3d.workflow.run_progress import counts_text
 
@@ -45,9 +46,14 @@ class Ended:
     last: bool
 
     def state(self) -> str:
-        """Slurm's word for the end, or FAILED."""
+        """Slurm's word for the end; without cgroups it calls too much memory FAILED, and tells the log alone."""
         found = re.search(r"status is: '(\w+)", self.said)
-        return found[1] if found else "FAILED"
+        state = found[1] if found else "FAILED"
+        if state == "FAILED" and self.log and Path(self.log).is_file():
+            end = Path(self.log).read_text(errors="replace")[-20_000:]
+            if re.search(r"exceeded (job |step )?memory limit|oom[-_ ]kill|out of memory", end, re.IGNORECASE):
+                return "OUT_OF_MEMORY"
+        return state
 
     def __str__(self) -> str:
         """One line: what ended and how, what is kept, what follows, what to do."""

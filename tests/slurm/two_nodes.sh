@@ -126,12 +126,12 @@ stop() {
     exit 1
 }
 
-# The process of each step has the node's name in its title: "slurmstepd: [12.batch]" has not, its parent is slurmd no more.
+# A step's process is a child of init; its log tells the node.
 die() {
     local node=st3d$1 pid child
     kill -9 "$(cat "$LAB/run/$node.pid")"
-    for pid in $(pgrep -x slurmstepd); do
-        if tr '\0' '\n' <"/proc/$pid/environ" | grep -qx "SLURMD_NODENAME=$node" || ls -l "/proc/$pid/fd" | grep -q "spool/$node/"; then
+    for pid in $(pgrep slurmstepd); do
+        if find "/proc/$pid/fd" -lname "$LAB/log/$node.log" 2>/dev/null | grep -q .; then
             for child in $(descendants "$pid"); do kill -9 "$child" 2>/dev/null || true; done
             kill -9 "$pid" 2>/dev/null || true
         fi

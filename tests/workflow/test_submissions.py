@@ -47,3 +47,11 @@ def test_an_end_without_a_word_is_a_failure():
     assert "ended as FAILED; 7 of 10 jobs are done and kept; the same command goes on from there; log: 12.log" in ended(
         ""
     )
+
+
+def test_memory_that_ran_out_is_seen_in_the_log_where_slurm_calls_it_a_failure(tmp_path):
+    log = tmp_path / "12.log"
+    log.write_text("slurmstepd: error: Step 12.0 exceeded memory limit (300 > 150), being killed\n")
+    assert "OUT_OF_MEMORY at its limit of 4000 MB" in ended(SAID.format("FAILED"), log=str(log))
+    log.write_text("ValueError: 3 defects\n")
+    assert "ended as FAILED;" in ended(SAID.format("FAILED"), log=str(log))
