@@ -70,7 +70,7 @@ def log_error(group, msg=None, aux_logs=None, **settings):
         next(iter(aux_logs or []), None) or "",
         group.attempt > max(job.restart_times for job in jobs),
     )
-    snakemake_logger.error(str(ended))
+    (snakemake_logger.error if ended.last else snakemake_logger.info)(str(ended))  # a run that recovers has not failed
     for job in unfinished if ended.state() == "FAILED" else ():
         if any(Path(log).exists() and Path(log).stat().st_size for log in job.log):  # else it says nothing of a fault
             job.log_error(indent=True)

@@ -28,8 +28,11 @@ def study_of_scales(folder: Path, results: str = "results") -> Study:
 def calm_scales(folder: Path) -> dict[str, bytes]:
     """What an undisturbed study makes; found again where it has been made."""
     calm = study_of_scales(folder.parent / "calm_scales")
-    assert calm.run() == 0, calm.said()
-    return calm.tables()
+    made = calm.tables()
+    if len(made) < len(SCALES):
+        assert calm.run() == 0, calm.said()
+        made = calm.tables()
+    return made
 
 
 def ended_in_words(study: Study, words: str) -> None:

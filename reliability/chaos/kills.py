@@ -51,7 +51,7 @@ def kills(folder: Path, count: int, seed: int, targets: Sequence[str] = ()) -> s
         ended = False
         while not ended:
             runs += 1
-            ended = _disturbed(study, random_moment, length / 4, done if done.total() < count else None)
+            ended = _disturbed(study, random_moment, length / 8, done if done.total() < count else None)
         _compare(calm, study)
         log.info("study %d: as undisturbed after %d kills in all (%s)", studies, done.total(), _counts(done))
         shutil.rmtree(study.folder)

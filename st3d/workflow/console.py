@@ -17,8 +17,16 @@ from st3d.workflow.run_progress import RunProgress, counts_text
 
 PLAIN = "DefaultStreamHandler"  # Snakemake's name of the handler that prints everything
 WHOLE = "DefaultLogFileHandler"  # and of the one that writes the log file; by default it leaves the commands out
-KEPT = ("Nothing to be done", "Trying to restart job", "Terminating processes", "Will exit after")  # texts to show
+KEPT = (  # texts to show
+    "Nothing to be done",
+    "Trying to restart job",
+    "Terminating processes",
+    "Will exit after",
+    "cluster job",
+    "the cluster refused",
+)
 SAID = ("At least one job did not complete", "Exiting because a job execution failed")  # texts that `_end` replaces
+HARMLESS = ("No SLURM account given", "No account was given", "Unable to guess SLURM account")  # Slurm's default serves
 MOST_WARNINGS = 5  # different ones; the log has all
 
 
@@ -163,6 +171,8 @@ class Console(logging.Handler):
                 self._said.add(text)
                 self._print(text)
         elif record.levelno >= logging.WARNING:
+            if text.startswith(HARMLESS):
+                return
             if text not in self._said and len(self._said) < MOST_WARNINGS:
                 self._print(f"warning: {text}")
             self._said.add(text)
