@@ -37,6 +37,18 @@ include: "rules/score.smk"  # AU-PRO, AUROC; seconds and memory
 include: "rules/tables.smk"  # the paper's tables
 include: "rules/report.smk"  # the report
 include: "rules/evidence.smk"  # what was measured, to be kept
+include: "rules/cluster.smk"  # groups of jobs; last, for it looks at all rules
+
+
+# On a cluster these stay where snakemake runs: what takes a second, and what needs the network.
+localrules:
+    variant,
+    tables,
+    methods_table,
+    evidence,
+    download_modelnet10,
+    download_mvtec_3d_ad,
+    download_3dmatch,
 
 
 rule all:

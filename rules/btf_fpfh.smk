@@ -13,7 +13,7 @@ rule btf_fpfh:
         "../envs/st3d.yaml"
     threads: config["runtime"]["threads"]
     resources:
-        gpu=1,
+        gpu=GPU,
     params:
         settings=settings("detector.modality", "btf_fpfh", "runtime.device", "runtime.threads"),
         code=code_of("btf_fpfh"),

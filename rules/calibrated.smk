@@ -18,7 +18,7 @@ rule calibrated:
         "../envs/st3d.yaml"
     threads: config["runtime"]["threads"]
     resources:
-        gpu=1,
+        gpu=GPU,
     params:
         settings=settings("calibrated", "runtime.device", "runtime.threads"),
         code=code_of("calibrated"),

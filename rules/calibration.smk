@@ -16,7 +16,7 @@ rule calibration:
         "../envs/st3d.yaml"
     threads: config["runtime"]["threads"]
     resources:
-        gpu=1,
+        gpu=GPU,
     params:
         settings=settings("calibration", "runtime.device", "runtime.threads"),
         code=code_of("calibration"),

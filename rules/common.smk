@@ -53,21 +53,29 @@ def limit_resource(name, default):
     given = workflow.global_resources.get(name)
     given = None if given is None else given.value  # an unset one is Resource(name, None), not None
     if given is None:
-        if workflow.resource_settings.nodes is None:  # local; under Slurm, Slurm hands out GPUs
-            workflow.register_resource(name, default)
+        workflow.register_resource(name, default)
     elif given < 1:
         sys.exit(f"--resources {name}={given} lifts the limit; give {name}=1 or more")
 
 
 limit_resource("gpu", 1)
 
+
+resource_scopes:
+    gpu="local",  # the limit is that of one machine, or of one submission to a cluster, which hands out GPUs itself
+
+
+# With device cpu no GPU is asked of a cluster; elsewhere the limit above keeps such jobs apart.
+CLUSTER = workflow.remote_exec or workflow.resource_settings.nodes is not None
+GPU = 0 if CLUSTER and config["runtime"]["device"] == "cpu" else 1
+
 # Resources; rules without have the profile's `default-resources`. cache_gb is one, since a change of it changes no result
 # and so reruns nothing; as text, or it would be a limit.
 TRAINING = {
-    "mem_mb": int(3000 + 1000 * config["runtime"]["cache_gb"]),
+    "mem_mb": lambda wildcards, attempt: attempt * int(3000 + 1000 * config["runtime"]["cache_gb"]),
     "cache_gb": str(config["runtime"]["cache_gb"]),
     "runtime": 2880,
-    "gpu": 1,
+    "gpu": GPU,
 }
 SMALL = {"mem_mb": 1000, "runtime": 10}
 
@@ -98,6 +106,8 @@ onstart:
         refuse_absent_sources()
         look_at_data()
         lock_folders()
+        if SUBMITS:
+            cancel_left()
         if workflow.local_exec:
             start_server()
             # Snakemake 9.27.1 starts a repeating timer for every job that has ended, in the end a sixth of a core.

@@ -18,7 +18,7 @@ rule pretrain_fcgf:
     resources:
         mem_mb=6000,
         runtime=2880,
-        gpu=1,
+        gpu=GPU,
     params:
         settings=settings("graph.points", "pretrain_fcgf", "runtime.device", "runtime.threads"),
         code=code_of("pretrain_fcgf"),
@@ -47,7 +47,7 @@ rule pretrain_ppf_foldnet:
     resources:
         mem_mb=6000,
         runtime=2880,
-        gpu=1,
+        gpu=GPU,
     params:
         settings=settings("graph", "pretrain_ppf_foldnet", "runtime.device", "runtime.threads"),
         code=code_of("pretrain_ppf_foldnet"),

@@ -14,7 +14,7 @@ rule maps:
         "../envs/st3d.yaml"
     threads: config["runtime"]["threads"]
     resources:
-        gpu=1,
+        gpu=GPU,
     params:
         folder=folder_of,
         settings=settings("detector.method", "runtime.device", "runtime.threads"),

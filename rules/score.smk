@@ -63,7 +63,7 @@ rule cost:
         "../envs/st3d.yaml"
     threads: workflow.resource_settings.cores or 1  # `workflow.cores` fails without --cores, as in --report
     resources:
-        gpu=1,
+        gpu=GPU,
     params:
         settings=settings("graph", "network", "cost", "runtime.device", "runtime.threads"),
         code=code_of("cost"),

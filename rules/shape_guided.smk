@@ -24,7 +24,7 @@ rule sdf_expert:
     resources:
         mem_mb=6000,
         runtime=2880,
-        gpu=1,
+        gpu=GPU,
     params:
         settings=settings("sdf_expert", "runtime.device", "runtime.threads"),
         code=code_of("sdf_expert"),
@@ -49,7 +49,7 @@ rule shape_guided:
     threads: config["runtime"]["threads"]
     resources:
         mem_mb=5000,  # colours of 300 scans: 1 GB, twice while they are joined and written
-        gpu=1,
+        gpu=GPU,
     params:
         settings=settings("detector.modality", "shape_guided", "colour", "runtime.device", "runtime.threads"),
         code=code_of("shape_guided"),

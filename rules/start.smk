@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 from st3d.workflow.console import use_console
 from st3d.workflow import results_origin
+from st3d.workflow.leftovers import note, remove_left
 from st3d.workflow.run_locks import RunLock
 from st3d.workflow.server import ADDRESS
 from st3d.workflow.stages import BASELINES
@@ -63,6 +64,8 @@ def lock_folders():
         )
     with contextlib.suppress(OSError):  # of a folder that cannot be written to the first job says more
         results_origin.mark(Path(config["results"]), RECORDS)
+    remove_left(results_lock.path)
+    note(results_lock.path, [workflow.snakemake_tmp_dir])
     jobs = list(workflow.dag.needrun_jobs())
     makers = {str(path): job for job in jobs for path in job.output if in_data(path) and path.endswith("complete.json")}
     for path in makers:
@@ -158,6 +161,8 @@ def start_server():
         return
     server_folder = tempfile.TemporaryDirectory(prefix="st3d-", ignore_cleanup_errors=True)  # this user's alone
     os.environ[ADDRESS] = os.path.join(server_folder.name, "jobs")
+    if workflow.is_main_process:
+        note(results_lock.path, [workflow.snakemake_tmp_dir, server_folder.name])
     command = [sys.executable, "-m", "st3d.workflow.server", os.environ[ADDRESS], str(os.getpid())]
     # as Snakemake sets them for a job, for libraries that read them once, when they are loaded
     threads = dict.fromkeys(

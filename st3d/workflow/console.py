@@ -8,6 +8,7 @@ in place (pip's --editable), and it needs nothing of Snakemake but the records.
 import importlib.util
 import logging
 import re
+import sys
 from collections.abc import Callable, Sequence
 
 from st3d.workflow.failures import Failures, Job
@@ -16,8 +17,16 @@ from st3d.workflow.run_progress import RunProgress, counts_text
 
 PLAIN = "DefaultStreamHandler"  # Snakemake's name of the handler that prints everything
 WHOLE = "DefaultLogFileHandler"  # and of the one that writes the log file; by default it leaves the commands out
-KEPT = ("Nothing to be done", "Trying to restart job", "Terminating processes", "Will exit after")  # texts to show
+KEPT = (  # texts to show
+    "Nothing to be done",
+    "Trying to restart job",
+    "Terminating processes",
+    "Will exit after",
+    "cluster job",
+    "the cluster refused",
+)
 SAID = ("At least one job did not complete", "Exiting because a job execution failed")  # texts that `_end` replaces
+HARMLESS = ("No SLURM account given", "No account was given", "Unable to guess SLURM account")  # Slurm's default serves
 MOST_WARNINGS = 5  # different ones; the log has all
 
 
@@ -36,8 +45,23 @@ def use_console(logger: logging.Logger, to_open: Callable[[], Sequence[str]]) ->
             logger.removeHandler(handler)
             logger.addHandler(Console(handler, to_open))
     for handler in logger.handlers:
-        for each in handler.filters if handler.name == WHOLE else ():
-            each.printshellcmds = True  # type: ignore[union-attr]
+        if handler.name == WHOLE:
+            for each in handler.filters:
+                each.printshellcmds = True  # type: ignore[union-attr]
+            handler.handleError = unwritten_log()  # type: ignore[assignment,method-assign]
+
+
+def unwritten_log() -> Callable[[logging.LogRecord], None]:
+    """What to do where the log file cannot be written: say it once; logging itself prints a traceback each time."""
+    said: list[str] = []
+
+    def handle(record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if not said:
+            said.append(str(error))
+            sys.stderr.write(f"Snakemake's log file is not complete: {str(error).lower()}\n")
+
+    return handle
 
 
 class Console(logging.Handler):
@@ -147,6 +171,8 @@ class Console(logging.Handler):
                 self._said.add(text)
                 self._print(text)
         elif record.levelno >= logging.WARNING:
+            if text.startswith(HARMLESS):
+                return
             if text not in self._said and len(self._said) < MOST_WARNINGS:
                 self._print(f"warning: {text}")
             self._said.add(text)

@@ -86,8 +86,12 @@ def serve(address: str, parent: int, run: Callable[[list[str]], int]) -> None:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen(1000)
+    try:
+        parent_ended = os.pidfd_open(parent)  # before the seconds that loading takes, in which it may end
+    except ProcessLookupError:  # it has ended already
+        Path(address).unlink(missing_ok=True)
+        return
     _load()
-    parent_ended = os.pidfd_open(parent)
     jobs: list[_Job] = []
     told: set[int] = set()
     while True:

@@ -231,7 +231,7 @@ def test_a_rule_has_docstring_log_conda_and_resources():
             "shape_guided",
         }
         trained |= {f"{images}_{network}" for images in ("voxel", "depth") for network in ("gan", "ae")}
-        assert ("gpu=1" in text or "**TRAINING" in text) == (
+        assert ("gpu=GPU" in text or "**TRAINING" in text) == (
             rule in trained | {"calibrated", "calibration", "maps", "validation_maps", "cost"}
         ), rule
     for profile in ("default", "slurm"):  # of the rules that name no resources

@@ -174,3 +174,30 @@ def test_a_logger_that_the_user_chose_stays():
     logger.addHandler(own)
     use_console(logger, list)
     assert logger.handlers == [own]
+
+
+def test_what_slurm_says_of_accounts_is_no_warning(shown):
+    logger, stream = shown
+    start(logger, student=2)
+    for text in (
+        "No SLURM account given, trying to guess.",
+        "Unable to guess SLURM account. Trying to proceed without.",
+    ):
+        logger.warning(text)
+    logger.warning("the disk is nearly full")
+    assert [line for line in stream.getvalue().splitlines() if "warning" in line] == [
+        "warning: the disk is nearly full"
+    ]
+
+
+def test_a_log_file_that_cannot_be_written_is_one_line(capsys, tmp_path):
+    logger = logging.Logger("snakemake")
+    handler = logging.FileHandler("/dev/full")
+    handler.name = "DefaultLogFileHandler"
+    logger.addHandler(handler)
+    use_console(logger, lambda: [])
+    for number in range(3):
+        logger.error("line %d", number)
+    expected = "Snakemake's log file is not complete: [errno 28] no space left on device\n"
+    assert capsys.readouterr().err == expected
+    handler.stream = None  # a full disk, at its end too

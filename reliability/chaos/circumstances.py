@@ -1,0 +1,196 @@
+"""Circumstances of a tiny study that are not its own fault; each function returns its figures in a line.
+
+What are made are two scales, the end of a dozen jobs: meshes, scenes, scans, graphs. AssertionError says what was lost,
+left behind or ended without a word. What this machine cannot do is said, not passed over.
+"""
+
+import contextlib
+import os
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from reliability.chaos.study import Study
+
+SCALES = ("{}/scale/base/scenes.json", "{}/scale/base/dowel.json")
+LINES = 25  # of a run that ends because of its surroundings, at most
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"  # apt-get install faketime
+
+
+def study_of_scales(folder: Path, results: str = "results") -> Study:
+    """A study that makes scales alone."""
+    return Study(folder, [each.format(results) for each in SCALES], results)
+
+
+def calm_scales(folder: Path) -> dict[str, bytes]:
+    """What an undisturbed study makes; found again where it has been made."""
+    calm = study_of_scales(folder.parent / "calm_scales")
+    made = calm.tables()
+    if len(made) < len(SCALES):
+        assert calm.run() == 0, calm.said()
+        made = calm.tables()
+    return made
+
+
+def ended_in_words(study: Study, words: str) -> None:
+    """The last run said `words`, in few lines and without a traceback."""
+    said = study.said()
+    assert words in said.lower(), f"expected {words!r}, found: {said}"
+    assert "Traceback" not in said, said
+    assert len(said.splitlines()) <= LINES, said
+
+
+def full_disk(folder: Path, seed: int, times: int = 4) -> str:
+    """The disk is full at random moments, then has room again: one line each, nothing lost."""
+    expected = calm_scales(folder)
+    moment = random.Random(seed)
+    with small_disk(folder, 100) as mounted:
+        if not mounted:
+            return "not run: mounting a small disk needs root"
+        study = study_of_scales(folder / "study")
+        ballast = folder / "ballast"
+        full = 0
+        for _ in range(times):
+            running = study.start()
+            time.sleep(1 + moment.random() * 12)
+            if running.poll() is None:
+                _fill(ballast, leave=moment.choice([0, 4096, 100_000]))
+                full += running.wait(600) != 0
+                if running.returncode:
+                    ended_in_words(study, "no space left")
+                ballast.unlink()
+        assert study.run() == 0, study.said()
+        _same(expected, study)
+    return (
+        f"{full} of {times} runs met a full disk, each ended in words; then the same command went on to the same result"
+    )
+
+
+def clock(folder: Path, seed: int) -> str:
+    """The clock is two days ahead while the first half is made, then right; then a year behind for the rest."""
+    expected = calm_scales(folder)
+    study = study_of_scales(folder / "study")
+    half = Study(folder / "study", ["results/scale/base/scenes.json"])
+    shim = Path(FAKETIME)
+    if shim.exists():
+        ahead = {"LD_PRELOAD": str(shim), "FAKETIME": "+2d", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        assert half.run(ahead) == 0, half.said()
+        how = "libfaketime"
+    else:
+        assert half.run() == 0, half.said()
+        later = time.time() + 2 * 86400
+        for path in (*half.results.rglob("*"), *(half.folder / "data").rglob("*")):
+            os.utime(path, (later, later))
+        how = "times of the files, for there is no libfaketime"
+    assert study.run() == 0, study.said()
+    _same(expected, study)
+    assert study.run() == 0, study.said()
+    assert "Nothing to be done" in study.said(), f"a second run has work again: {study.said()}"
+    return f"two days ahead, then right ({how}): the same result, a second run has nothing to do"
+
+
+def read_only(folder: Path, seed: int) -> str:
+    """The results can no longer be written: what is there is used, what is not is refused in words."""
+    with small_disk(folder / "results", 50) as mounted:
+        if not mounted:
+            return "not run: mounting a disk that cannot be written needs root"
+        study = study_of_scales(folder)
+        assert study.run() == 0, study.said()
+        before = study.tables()
+        _remount(folder / "results", "ro")
+        assert study.run() == 0, study.said()
+        assert "Nothing to be done" in study.said(), study.said()
+        more = Study(folder, ["results/graph/near_half/scenes/train_0.h5"])
+        assert more.run() == 1, more.said()
+        ended_in_words(more, "read-only file system")
+        assert study.tables() == before
+        _remount(folder / "results", "rw")
+        assert more.run() == 0, more.said()
+    return "a finished study has nothing to do, another is refused in words; with the right to write it goes on"
+
+
+def odd_path(folder: Path, seed: int) -> str:
+    """The results' folder has spaces, brackets and letters beyond ASCII in its path."""
+    expected = calm_scales(folder)
+    study = study_of_scales(folder / "Prüfung (für Bö)", "Ergebnisse 3D – ä")
+    assert study.run() == 0, study.said()
+    _same(expected, study)
+    return "spaces, brackets and letters beyond ASCII: the same result"
+
+
+def second_run(folder: Path, seed: int) -> str:
+    """A second snakemake at once in the same results: refused in words, the first goes on."""
+    expected = calm_scales(folder)
+    first, second = study_of_scales(folder / "study"), study_of_scales(folder / "study")
+    running = first.start()
+    lock = first.results / ".st3d.lock"
+    while running.poll() is None and not (lock.exists() and lock.stat().st_size):
+        time.sleep(0.05)
+    assert second.run() == 1, second.said()
+    ended_in_words(second, "another snakemake is at work in")
+    assert running.wait(600) == 0
+    _same(expected, first)
+    return "the second is refused in words, the first goes on to the same result"
+
+
+def no_flock(folder: Path, seed: int) -> str:
+    """File systems without locks: as on Lustre without flock, NFS without lockd, some FUSE."""
+    expected = calm_scales(folder)
+    compiler = shutil.which(os.environ.get("CC", "cc"))
+    if compiler is None:
+        return "not run: there is no C compiler for the shim"
+    folder.mkdir(parents=True, exist_ok=True)
+    shim = folder / "no_flock.so"
+    source = Path(__file__).with_name("no_flock.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", shim, source], check=True)
+    for number in ("38", "37", "95"):
+        study = study_of_scales(folder / number)
+        assert study.run({"LD_PRELOAD": str(shim), "NO_FLOCK": number}) == 0, study.said()
+        _same(expected, study)
+    return "errors 38, 37 and 95: the same result"
+
+
+CIRCUMSTANCES: dict[str, Callable[[Path, int], str]] = {
+    "full_disk": full_disk,
+    "clock": clock,
+    "read_only": read_only,
+    "odd_path": odd_path,
+    "second_run": second_run,
+    "no_flock": no_flock,
+}
+
+
+def _same(expected: dict[str, bytes], study: Study) -> None:
+    assert study.tables() == expected, f"{study.folder}: unlike the undisturbed study"
+    left = study.left()
+    assert not left, f"left behind: {', '.join(left)}"
+
+
+def _fill(ballast: Path, leave: int) -> None:
+    """Write until the disk of `ballast` has only `leave` bytes left."""
+    with ballast.open("wb") as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(65536))
+            file.flush()
+    size = ballast.stat().st_size
+    os.truncate(ballast, max(size - leave, 0))
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[bool]:
+    """A disk of its own at `folder`; whether it could be mounted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}M", "tmpfs", str(folder)]
+    mounted = shutil.which("mount") is not None and subprocess.run(command, capture_output=True).returncode == 0
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def _remount(folder: Path, how: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True)
