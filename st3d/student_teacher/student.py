@@ -20,7 +20,7 @@ from st3d.student_teacher.network import DescriptorNetwork, NetworkSettings
 from st3d.student_teacher.pair import load_teacher, standardised
 from st3d.student_teacher.statistics import feature_statistics
 from st3d.training.inputs import Inputs
-from st3d.training.memory import read_ahead
+from st3d.training.memory import read_ahead, released
 from st3d.training.optimizer import Adam
 from st3d.training.run import Progress, training_run
 from st3d.training.settings import GraphSettings, Machine, ScheduledTrainingSettings, flat
@@ -121,7 +121,7 @@ def student(
         keep = training.rotation == "none" and run.memory.reserve(size)
         train_targets, validation_targets = (descriptors(extractor, keep) for _ in range(2))
         first = read_ahead((partial(scan, scans, index, TRAINING, 0) for index in range(len(scans))), run.device)
-        mean, std = feature_statistics(train_targets(index, cloud) for index, cloud in first)
+        mean, std = feature_statistics(train_targets(index, cloud) for index, cloud in released(first))
 
         def loss_of(index: int, cloud: Graph, features: Features) -> Tensor:
             target = standardised(features(index, cloud), mean, std)

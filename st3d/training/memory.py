@@ -6,7 +6,10 @@ from typing import TypeVar
 
 import torch
 
+from st3d.kernels.native import release_memory
+
 T = TypeVar("T")
+RELEASE_EVERY = 8  # items; the memory that one needs, for a moment, comes anew from the system then
 
 
 class Memory:
@@ -40,6 +43,27 @@ class Memory:
         fits = size <= self._left
         self._left -= size if fits else 0
         return fits
+
+
+def released(items: Iterable[T]) -> Iterator[T]:
+    """The items; between them, freed memory goes back to the system now and then.
+
+    For passes that keep a part of each result: what they free lies scattered between what they keep, and is used again
+    only in part. At n = 64,000 a student's training came to hold twice what it keeps.
+
+    Parameters
+    ----------
+    items
+        Any.
+
+    Yields
+    ------
+    Each of them
+    """
+    for number, item in enumerate(items):
+        if number % RELEASE_EVERY == 0:
+            release_memory()
+        yield item
 
 
 def read_ahead(calls: Iterable[Callable[[], T]], device: torch.device) -> Iterator[T]:

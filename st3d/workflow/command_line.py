@@ -1,7 +1,5 @@
 """The command line: `st3d COMMAND --flag value ...`; a function's signature and docstring are flags and help."""
 
-import contextlib
-import ctypes
 import dataclasses
 import importlib
 import inspect
@@ -18,8 +16,6 @@ import cyclopts
 
 from st3d.formats.errors import Faults
 from st3d.workflow.stages import COMMANDS, MODULE
-
-MMAP_THRESHOLD, LARGE_BLOCK = -3, 4 << 20  # mallopt's M_MMAP_THRESHOLD; bytes
 
 
 def command_line(stage: str) -> cyclopts.App:
@@ -48,7 +44,6 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; its exit code: what it returns, or 0. A fault in what the user gave: a line, and 1."""
     arguments = sys.argv[1:] if arguments is None else arguments
     wait_passively()
-    free_at_once()
     started = time.monotonic()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     _end_with(os.environ.get("ST3D_PARENT"))
@@ -88,16 +83,6 @@ def wait_passively() -> None:
     that the awaited threads need. A value of OMP_WAIT_POLICY that the user has set is kept.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
-def free_at_once() -> None:
-    """Have glibc give large blocks of memory back to the system when they are freed; elsewhere nothing changes.
-
-    By default it keeps freed blocks of up to 32 MB, whose places are then filled with smaller ones that stay, such as a
-    scan's graph among the network's intermediate results: at n = 64,000 a student came to hold twice what it keeps.
-    """
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 def _end_with(parent: str | None) -> None:

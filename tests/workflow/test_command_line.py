@@ -1,5 +1,4 @@
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -117,27 +116,6 @@ def test_the_threads_of_a_stage_wait_passively_unless_told_otherwise(given, foun
     environment |= given | {"OMP_DISPLAY_ENV": "TRUE"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0 and f"OMP_WAIT_POLICY = '{found}'" in done.stderr
-
-
-@pytest.mark.skipif(sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="of glibc alone")
-def test_large_blocks_between_others_go_back_to_the_system_when_they_are_freed():
-    code = """if True:
-        import numpy as np
-        from st3d.workflow.command_line import free_at_once
-
-        def resident():
-            return int(open("/proc/self/statm").read().split()[1]) * 4096
-
-        free_at_once()
-        del_at_once = np.ones(3_000_000)  # from now on, by default, freed blocks of 8 MB would be kept
-        del del_at_once
-        blocks = [np.ones(1_000_000) for _ in range(20)]
-        before = resident()
-        del blocks[:-1]
-        print((before - resident()) / 8e6)
-    """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert 18.5 < float(done.stdout) < 19.5
 
 
 class OutOfMemoryError(RuntimeError):
