@@ -1,6 +1,6 @@
 """`python -m reliability large`: a category larger than memory, through downsampling, graph and a training epoch.
 
-The scans are links to a few files that are made here; each link is read by itself. A job tells its peak of memory in the
+The scans are links to a few files that are made here; each link is read by itself. A job's peak of memory stands in the
 last line of its log.
 """
 
