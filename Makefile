@@ -1,6 +1,7 @@
 # make run    set up, then compute everything that is missing, Table 1 first
 # make test   set up, then linters and tests
 # make bench  every kernel beside a plain reference: results/benchmarks.csv, docs/performance.md (ten minutes or so)
+# make chaos  a tiny study under 100 kills, full disks, clock jumps and more (an hour or so); see docs/reliability.md
 # make triton the GPU kernels in Triton's interpreter, which needs no GPU
 # make docs   the documentation as a site: site/index.html
 # make .venv  set up alone
@@ -8,7 +9,7 @@
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 STAMP := .venv/complete
 
-.PHONY: run test lint bench triton docs
+.PHONY: run test lint bench chaos triton docs
 
 # Jobs that would use a GPU run one at a time on one GPU. Without a GPU they are CPU jobs of one thread, one a core.
 GPUS := $(if $(wildcard /dev/nvidia0),1,$(shell nproc 2>/dev/null || echo 1))
@@ -21,6 +22,9 @@ test: $(STAMP) lint
 
 bench: $(STAMP)
 	python -m benchmarks
+
+chaos: $(STAMP)
+	python -m reliability chaos
 
 triton: $(STAMP)
 	python -m pip install --quiet --editable '.[triton]' --no-build-isolation

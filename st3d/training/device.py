@@ -32,7 +32,8 @@ def choose_device(choice: Device, *, alone: bool = True) -> "torch.device":
     choice
         cpu, cuda, or auto: a GPU if there is one.
     alone
-        Lock a GPU for this process, and wait until one is free; one that it has locked before serves again.
+        Lock a GPU for this process, and wait until one is free; one that it has locked before serves again. In a job of
+        Slurm that sees a single one nothing is locked: who else may use it, or a part of it, is for Slurm to say.
 
     Returns
     -------
@@ -49,7 +50,7 @@ def choose_device(choice: Device, *, alone: bool = True) -> "torch.device":
         raise ValueError("device: expected a CUDA device, found none; choose auto or cpu (--device, or runtime.device)")
     if choice == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
-    if not alone:
+    if not alone or (torch.cuda.device_count() == 1 and "SLURM_JOB_ID" in os.environ):  # Slurm has handed it out
         return torch.device("cuda")
     # by UUID: a job of a cluster may see its own GPU alone, as number 0
     names = [str(torch.cuda.get_device_properties(number).uuid) for number in range(torch.cuda.device_count())]

@@ -98,3 +98,19 @@ def test_growth_of_memory_is_measured_where_the_peak_cannot_be_reset(monkeypatch
     block = np.ones(int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + 2e7), np.uint8)
     assert memory.grown_gb() >= 0.019
     del block
+
+
+def test_a_single_gpu_that_slurm_has_handed_out_is_not_locked(monkeypatch, tmp_path):
+    locked = []
+    monkeypatch.setattr("st3d.training.device.free_gpu", lambda names, folder: locked.append(names) or 0)
+    monkeypatch.setattr("st3d.training.device.lock_folder", lambda: tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda number: SimpleNamespace(uuid=f"GPU-{number}"))
+    monkeypatch.setenv("SLURM_JOB_ID", "12")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert choose_device("auto").type == "cuda" and locked == []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)  # a whole allocation, whose jobs must share them out
+    assert choose_device("auto").index == 0 and locked == [["GPU-0", "GPU-1"]]
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.delenv("SLURM_JOB_ID")
+    assert choose_device("auto").index == 0 and len(locked) == 2
