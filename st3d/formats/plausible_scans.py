@@ -100,6 +100,35 @@ def sentinel_pixels(scan: np.ndarray) -> tuple[np.ndarray, str] | None:
     return (pixels, ", ".join(names)) if names and pixels.any() else None
 
 
+def drop_sentinels(path: Path, scan: np.ndarray, refuse: bool) -> None:
+    """Set pixels whose z stands for "nothing seen" to (0, 0, 0), in place.
+
+    Parameters
+    ----------
+    path
+        Of the scan, for the error.
+    scan
+        (h, w, 3) float32, finite.
+    refuse
+        Refuse a scan that has such pixels.
+
+    Raises
+    ------
+    ValueError
+        If there are any, and `refuse`.
+    """
+    found = sentinel_pixels(scan)
+    if found is None:
+        return
+    pixels, name = found
+    if refuse:
+        raise ValueError(
+            f"{path}: expected (0, 0, 0) as invalid pixels, found {pixels.sum()} pixels with {name}, far"
+            " from all others; set downsampling.invalid to drop, or to keep if these are points"
+        )
+    scan[pixels] = 0
+
+
 def _may_have_sentinels(scan: np.ndarray) -> bool:
     """Whether an end of z is farther from a sample of the others than these lie apart; fast, never wrongly False."""
     z = np.ascontiguousarray(scan[..., 2])

@@ -17,7 +17,7 @@ from st3d.formats.atomic import atomic
 from st3d.formats.errors import one_line, sides_text
 from st3d.formats.folders import is_clutter
 from st3d.formats.mask_levels import anomalous_pixels
-from st3d.formats.plausible_scans import refuse_implausible, sentinel_pixels
+from st3d.formats.plausible_scans import drop_sentinels, refuse_implausible
 from st3d.formats.scan_headers import refuse_other_than_colours, refuse_other_than_mask, refuse_other_than_xyz
 from st3d.formats.tiff import read_tiff
 
@@ -165,15 +165,8 @@ def read_scan(path: Path, invalid: Invalid = "refuse") -> np.ndarray:
                 " to take these as invalid pixels set downsampling.invalid to drop"
             )
         scan[broken] = 0
-    found = sentinel_pixels(scan) if invalid != "keep" else None
-    if found is not None:
-        pixels, name = found
-        if invalid == "refuse":
-            raise ValueError(
-                f"{path}: expected (0, 0, 0) as invalid pixels, found {pixels.sum()} pixels with {name}, far"
-                " from all others; set downsampling.invalid to drop, or to keep if these are points"
-            )
-        scan[pixels] = 0
+    if invalid != "keep":
+        drop_sentinels(path, scan, refuse=invalid == "refuse")
     refuse_implausible(path, scan)
     return scan
 
