@@ -5,7 +5,11 @@ MVTec 3D-AD's own methods: scans -> frame -> voxels, depth -> gan, autoencoder, 
 Memory banks: scans -> objects -> btf_fpfh, shape_guided -> maps -> score -> tables
 """
 
+import logging
+
 from snakemake.utils import min_version
+
+logging.raiseExceptions = False  # a log file that a full disk does not take is no reason for a traceback
 
 min_version("9.27.1")
 

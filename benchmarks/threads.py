@@ -13,7 +13,7 @@ import torch
 from benchmarks import network, teacher
 from benchmarks.measure import ROOT, Call, Row
 from st3d.training.device import set_threads
-from st3d.workflow.command_line import wait_passively
+from st3d.workflow.command_line import set_environment
 
 N, K, D = 16_000, 16, 64
 STEPS, REPEATS = 4, 3
@@ -50,7 +50,7 @@ def in_a_job(threads: int) -> dict[str, float]:
 
 
 def rows() -> Iterator[Row]:
-    wait_passively()
+    set_environment()
     for state, count in (("idle cores", 0), ("a busy process per core", os.cpu_count() or 1)):
         busy = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(count)]
         try:

@@ -11,6 +11,10 @@ from snakemake.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 sys.path.insert(0, workflow.basedir)  # with --sdm conda, snakemake's own Python need not have st3d
+from st3d.workflow.leftovers import claim
+
+claim(workflow.snakemake_tmp_dir)  # at once, for from here on it may be killed
+
 from st3d.workflow.config import (
     MESHES,
     MODELNET10,

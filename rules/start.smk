@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 from st3d.workflow.console import use_console
 from st3d.workflow import results_origin
-from st3d.workflow.leftovers import note, remove_left
+from st3d.workflow.leftovers import remove_ownerless
 from st3d.workflow.run_locks import RunLock
 from st3d.workflow.server import ADDRESS
 from st3d.workflow.stages import BASELINES
@@ -36,6 +36,7 @@ if workflow.is_main_process and not (
     shown.dryrun or shown.quiet or shown.printshellcmds or shown.verbose or shown.debug_dag
 ):
     use_console(snakemake_logger, to_open)
+logging.raiseExceptions = True  # of faults in showing; the Snakefile has switched them off for its first lines
 
 
 def refuse(why):
@@ -64,8 +65,7 @@ def lock_folders():
         )
     with contextlib.suppress(OSError):  # of a folder that cannot be written to the first job says more
         results_origin.mark(Path(config["results"]), RECORDS)
-    remove_left(results_lock.path)
-    note(results_lock.path, [workflow.snakemake_tmp_dir])
+    remove_ownerless()
     jobs = list(workflow.dag.needrun_jobs())
     makers = {str(path): job for job in jobs for path in job.output if in_data(path) and path.endswith("complete.json")}
     for path in makers:
@@ -159,10 +159,11 @@ def start_server():
     global server_folder
     if sys.platform != "linux" or DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
         return
-    server_folder = tempfile.TemporaryDirectory(prefix="st3d-", ignore_cleanup_errors=True)  # this user's alone
+    # this user's alone; in Snakemake's, since that has a name to be found by if this run is killed
+    server_folder = tempfile.TemporaryDirectory(
+        prefix="st3d-", dir=workflow.snakemake_tmp_dir, ignore_cleanup_errors=True
+    )
     os.environ[ADDRESS] = os.path.join(server_folder.name, "jobs")
-    if workflow.is_main_process:
-        note(results_lock.path, [workflow.snakemake_tmp_dir, server_folder.name])
     command = [sys.executable, "-m", "st3d.workflow.server", os.environ[ADDRESS], str(os.getpid())]
     # as Snakemake sets them for a job, for libraries that read them once, when they are loaded
     threads = dict.fromkeys(

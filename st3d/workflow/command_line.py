@@ -43,7 +43,7 @@ def command_line(stage: str) -> cyclopts.App:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; its exit code: what it returns, or 0. A fault in what the user gave: a line, and 1."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    wait_passively()
+    set_environment()
     started = time.monotonic()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     _end_with(os.environ.get("ST3D_PARENT"))
@@ -76,13 +76,15 @@ def main(arguments: list[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
-def wait_passively() -> None:
-    """Let OpenMP's threads sleep while they wait; torch's OpenMP reads this when it is loaded.
+def set_environment() -> None:
+    """What libraries read once, when they are loaded; what the user has set is kept.
 
-    By default they spin at each barrier for up to 300,000 iterations. Beside another process they then occupy the cores
-    that the awaited threads need. A value of OMP_WAIT_POLICY that the user has set is kept.
+    OpenMP's threads sleep while they wait. By default they spin at each barrier for up to 300,000 iterations; beside
+    another process they then occupy the cores that the awaited threads need. HDF5 locks no file: ours are written whole
+    or not at all, and where the file system has no locks it would call each of them damaged.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 
 
 def _end_with(parent: str | None) -> None:

@@ -1,47 +1,49 @@
-"""Temporary folders of a run that was killed, which no process is there to remove: the next run in its results does."""
+"""Temporary folders of runs that were killed, which no process was there to remove: the next run does."""
 
 import contextlib
 import os
-import re
 import shutil
+import socket
 import stat
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
-NAMES = re.compile(r"(snakemake|st3d-)\w+")  # of Snakemake's folder, and of the job server's
+OWNER = "st3d-owner"  # a file in the folder: host, process, when that process started
+FOLDERS = "snakemake*"  # Snakemake's name for them
 
 
-def remove_left(lock: Path) -> None:
-    """Remove the folders that an earlier run noted; only whoever holds the lock may ask for it.
+def claim(folder: Path) -> None:
+    """Write down whose temporary folder this is.
 
     Parameters
     ----------
-    lock
-        The lock file of the results, with a line for each folder. Anyone may have written it, so that only this user's
-        own folders of a run are removed, in the system's folder for temporary files.
+    folder
+        Snakemake's; it vanishes with a run that ends by itself.
     """
+    with contextlib.suppress(OSError):  # with a full disk the folder stays, once the run is killed
+        (folder / OWNER).write_text(f"{socket.gethostname()} {os.getpid()} {_started(os.getpid())}")
+
+
+def remove_ownerless() -> None:
+    """Remove this user's temporary folders whose process, on this host, has ended."""
+    for folder in Path(tempfile.gettempdir()).glob(FOLDERS):
+        with contextlib.suppress(OSError, ValueError):
+            found = folder.lstat()
+            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+                host, process, started = (folder / OWNER).read_text().split()
+                if host == socket.gethostname() and _started(int(process)) != started:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _started(process: int) -> str:
+    """When a process started, since a number can be given again; "none" if there is no such process."""
     try:
-        noted = lock.read_text().splitlines()
-    except (OSError, UnicodeDecodeError):
-        return
-    for path in map(Path, noted):
-        if path.parent == Path(tempfile.gettempdir()) and NAMES.fullmatch(path.name):
-            with contextlib.suppress(OSError):
-                found = path.lstat()
-                if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
-                    shutil.rmtree(path, ignore_errors=True)
-
-
-def note(lock: Path, folders: Iterable[Path]) -> None:
-    """Note this run's temporary folders in the lock file that it holds; where that cannot be written, nowhere.
-
-    Parameters
-    ----------
-    lock
-        The lock file.
-    folders
-        The folders; a normal end removes them.
-    """
-    with contextlib.suppress(OSError):
-        lock.write_text("".join(f"{folder}\n" for folder in folders))
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+    except FileNotFoundError:
+        if Path("/proc/self").exists():
+            return "none"
+    try:
+        os.kill(process, 0)  # macOS
+    except ProcessLookupError:
+        return "none"
+    return "some time"

@@ -210,7 +210,7 @@ def _received(connection: socket.socket, size: int) -> bytes | None:
 
 
 if __name__ == "__main__":
-    from st3d.workflow.command_line import main, wait_passively
+    from st3d.workflow.command_line import main, set_environment
 
-    wait_passively()  # before torch is loaded
+    set_environment()  # before torch is loaded
     serve(sys.argv[1], int(sys.argv[2]), main)

@@ -1,8 +1,11 @@
+import os
+import subprocess
+import sys
 import tempfile
 
 import pytest
 
-from st3d.workflow.leftovers import note, remove_left
+from st3d.workflow.leftovers import OWNER, claim, remove_ownerless
 
 
 @pytest.fixture(autouse=True)
@@ -14,30 +17,51 @@ def temporary(monkeypatch, tmp_path):
     return folder
 
 
-def test_the_noted_folders_of_a_killed_run_are_removed(temporary, tmp_path):
-    folders = [temporary / "snakemake1_x", temporary / "st3d-abc"]
-    for folder in folders:
-        folder.mkdir()
-        (folder / "jobs").touch()
-    note(tmp_path / "lock", folders)
-    remove_left(tmp_path / "lock")
-    assert not any(folder.exists() for folder in folders)
+def claimed_by_another(folder):
+    """A folder whose process has ended."""
+    (folder / "source-cache").mkdir(parents=True)
+    program = (
+        "import sys; from pathlib import Path; from st3d.workflow.leftovers import claim; claim(Path(sys.argv[1]))"
+    )
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", program, folder], env=env, check=True)
+    return folder
 
 
-def test_nothing_else_is_removed_whatever_the_note_says(temporary, tmp_path):
-    mine = tmp_path / "snakemake1"
-    others = [mine, temporary / "work", temporary / "st3d-link", temporary / "st3d-x" / ".." / ".." / "snakemake1"]
-    mine.mkdir()
-    (temporary / "work").mkdir()
-    (temporary / "st3d-link").symlink_to(mine)
-    note(tmp_path / "lock", [*others, tmp_path])
-    remove_left(tmp_path / "lock")
-    assert mine.is_dir() and (temporary / "work").is_dir() and (temporary / "st3d-link").is_symlink()
+def test_the_folder_of_a_run_that_has_ended_is_removed(temporary):
+    folder = claimed_by_another(temporary / "snakemake1_x")
+    remove_ownerless()
+    assert not folder.exists()
 
 
-def test_a_note_that_is_missing_or_no_text_removes_nothing(tmp_path):
-    remove_left(tmp_path / "none")
-    (tmp_path / "lock").write_bytes(b"\xff\xfe")
-    remove_left(tmp_path / "lock")
-    note(tmp_path / "no folder" / "lock", [tmp_path])
-    assert tmp_path.is_dir()
+def test_the_folder_of_a_run_that_goes_on_stays(temporary):
+    folder = temporary / "snakemake2"
+    folder.mkdir()
+    claim(folder)
+    remove_ownerless()
+    assert folder.is_dir()
+
+
+def test_a_process_of_the_same_number_is_no_owner(temporary):
+    folder = temporary / "snakemake3"
+    folder.mkdir()
+    claim(folder)
+    host, process, _ = (folder / OWNER).read_text().split()
+    (folder / OWNER).write_text(f"{host} {process} 1")
+    remove_ownerless()
+    assert not folder.exists()
+
+
+def test_nothing_else_is_removed(temporary, tmp_path):
+    away = claimed_by_another(tmp_path / "snakemake4")
+    kept = [
+        temporary / "snakemake5",
+        claimed_by_another(temporary / "work"),
+        claimed_by_another(temporary / "snakemake6"),
+    ]
+    kept[0].mkdir()  # nobody's
+    host, process, started = (kept[2] / OWNER).read_text().split()
+    (kept[2] / OWNER).write_text(f"{host}2 {process} {started}")  # a folder that hosts share
+    (temporary / "snakemake7").symlink_to(away)
+    remove_ownerless()
+    assert all(folder.is_dir() for folder in (away, *kept))
