@@ -1,8 +1,10 @@
 """Trained models and half-trained ones on disk: torch files with provenance, equal content in equal bytes."""
 
+import contextlib
 import io
 import re
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from st3d.formats.atomic import atomic
-from st3d.formats.errors import error_text
+from st3d.formats.errors import error_text, refuse_devices
 from st3d.formats.provenance import FORMAT
+
+LONGEST = 100  # characters of a value in an error
 
 
 def save(path: Path, content: Mapping[str, Any]) -> None:
@@ -52,12 +56,36 @@ def load(path: Path, *kinds: str) -> dict[str, Any]:
     """
     kind = kinds[0]
     content = read_tensors(path, f"a {kind}", " of st3d")
-    if not isinstance(content, dict) or content.get("kind") not in kinds:
-        found = content.get("kind", "no kind") if isinstance(content, dict) else type(content).__name__
-        raise ValueError(f"{path}: expected a {kind} of st3d, found {found}")
-    if content["format"] != FORMAT:
-        raise ValueError(f"{path}: expected format {FORMAT}, found {content['format']}; train it again")
+    found = content.get("kind", "no kind") if isinstance(content, dict) else type(content).__name__
+    if not isinstance(found, str) or found not in kinds or not isinstance(content, dict):
+        raise ValueError(f"{path}: expected a {kind} of st3d, found {str(found)[:LONGEST]}")
+    if content.get("format") != FORMAT:
+        found = str(content.get("format"))[:LONGEST]
+        raise ValueError(f"{path}: expected format {FORMAT}, found {found}; train it again")
     return content
+
+
+@contextlib.contextmanager
+def content_of(path: Path, what: str) -> Iterator[None]:
+    """Replace what a damaged content raises where it is used by an error of one line.
+
+    Parameters
+    ----------
+    path
+        Its file.
+    what
+        What the file should hold: "a teacher".
+
+    Raises
+    ------
+    ValueError
+        One line with the file: a value is missing, or of another type.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else error_text(error)
+        raise ValueError(f"{path}: expected {what} of st3d, found a damaged or other file ({reason})") from None
 
 
 def read_tensors(path: Path, what: str, origin: str = "", harmless: Sequence[Any] = ()) -> Any:
@@ -81,7 +109,9 @@ def read_tensors(path: Path, what: str, origin: str = "", harmless: Sequence[Any
     ValueError
         One line with the file if it is missing or truncated, or needs other classes.
     """
+    refuse_devices(path, f"{path}: expected {what}")
     try:
+        _refuse_bombs(path)
         with torch.serialization.safe_globals(list(harmless)):
             return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
@@ -94,6 +124,24 @@ def read_tensors(path: Path, what: str, origin: str = "", harmless: Sequence[Any
         if reason.startswith("Weights only load failed"):  # advice to those who wrote the program
             reason = "torch did not write it"
         raise ValueError(f"{path}: expected {what}{origin}, found a truncated or other file ({reason})") from None
+
+
+def _refuse_bombs(path: Path) -> None:
+    """Refuse a zip whose members, which torch does not pack, unpack to more than the file."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > Path(path).stat().st_size:
+            raise ValueError(f"its parts unpack to {size} bytes")
+
+
+def _shape(weight: Any) -> tuple[int, ...] | str:
+    """Of a plain tensor of real numbers its shape, else what it is."""
+    if not isinstance(weight, Tensor):
+        return type(weight).__name__
+    if weight.layout != torch.strided or weight.is_complex() or weight.is_meta:
+        return f"a tensor of {weight.dtype} in {weight.layout} on {weight.device}"
+    return tuple(weight.shape)
 
 
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
@@ -114,8 +162,12 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -
         One line with the file if a name or a shape differs from the module's.
     """
     expected = module.state_dict()
-    for name in sorted(expected.keys() | weights.keys()):
-        wanted, found = (tuple(side[name].shape) if name in side else "none" for side in (expected, weights))
+    if not isinstance(weights, Mapping):
+        raise ValueError(f"{path}: expected weights by name, found {type(weights).__name__}")
+    for name in sorted(expected.keys() | weights.keys(), key=str):
+        wanted, found = (_shape(side[name]) if name in side else "none" for side in (expected, weights))
         if wanted != found:
-            raise ValueError(f"{path}: expected {name} of shape {wanted}, found {found}")
+            raise ValueError(f"{path}: expected {str(name)[:LONGEST]} of shape {wanted}, found {found}")
+        if not bool(torch.isfinite(weights[name]).all()):
+            raise ValueError(f"{path}: expected finite numbers, found others in {name}")
     module.load_state_dict(weights)

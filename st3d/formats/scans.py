@@ -11,10 +11,10 @@ from typing import Literal
 
 import numpy as np
 import tifffile
-from PIL import Image
 
 from st3d.formats.atomic import atomic
-from st3d.formats.errors import one_line, sides_text
+from st3d.formats.errors import sides_text
+from st3d.formats.image_files import open_image
 from st3d.formats.scan_headers import refuse_other_than_colours, refuse_other_than_mask, refuse_other_than_xyz
 from st3d.formats.tiff import read_tiff
 
@@ -275,5 +275,5 @@ def _samples_in(folder: Path, with_masks: bool, faults: list[str]) -> list[Sampl
 
 
 def _read_image(path: Path, what: str) -> np.ndarray:
-    with one_line(f"{path}: expected {what}"), Image.open(path) as image:
+    with open_image(path, f"{path}: expected {what}") as image:
         return np.asarray(image)

@@ -1,0 +1,1 @@
+"""Campaigns of hostile circumstances, outside the package: damaged files. `make fuzz`."""
