@@ -220,7 +220,7 @@ class Detector(FitSettings):
     @property
     def about(self) -> Mapping[str, Any]:
         """What was fitted to what, and how well: scans, losses, version, settings."""
-        return self._fitted()["fit"]
+        return self._fitted().get("fit", {})  # the stage `calibration` writes none
 
     @cached_property
     def _model(self) -> "Model":

@@ -178,8 +178,8 @@ def model_of(content: Mapping[str, Any], path: Path, device: torch.device) -> Mo
             raise ValueError(f"{path}: expected an image score that is known, found {method}; fit it again")
         pair = pair_of(content["teacher"], content["student"], path, path, device)
         image, pixel = Threshold(**content["image"]), PixelThreshold(**content["pixel"])
-        if not all(math.isfinite(number) for number in (*image, *pixel)):
-            raise ValueError(f"{path}: expected finite thresholds, found {image} and {pixel}; fit it again")
+        if not all(isinstance(number, int | float) and math.isfinite(number) for number in (*image, *pixel)):
+            raise ValueError(f"{path}: expected thresholds of finite numbers, found others; fit it again")
         return Model(
             pair,
             content["settings"]["image_score"],

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from st3d.extractors.interface import Extractor, at_descriptor_points, load_extractor
-from st3d.formats.checkpoints import content_of, load, load_weights
+from st3d.formats.checkpoints import content_of, load, load_network
 from st3d.formats.provenance import sha256
 from st3d.kernels.graph import Graph
 from st3d.student_teacher.network import DescriptorNetwork
@@ -72,9 +72,14 @@ def teacher_of(
             return load_extractor(content, path, scale, device)
         if model is not None and content["model"] != dict(model):
             raise ValueError(f"{path}: expected a teacher of {dict(model)}, found {content['model']}")
-        teacher = DescriptorNetwork(**content["model"])
-        load_weights(teacher, content["weights"], path)
-        return teacher.requires_grad_(False).eval().to(device)
+        return _network(content, path).requires_grad_(False).eval().to(device)
+
+
+def _network(content: Mapping[str, Any], path: Path) -> DescriptorNetwork:
+    """The network of a teacher's or a student's content."""
+    if content["model"]["blocks"] > len(content["weights"]):
+        raise ValueError(f"{path}: expected weights of {content['model']['blocks']} blocks, found fewer")
+    return load_network(lambda: DescriptorNetwork(**content["model"]), content["weights"], path)
 
 
 @dataclass(frozen=True)
@@ -272,8 +277,7 @@ def pair_of(
     """
     with content_of(student_path, "a student"):
         network = teacher_of(teacher, teacher_path, device, student["scale"])
-        learner = DescriptorNetwork(**student["model"])
-        load_weights(learner, student["weights"], student_path)
+        learner = _network(student, student_path)
         for name in ("mean", "std"):
             if student[name].shape != (learner.outputs,) or not bool(torch.isfinite(student[name]).all()):
                 raise ValueError(f"{student_path}: expected {learner.outputs} finite numbers as {name}, found others")
