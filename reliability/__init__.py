@@ -1,1 +1,1 @@
-"""Campaigns of hostile circumstances, outside the package: kills, full disks, large data. `make chaos`."""
+"""Campaigns of hostile circumstances, outside the package: damaged files, kills, full disks, large data."""

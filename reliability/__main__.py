@@ -1,10 +1,14 @@
-"""`python -m reliability chaos|large [...]`: a campaign; its figures go to docs/reliability.md."""
+"""`python -m reliability fuzz|chaos|large [...]`: a campaign; its figures go to docs/reliability.md."""
 
 import importlib
 import logging
 import sys
 
-CAMPAIGNS = {"chaos": "reliability.chaos.campaign", "large": "reliability.large"}
+CAMPAIGNS = {
+    "fuzz": "reliability.fuzz.campaign",
+    "chaos": "reliability.chaos.campaign",
+    "large": "reliability.large",
+}
 
 
 def main(arguments: list[str]) -> int:

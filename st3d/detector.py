@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 from numpy.typing import NDArray
 
 from st3d.formats.sensor_files.read import any_scan
-from st3d.formats.sensor_files.scan import Reading, SensorScan
+from st3d.formats.sensor_files.scan import PER_METRE, Reading, SensorScan
+from st3d.formats.sensor_files.sensor import sensor_of
 from st3d.kernels.false_alarms import PixelThreshold, Threshold
 from st3d.student_teacher.fit_settings import FitSettings
 from st3d.student_teacher.judging import Result, UnlikeTraining, judge
@@ -151,15 +152,21 @@ class Detector(FitSettings):
         ValueError
             If the file is truncated or no model of st3d, or there is no such device.
         """
+        from st3d.formats.checkpoints import content_of
+
         path = Path(path)
         detector = cls(device=device, threads=threads)
         content = _load(path)
-        settings = content.get("fit", {}).get("settings", {}) | content["settings"]
-        known = {each.name for each in fields(FitSettings)} - {"teacher"}
-        detector.set_params(**{name: value for name, value in settings.items() if name in known})
-        detector._take(content, path)
-        with detector._arithmetic():
-            detector._model  # noqa: B018 a damaged file is refused here, not at the first scan
+        with content_of(path, "a model"):  # a damaged file is refused here, not at the first scan
+            settings = content.get("fit", {}).get("settings", {}) | content["settings"]
+            known = {each.name for each in fields(FitSettings)} - {"teacher"}
+            detector.set_params(**{name: value for name, value in settings.items() if name in known})
+            detector._take(content, path)
+            if detector.reading.unit not in ("auto", *PER_METRE):
+                raise TypeError(f"unit {detector.reading.unit}")
+            sensor_of(detector.reading)
+            with detector._arithmetic():
+                detector._model  # noqa: B018
         return detector
 
     def predict(self, scan: Scan, *, accept_unlike: bool = False) -> Result:
@@ -213,7 +220,7 @@ class Detector(FitSettings):
     @property
     def about(self) -> Mapping[str, Any]:
         """What was fitted to what, and how well: scans, losses, version, settings."""
-        return self._fitted()["fit"]
+        return self._fitted().get("fit", {})  # the stage `calibration` writes none
 
     @cached_property
     def _model(self) -> "Model":

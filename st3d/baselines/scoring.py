@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from st3d.baselines.image_networks import Autoencoder
-from st3d.formats.checkpoints import load, load_weights
+from st3d.formats.checkpoints import content_of, load, load_network
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,14 @@ def load_baseline(path: Path, device: torch.device) -> Baseline:
         One line with the file, if it is damaged, no baseline, or of another version.
     """
     content = load(path, "baseline")
-    if content["method"] == "variation":
-        mean, std = content["mean"].to(device), content["std"].to(device)
-        return _baseline(content, lambda images: mahalanobis(images, mean, std))
-    # an f-AnoGAN is used as an autoencoder is: encoder, then generator
-    network = Autoencoder(**content["network"])
-    load_weights(network, content["weights"], path)
-    network.requires_grad_(False).eval().to(device)
-    return _baseline(content, lambda images: residual(images, network))
+    with content_of(path, "a baseline"):
+        if content["method"] == "variation":
+            mean, std = content["mean"].to(device), content["std"].to(device)
+            return _baseline(content, lambda images: mahalanobis(images, mean, std))
+        # an f-AnoGAN is used as an autoencoder is: encoder, then generator
+        network = load_network(lambda: Autoencoder(**content["network"]), content["weights"], path)
+        network.requires_grad_(False).eval().to(device)
+        return _baseline(content, lambda images: residual(images, network))
 
 
 def residual(images: Tensor, network: nn.Module) -> Tensor:

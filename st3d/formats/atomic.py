@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from st3d.formats.errors import error_text, refuse_devices
+
 log = logging.getLogger("st3d")
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, quota used up, file larger than allowed
@@ -103,10 +105,14 @@ def read_json(path: Path) -> dict[str, Any]:
     OSError
         If it is missing or cannot be read.
     """
+    refuse_devices(path, f"{path}: expected JSON")
     try:
-        return json.loads(Path(path).read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: expected JSON, found {error}; delete it and run again") from None
+        content = json.loads(Path(path).read_text())
+    except (ValueError, RecursionError) as error:  # no JSON, no text, too long a number, too many levels
+        raise ValueError(f"{path}: expected JSON, found {error_text(error)}; delete it and run again") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected names and values, found {type(content).__name__}; delete it and run again")
+    return content
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:

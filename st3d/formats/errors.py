@@ -2,7 +2,9 @@
 
 import contextlib
 import logging
+import stat
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 
 def sides_text(shape: Sequence[int]) -> str:
@@ -33,6 +35,27 @@ def error_text(error: object) -> str:
     One line of at most 120 characters; the type's name where there is no text
     """
     return " ".join(str(error).split())[:120] or type(error).__name__
+
+
+def refuse_devices(path: Path, expected: str = "expected a file") -> None:
+    """Refuse a device or a pipe, a link to one too: what is read from it may never come, or never end.
+
+    Parameters
+    ----------
+    path
+        What is to be read as a file; what is missing, or a folder, is left to its reader.
+    expected
+        First part of the error, such as "<file>: expected a TIFF file".
+
+    Raises
+    ------
+    ValueError
+        `<expected>, found a device or a pipe`.
+    """
+    with contextlib.suppress(OSError):
+        mode = Path(path).stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise ValueError(f"{expected}, found a device or a pipe")
 
 
 @contextlib.contextmanager

@@ -11,11 +11,12 @@ import h5py
 import numpy as np
 
 from st3d.formats.atomic import atomic
-from st3d.formats.errors import error_text
+from st3d.formats.errors import error_text, refuse_devices, sides_text
 from st3d.formats.provenance import FORMAT, provenance
 
 T = TypeVar("T")
 
+LONGEST = 300  # characters of what is found, in an error
 _REMAKE = "delete it and run the same command again to remake it"
 
 
@@ -137,6 +138,7 @@ class File:
 
     def __init__(self, path: Path, what: str, fields: set[str]) -> None:
         self.path, self._what = Path(path), what
+        refuse_devices(self.path, f"{path}: expected {what}")
         if not self.path.is_file():
             raise ValueError(f"{path}: expected {what}, found no such file")
         try:
@@ -194,8 +196,51 @@ class File:
         """
         try:
             return self.file[name][place]
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             raise self.bad(f"whole data in '{name}'", f"damaged data ({error_text(error)})") from None
+
+    def stored(self, name: str) -> int:
+        """The bytes of a dataset in the file.
+
+        Parameters
+        ----------
+        name
+            Of the dataset.
+
+        Returns
+        -------
+        0 or more, as they are packed
+
+        Raises
+        ------
+        ValueError
+            One line with the file if its record of them is damaged.
+        """
+        try:
+            return self.file[name].id.get_storage_size()
+        except (OSError, RuntimeError) as error:
+            raise self.bad(f"whole data in '{name}'", f"damaged data ({error_text(error)})") from None
+
+    def expect(self, name: str, kinds: str, *ranks: int) -> None:
+        """Refuse a dataset of another type or shape.
+
+        Parameters
+        ----------
+        name
+            Of a dataset that the file has.
+        kinds
+            Letters of NumPy's kinds of types that it may have.
+        ranks
+            Numbers of axes that it may have.
+
+        Raises
+        ------
+        ValueError
+            One line with the file.
+        """
+        found = self.file[name]
+        if found.dtype.kind not in kinds or len(found.shape) not in ranks:
+            raise self.bad(f"'{name}' as st3d writes it", f"{found.dtype} of shape {sides_text(found.shape)}")
 
     def bad(self, expected: str, found: str) -> ValueError:
         """An error of one line that says how to remake the file.
@@ -209,24 +254,49 @@ class File:
         -------
         ValueError, to be raised
         """
-        return ValueError(f"{self.path}: expected {expected}, found {found}; {_REMAKE}")
+        return ValueError(f"{self.path}: expected {expected}, found {found[:LONGEST]}; {_REMAKE}")
 
     def _checked(self, fields: set[str]) -> dict[str, Any]:
         """The attributes, once all that every reader relies on is there."""
         try:
-            attributes = {key: np.asarray(value).item() for key, value in self.file.attrs.items()}
-            attributes = {key: v.decode() if isinstance(v, bytes) else v for key, v in attributes.items()}
+            attributes = {key: _plain(key, value) for key, value in self.file.attrs.items()}
             missing = {"format", "settings", "code"} - set(attributes) | fields - set(self.file)
             if missing:
                 raise self.bad(f"{self._what} of st3d", f"an HDF5 file without {', '.join(sorted(missing))}")
             if attributes["format"] != FORMAT:
                 raise self.bad(f"format {FORMAT}", f"format {attributes['format']}")
+            for name in self.file:
+                link = self.file.get(name, getlink=True)
+                if not isinstance(link, h5py.HardLink) or not isinstance(self.file[name], h5py.Dataset):
+                    raise self.bad(f"'{name}' as a dataset of the file", "a link or a group")
+                if self.file[name].is_virtual or self.file[name].external:
+                    raise self.bad(f"the data of '{name}' in the file", "those of another file")
             lengths = {name: self.file[name].shape[0] for name in self.file}
             if len(set(lengths.values())) > 1:
                 raise self.bad("all fields of one length", f"{lengths}")
-            return attributes | {"settings": json.loads(attributes["settings"])}
-        except (OSError, RuntimeError, KeyError, AttributeError, TypeError, json.JSONDecodeError) as error:
+            return attributes | {"settings": _named_values(attributes["settings"])}
+        except (OSError, RuntimeError, KeyError, IndexError, AttributeError, TypeError) as error:
             raise self.bad(f"{self._what} of st3d", f"a damaged or other file ({error_text(error)})") from None
+
+
+def _plain(name: str, value: Any) -> Any:
+    """An attribute as a text or a number; a TypeError if it is neither."""
+    found = np.asarray(value)
+    if found.size != 1 or found.dtype.kind not in "SUiufb":
+        raise TypeError(f"attribute {name} of shape {sides_text(found.shape)}")
+    item = found.item()
+    return item.decode("utf-8", "replace") if isinstance(item, bytes) else item
+
+
+def _named_values(text: Any) -> dict[str, Any]:
+    """Names and values in JSON; a TypeError if there are none."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise TypeError(str(error)) from None
+    if not isinstance(found, dict):
+        raise TypeError(f"expected names and values, found {type(found).__name__}")
+    return found
 
 
 class _Disk(io.FileIO):

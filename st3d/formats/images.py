@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from st3d.formats.hdf5 import File, column, dataset, names, new_file
 
 Kind = Literal["voxels", "depth", "objects"]
 Modality = Literal["3d", "3d_rgb"]
+PACKED = 1100  # bytes that a stored byte becomes at most: deflate's bound is 1032
 COMPRESSION = 1  # gzip's level: grids are mostly empty
 
 
@@ -128,15 +129,34 @@ class Images(File):
         try:
             self.kind: Kind = self.attributes["kind"]
             self.frame: dict[str, Any] = json.loads(self.attributes["frame"])
-        except (KeyError, json.JSONDecodeError):
+            if self.kind not in get_args(Kind) or not isinstance(self.frame, dict):
+                raise TypeError
+        except (KeyError, TypeError, ValueError, RecursionError):
             self.close()
             raise self.bad("images of st3d", "a file that does not say of which kind") from None
+        self.guarded(self._refuse_other_fields)
         self.channels: int = self.file["values"].shape[1]
         self.sides: tuple[int, ...] = self.file["values"].shape[2:]
         self.copies: np.ndarray = self.guarded(lambda: self.read("copy", slice(None)))
 
     def __len__(self) -> int:
         return len(self.copies)
+
+    def _refuse_other_fields(self) -> None:
+        """Refuse fields that `write_images` does not write, and more values than the file's bytes can hold."""
+        for name, kinds, ranks in (
+            ("values", "f", (4, 5)),
+            ("sample", "S", (1,)),
+            ("copy", "u", (1,)),
+            ("size", "u", (2,)),
+        ):
+            self.expect(name, kinds, *ranks)
+            stored = self.file[name]
+            size, most = stored.size * stored.dtype.itemsize, PACKED * self.stored(name)
+            if size > most:
+                raise self.bad(f"at most {most} bytes of '{name}', by its size in the file", f"{size}")
+        if self.file["values"].dtype != np.float32 or self.file["size"].shape[1] != 2:
+            raise self.bad("values of float32 and a size of rows and columns", "others")
 
     def properties(self, modality: Modality) -> dict[str, Any]:
         """What a model keeps of its images, so that it is used with equal ones only.
@@ -222,4 +242,9 @@ class Images(File):
         """
         values = self.read("values", (index, self.channels_of(modality)))
         height, width = self.read("size", index)
-        return Image(values, self.read("sample", index).decode(), int(self.copies[index]), (int(height), int(width)))
+        return Image(
+            values,
+            self.read("sample", index).decode("utf-8", "replace"),
+            int(self.copies[index]),
+            (int(height), int(width)),
+        )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from st3d.formats.errors import one_line, silenced
+from st3d.formats.errors import one_line, refuse_devices, silenced
 from st3d.formats.mesh_binary import binary_polygons, whole_stl
 from st3d.formats.mesh_text import obj_triangles, plain_obj
 from st3d.formats.ply_pcd import ply_header, read_ply, refuse_truncated_ply_text
@@ -46,6 +46,7 @@ def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if kind not in SUFFIXES:
         raise ValueError(f"{path}: expected a mesh ending in {', '.join(SUFFIXES)}, found '{path.suffix}'")
     try:
+        refuse_devices(path)
         return _checked(*(_read_off(path.read_bytes()) if kind == ".off" else _read_by_trimesh(path, kind[1:])))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
@@ -66,6 +67,7 @@ def check_mesh(path: Path) -> None:
     """
     path = Path(path)
     try:
+        refuse_devices(path)
         with path.open("rb") as file:
             start = file.read(START)
         match path.suffix.lower():
@@ -143,7 +145,7 @@ def _off_triangles(lines: list[bytes]) -> np.ndarray:
     triangles: list[tuple[int, ...]] = []
     for face, line in enumerate(lines):
         with one_line(f"expected whole numbers as vertex indices of face {face}"):
-            count, *corner = [int(word) for word in line.split()[: int(line.split()[0]) + 1]]
+            count, *corner = [int(np.int64(word)) for word in line.split()[: int(line.split()[0]) + 1]]
         if count < 1 or len(corner) < count:
             raise ValueError(f"expected {count} corners of face {face}, found {len(corner)}")
         triangles += [(corner[0], *edge) for edge in zip(corner[1:], corner[2:])]

@@ -17,6 +17,7 @@ from st3d.formats.errors import one_line, silenced
 from st3d.kernels.open3d_library import open3d_module
 
 LINES = 1000  # of a header, and characters of a line of it
+DIGITS = 18  # of a count
 LONG = 2**16  # characters that no line of numbers has
 TYPES = {"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4"}
 TYPES |= {"int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4"}
@@ -75,6 +76,8 @@ def ply_header(path: Path) -> Ply:
                 case ["comment" | "obj_info", name, value]:
                     remarks[name.strip(":=").lower()] = value
                 case ["element", name, count] if count.isdecimal() and name not in [one.name for one in elements]:
+                    if len(count) > DIGITS:
+                        raise ValueError(f"expected at most {DIGITS} digits of the count of {name}, found {len(count)}")
                     elements.append(Element(name, int(count), []))
                 case ["property", kind, title] if kind in TYPES and elements:
                     elements[-1].properties.append(Property(title, TYPES[kind], False))

@@ -12,12 +12,11 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import tifffile
 
 from st3d.formats.bin_records import read_bin
-from st3d.formats.errors import one_line, sides_text
+from st3d.formats.errors import one_line, refuse_devices, sides_text
 from st3d.formats.ply_pcd import lines, parsed, pcd_header, ply_header, ply_points_header, read_pcd, read_ply
-from st3d.formats.tiff import tiff_header
+from st3d.formats.tiff import read_tiff, tiff_header
 
 SUFFIXES = (".bin", ".npy", ".pcd", ".ply", ".xyz")
 IMAGES = "_x.tif"  # ends the first of an ITODD scan's three images
@@ -189,6 +188,7 @@ def has_faces(path: Path) -> bool:
 @contextmanager
 def _faults(path: Path) -> Iterator[None]:
     try:
+        refuse_devices(path)
         yield
     except FileNotFoundError as error:
         raise ValueError(f"{error.filename or path}: expected a point cloud, found no such file") from None
@@ -254,7 +254,9 @@ def _are_numbers(words: list[str]) -> bool:
 
 def _read_images(path: Path) -> np.ndarray:
     _refuse_unequal_images(path)
-    points = np.stack([tifffile.imread(path.with_name(name)).ravel() for name in _image_names(path)], axis=1)
+    names = _image_names(path)
+    images = [read_tiff(path.with_name(name), f"expected {name} as a TIFF file") for name in names]
+    points = np.stack([image.ravel() for image in images], axis=1)
     points[points[:, 2] == 0] = np.nan  # a depth of 0 is an invalid pixel
     return points
 

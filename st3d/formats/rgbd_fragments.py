@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from st3d.formats.errors import one_line, sides_text
+from st3d.formats.errors import one_line, refuse_devices, sides_text
+from st3d.formats.image_files import open_image
 from st3d.kernels.open3d_library import open3d_module
 
 log = logging.getLogger("st3d")
@@ -143,7 +143,7 @@ def read_depth(path: Path) -> np.ndarray:
     ValueError
         One line with the file and its fault.
     """
-    with one_line(f"{path}: expected a depth image"), Image.open(path) as image:
+    with open_image(path, f"{path}: expected a depth image") as image:
         depth = np.asarray(image)
     if depth.ndim != 2 or depth.dtype.kind not in "iu" or depth.dtype == np.uint8:
         found = f"{depth.dtype} of shape {sides_text(depth.shape)}"
@@ -196,6 +196,7 @@ def _intrinsics_of(image: Path) -> Path:
 
 
 def _matrix(path: Path, side: int) -> np.ndarray:
+    refuse_devices(path, f"{path}: expected a matrix of numbers")
     with one_line(f"{path}: expected a matrix of numbers"), warnings.catch_warnings(action="ignore"):
         matrix = np.loadtxt(path, ndmin=2)  # it warns of an empty file, which the shape shows too
     if matrix.shape != (side, side):

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from st3d.formats.errors import one_line, sides_text
+from st3d.formats.errors import sides_text
+from st3d.formats.image_files import open_image
 from st3d.formats.tiff import tiff_header
 
 
@@ -139,7 +140,7 @@ def refuse_other_than_colours(path: Path, shape: tuple[int, ...], dtype: np.dtyp
 
 def _look_at_image(path: Path, what: str) -> tuple[tuple[int, ...], np.dtype]:
     """The shape and type that the whole image would have; of a PNG's data, only the checksums are read."""
-    with one_line(f"{path}: expected {what}"), Image.open(path) as image:
+    with open_image(path, f"{path}: expected {what}") as image:
         width, height = image.size
         bands = len(image.getbands())
         dtype = np.asarray(Image.new(image.mode, (1, 1))).dtype

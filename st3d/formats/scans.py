@@ -11,11 +11,11 @@ from typing import Literal
 
 import numpy as np
 import tifffile
-from PIL import Image
 
 from st3d.formats.atomic import atomic
-from st3d.formats.errors import one_line, sides_text
+from st3d.formats.errors import sides_text
 from st3d.formats.folders import is_clutter
+from st3d.formats.image_files import open_image
 from st3d.formats.mask_levels import anomalous_pixels
 from st3d.formats.plausible_scans import drop_sentinels, refuse_implausible
 from st3d.formats.scan_headers import refuse_other_than_colours, refuse_other_than_mask, refuse_other_than_xyz
@@ -191,7 +191,7 @@ def read_mask(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
     ValueError
         One line with the file and its fault.
     """
-    with one_line(f"{path}: expected a mask image"), Image.open(path) as image:
+    with open_image(path, f"{path}: expected a mask image") as image:
         mask = np.asarray(image)
         palette = np.reshape(image.getpalette("RGB") or [], (-1, 3)) if image.mode == "P" else None
     refuse_other_than_mask(path, mask.shape, size)
@@ -296,5 +296,5 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _read_image(path: Path, what: str) -> np.ndarray:
-    with one_line(f"{path}: expected {what}"), Image.open(path) as image:
+    with open_image(path, f"{path}: expected {what}") as image:
         return np.asarray(image)

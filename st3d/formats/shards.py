@@ -17,6 +17,15 @@ import numpy as np
 
 from st3d.formats.hdf5 import File, column, dataset, names, new_file
 
+# name, kinds of types, axes
+FIELDS = (
+    ("points", "f", 3),
+    ("count", "u", 1),
+    ("neighbours", "u", 3),
+    ("pixel", "u", 2),
+    ("size", "u", 2),
+    ("sample", "S", 1),
+)
 _ROWS = 4096  # points in one chunk: a chunk of the neighbours stays under 1 MB, the library's cache
 
 
@@ -114,10 +123,32 @@ class Shard(File):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "a shard", {"points", "count"})
-        self._count = self.guarded(lambda: self.read("count", slice(None)))
+        self._count = self.guarded(self._counts)
 
     def __len__(self) -> int:
         return len(self._count)
+
+    def _counts(self) -> np.ndarray:
+        """How many points each cloud has, once all fields are as `write_shard` writes them."""
+        for name, kinds, rank in FIELDS:
+            if name in self.file:
+                self.expect(name, kinds, rank)
+        if self.file["points"].dtype != np.float32 or self.file["points"].shape[2] != 3:
+            raise self.bad("points of 3 float32", f"{self.file['points'].dtype} {self.file['points'].shape}")
+        if "size" in self.file and self.file["size"].shape[1] != 2:
+            raise self.bad("a size of rows and columns", f"{self.file['size'].shape[1]} numbers")
+        clouds = len(self.file["count"])
+        if clouds * self.file["count"].dtype.itemsize > self.stored("count"):
+            raise self.bad("a count of each cloud", f"none of some of {clouds}")
+        count = self.read("count", slice(None))
+        for name in ("points", "neighbours", "pixel"):
+            if name not in self.file:
+                continue
+            stored, row = self.file[name], np.prod([self.file[name].dtype.itemsize, *self.file[name].shape[2:]])
+            most = int(count.max(initial=0))
+            if most > stored.shape[1] or float(row) * int(count.sum(dtype=np.uint64)) > self.stored(name):
+                raise self.bad(f"{most} rows of a cloud in '{name}'", f"{stored.shape[1]}, or fewer written")
+        return count
 
     def check(self, points: int | None, neighbours: int | None) -> None:
         """Refuse clouds that were made for another n or k.
@@ -167,7 +198,12 @@ class Shard(File):
         if "size" in self.file:
             height, width = self.read("size", index)
             size = int(height), int(width)
-        sample = self.read("sample", index).decode() if "sample" in self.file else None
+        sample = self.read("sample", index).decode("utf-8", "replace") if "sample" in self.file else None
+        # the kernels look into memory at these places
+        if near is not None and near.max(initial=0) >= max(n, 1):
+            raise self.bad(f"neighbours below {n} in cloud {index}", f"{near.max()}")
+        if pixel is not None and (size is None or pixel.max(initial=0) >= max(size[0] * size[1], 1)):
+            raise self.bad(f"pixels of an image of {size} in cloud {index}", f"{pixel.max(initial=0)}")
         return Cloud(self.read("points", np.s_[index, :n]), near, pixel, size, sample)
 
 

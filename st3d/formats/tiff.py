@@ -5,7 +5,11 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from st3d.formats.errors import one_line, silenced
+from st3d.formats.errors import one_line, refuse_devices, sides_text, silenced
+
+PACKED = 1100  # bytes that a byte of a file becomes at most: deflate's bound is 1032
+SMALL = 2**26  # bytes of an image that is read whatever the file's size
+LZW = tifffile.COMPRESSION.LZW
 
 
 def read_tiff(path: Path, expected: str) -> np.ndarray:
@@ -27,9 +31,10 @@ def read_tiff(path: Path, expected: str) -> np.ndarray:
     ValueError
         One line if it is no TIFF file, or a truncated one.
     """
+    refuse_devices(path, expected)
     with silenced("tifffile"), one_line(expected), tifffile.TiffFile(path) as file:
-        series = file.series[0]
-        image = series.asarray()
+        series = _first(file)
+        image = _by_libtiff(path, series) if series.keyframe.compression == LZW else series.asarray()
         if image.size == 0:
             raise ValueError("a truncated one")
         return np.ascontiguousarray(np.moveaxis(image, 0, -1)) if _in_planes(series) else image
@@ -52,14 +57,40 @@ def tiff_header(path: Path, expected: str) -> tuple[tuple[int, ...], np.dtype]:
     ValueError
         One line if it is no TIFF file, or a truncated one.
     """
+    refuse_devices(path, expected)
     with silenced("tifffile"), one_line(expected), tifffile.TiffFile(path) as file:
-        image = file.series[0]
+        image = _first(file)
         pages = [page for page in image.pages if page is not None]
         ends = (at + size for page in pages for at, size in zip(page.dataoffsets, page.databytecounts, strict=True))
         if max(ends, default=0) > path.stat().st_size:
             raise ValueError("a truncated one")
         planes, *sides = image.shape
         return ((*sides, planes) if _in_planes(image) else image.shape), image.dtype
+
+
+def _first(file: tifffile.TiffFile) -> tifffile.TiffPageSeries:
+    """The first image of an open file; a ValueError at one that tifffile would take for ever, or all memory, for."""
+    seen: set[int] = set()
+    for page in file.pages:
+        if page.offset in seen:
+            raise ValueError("pages in a circle")
+        seen.add(page.offset)
+    series = file.series[0]
+    size, most = series.size * series.dtype.itemsize, max(SMALL, PACKED * file.filehandle.size)
+    if size > most:
+        raise ValueError(f"a header of {series.size} numbers in a file of {file.filehandle.size} bytes")
+    return series
+
+
+def _by_libtiff(path: Path, series: tifffile.TiffPageSeries) -> np.ndarray:
+    """An image packed by LZW: imagecodecs' own decoder, which tifffile takes, crashes at damaged codes."""
+    import imagecodecs  # 0.1 s, imported only where needed
+
+    pages = [page.index for page in series.pages if page is not None]
+    image = imagecodecs.tiff_decode(path.read_bytes(), index=pages)
+    if image.size != series.size or image.dtype != series.dtype:
+        raise ValueError(f"{image.dtype} of shape {sides_text(image.shape)} where the header says otherwise")
+    return image.reshape(series.shape)
 
 
 def _in_planes(series: tifffile.TiffPageSeries) -> bool:

@@ -245,6 +245,9 @@ def read_official(path: Path) -> dict[str, Tensor]:
     found = content.get("sdf_model") if isinstance(content, dict) else None
     if not isinstance(found, dict):
         raise ValueError(f"{path}: expected a checkpoint of Shape-Guided's authors with sdf_model, found none")
+    for name, each in found.items():
+        if not isinstance(each, Tensor):
+            raise ValueError(f"{path}: expected tensors in sdf_model, found {name} of type {type(each).__name__}")
     # theirs are convolutions of width 1
     weights = {name: each[..., 0] if each.ndim == 3 else each for name, each in found.items()}
     return {name: each.clone() for name, each in expert_of(weights, path).state_dict().items()}

@@ -1,6 +1,7 @@
 """Stage `calibration`: teacher, student and the thresholds that validation scans give, in one model file."""
 
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -176,13 +177,16 @@ def model_of(content: Mapping[str, Any], path: Path, device: torch.device) -> Mo
         if (method := content["settings"]["image_score"]) not in get_args(ImageScore):
             raise ValueError(f"{path}: expected an image score that is known, found {method}; fit it again")
         pair = pair_of(content["teacher"], content["student"], path, path, device)
+        image, pixel = Threshold(**content["image"]), PixelThreshold(**content["pixel"])
+        if not all(isinstance(number, int | float) and math.isfinite(number) for number in (*image, *pixel)):
+            raise ValueError(f"{path}: expected thresholds of finite numbers, found others; fit it again")
         return Model(
             pair,
             content["settings"]["image_score"],
-            Threshold(**content["image"]),
-            PixelThreshold(**content["pixel"]),
+            image,
+            pixel,
             Likeness.restored(content["likeness"]),
             tuple(content["validation_scores"]),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
         raise ValueError(f"{path}: expected a model of st3d, found one without {error}; fit it again") from None

@@ -1,5 +1,6 @@
 """A trained pair, read from its two files: teacher, or another feature extractor, and student."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from st3d.extractors.interface import Extractor, at_descriptor_points, load_extractor
-from st3d.formats.checkpoints import load, load_weights
+from st3d.formats.checkpoints import content_of, load, load_network
 from st3d.formats.provenance import sha256
 from st3d.kernels.graph import Graph
 from st3d.student_teacher.network import DescriptorNetwork
@@ -66,13 +67,19 @@ def teacher_of(
     ValueError
         If its weights are not those of its model, or it is a teacher of another model than `model`.
     """
-    if content["kind"] == "extractor":
-        return load_extractor(content, path, scale, device)
-    if model is not None and content["model"] != dict(model):
-        raise ValueError(f"{path}: expected a teacher of {dict(model)}, found {content['model']}")
-    teacher = DescriptorNetwork(**content["model"])
-    load_weights(teacher, content["weights"], path)
-    return teacher.requires_grad_(False).eval().to(device)
+    with content_of(path, "a teacher"):
+        if content["kind"] == "extractor":
+            return load_extractor(content, path, scale, device)
+        if model is not None and content["model"] != dict(model):
+            raise ValueError(f"{path}: expected a teacher of {dict(model)}, found {content['model']}")
+        return _network(content, path).requires_grad_(False).eval().to(device)
+
+
+def _network(content: Mapping[str, Any], path: Path) -> DescriptorNetwork:
+    """The network of a teacher's or a student's content."""
+    if content["model"]["blocks"] > len(content["weights"]):
+        raise ValueError(f"{path}: expected weights of {content['model']['blocks']} blocks, found fewer")
+    return load_network(lambda: DescriptorNetwork(**content["model"]), content["weights"], path)
 
 
 @dataclass(frozen=True)
@@ -268,13 +275,19 @@ def pair_of(
     ValueError
         If the weights are not those of the models; one line with the file.
     """
-    network = teacher_of(teacher, teacher_path, device, student["scale"])
-    learner = DescriptorNetwork(**student["model"])
-    load_weights(learner, student["weights"], student_path)
-    return Pair(
-        network,
-        learner.requires_grad_(False).eval().to(device),
-        student["mean"].to(device),
-        student["std"].to(device),
-        **{key: student[key] for key in ("scale", "points", "neighbours", "downsampling_seed")},
-    )
+    with content_of(student_path, "a student"):
+        network = teacher_of(teacher, teacher_path, device, student["scale"])
+        learner = _network(student, student_path)
+        for name in ("mean", "std"):
+            if student[name].shape != (learner.outputs,) or not bool(torch.isfinite(student[name]).all()):
+                raise ValueError(f"{student_path}: expected {learner.outputs} finite numbers as {name}, found others")
+        for name in ("scale", "points", "neighbours"):
+            if not 0 < student[name] < math.inf:
+                raise ValueError(f"{student_path}: expected {name} above 0, found {student[name]}")
+        return Pair(
+            network,
+            learner.requires_grad_(False).eval().to(device),
+            student["mean"].to(device),
+            student["std"].to(device),
+            **{key: student[key] for key in ("scale", "points", "neighbours", "downsampling_seed")},
+        )

@@ -25,9 +25,11 @@ MESHES = "meshes"  # as a source: what config's `meshes` names
 SOURCES = (SIMULATED, MODELNET10, *SURROGATES, THREE_D_MATCH, *REGISTERED)  # of scenes, beside folders
 MVTEC_CATEGORIES = ("bagel", "cable_gland", "carrot", "cookie", "dowel", "foam", "peach", "potato", "rope", "tire")
 
+DEPTH, VALUES = 20, 100_000  # of a config: levels, and values at all levels together
 WIDE_RESNET = "wide_resnet50_2"  # of which no package has weights
 FOLDERS = ("results", "data", "dataset")  # keys that hold a path; of dataset also a name
 NOT_IN_PATHS = "{}<>*?\n"  # Snakemake reads these as wildcards or path variables
+LONGEST = 300  # characters of what a key's value is shown with
 LEAST_SIZE = 64  # pixels; the networks for depth images halve the sides five times; one pixel has no deviation
 
 
@@ -49,6 +51,7 @@ class Study:
 
     def __init__(self, config: Mapping[str, Any], schema: Path):
         self._validator = jsonschema.Draft202012Validator(yaml.safe_load(schema.read_text()))
+        _refuse_bombs(config)
         config = {key: with_numbers(part) if key != "download" else part for key, part in config.items()}
         self._check(config, "config")
         self.config = config = {key: _folder(key, value) if key in FOLDERS else value for key, value in config.items()}
@@ -191,6 +194,20 @@ def _listed(setting: Any) -> list[Any]:
     return [setting] if isinstance(setting, str) else list(setting)
 
 
+def _refuse_bombs(config: Mapping[str, Any]) -> None:
+    """Refuse content that YAML's references make of a few lines, but no memory holds, and lists without a bottom."""
+    level: list[Any] = [config]
+    values = 0
+    for _ in range(DEPTH):
+        level = [each for part in level for each in (part.values() if isinstance(part, Mapping) else part)]
+        values += len(level)
+        if values > VALUES:
+            raise ValueError(f"config: expected at most {VALUES} values, found more: references to references")
+        level = [part for part in level if isinstance(part, Mapping | list)]
+    if level:
+        raise ValueError(f"config: expected at most {DEPTH} levels, found more")
+
+
 def flag(key: str, setting: Any) -> str:
     """One setting as a command line flag: `--weight-decay 1e-06`, `--limits 0.1 0.3`."""
     values = setting if isinstance(setting, list) else [setting]
@@ -252,4 +269,5 @@ def _sentence(error: jsonschema.ValidationError, prefix: str) -> str:
         return f"{prefix}: {'.'.join(filter(None, [key, missing]))}: missing"
     if error.validator == "contains":
         return f"{prefix}: {key}: expected {error.validator_value['const']} among them, found {error.instance}"
-    return f"{prefix}: {key or 'top level'}: {error.message}"
+    message = error.message if len(error.message) <= LONGEST else f"{error.message[:LONGEST]} ..."
+    return f"{prefix}: {key or 'top level'}: {message}"

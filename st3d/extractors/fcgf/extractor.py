@@ -9,7 +9,7 @@ from torch import Tensor
 
 from st3d.extractors.fcgf.network import FCGF
 from st3d.extractors.interface import Extractor
-from st3d.formats.checkpoints import load_weights
+from st3d.formats.checkpoints import load_network
 from st3d.kernels.graph import Graph
 
 
@@ -58,6 +58,5 @@ def load(content: Mapping[str, Any], path: Path, scale: float, device: torch.dev
     ValueError
         If the weights are not those of an FCGF of the checkpoint's dimensions.
     """
-    network = FCGF(**content["model"])
-    load_weights(network, content["weights"], path)
+    network = load_network(lambda: FCGF(**content["model"]), content["weights"], path)
     return FCGFExtractor(network.requires_grad_(False).eval().to(device), scale)

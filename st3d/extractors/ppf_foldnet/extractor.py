@@ -9,7 +9,7 @@ from torch import Tensor
 
 from st3d.extractors.interface import Extractor, first_rows
 from st3d.extractors.ppf_foldnet.network import PPFFoldNet
-from st3d.formats.checkpoints import load_weights
+from st3d.formats.checkpoints import load_network
 from st3d.kernels.graph import Graph
 
 
@@ -50,6 +50,5 @@ def load(content: Mapping[str, Any], path: Path, scale: float, device: torch.dev
     ValueError
         If a dimension is too small, or the weights are not those of a PPF-FoldNet.
     """
-    network = PPFFoldNet(**content["model"])
-    load_weights(network, content["weights"], path)
+    network = load_network(lambda: PPFFoldNet(**content["model"]), content["weights"], path)
     return PPFFoldNetExtractor(network.requires_grad_(False).eval().to(device))

@@ -95,9 +95,9 @@ def read_numpy(path: Path) -> np.ndarray:
     """
     kind = path.suffix[1:].upper()
     with one_line(f"expected a whole {kind} file of numbers"), warnings.catch_warnings(action="ignore"):
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return content
+        content = np.load(path, "r" if path.suffix.lower() == ".npy" else None, allow_pickle=False)
+        if isinstance(content, np.ndarray):  # mapped at first: more than the file holds would be allocated before
+            return np.array(content)
         with content:
             names = [name for name in content.files if len(content.files) == 1 or name.lower() in NAMED]
             if len(names) != 1:

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from st3d.formats.errors import error_text, one_line, sides_text
+from st3d.formats.errors import error_text, refuse_devices, sides_text
+from st3d.formats.image_files import open_image
 from st3d.formats.plausible_scans import is_reversed
 from st3d.formats.ply_pcd import pcd_header, ply_header, read_pcd, read_ply
 from st3d.formats.sensor_files.arrays import array_numbers, read_numpy
@@ -46,6 +46,7 @@ def read_sensor_scan(path: Path, reading: Reading = Reading()) -> SensorScan:  #
         read = READERS.get(path.suffix.lower())
         if read is None:
             raise ValueError(f"expected a scan ending in {', '.join(READERS)}, found '{path.suffix}'")
+        refuse_devices(path)
         if not path.stat().st_size:
             raise ValueError("expected a scan, found an empty file")
         return in_metres(read(path, reading), reading)
@@ -135,7 +136,7 @@ def _tiff(path: Path, reading: Reading) -> Numbers:
 
 
 def _png(path: Path, reading: Reading) -> Numbers:
-    with one_line("expected a PNG file"), Image.open(path) as image:
+    with open_image(path, "expected a PNG file") as image:
         depth = np.asarray(image)
     if depth.ndim != 2 or depth.dtype.kind not in "iu" or depth.dtype == np.uint8:
         found = f"{depth.dtype} of shape {sides_text(depth.shape)}"

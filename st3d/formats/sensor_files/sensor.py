@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from st3d.formats.errors import one_line, sides_text
+from st3d.formats.errors import one_line, refuse_devices, sides_text
 from st3d.formats.sensor_files.scan import PER_METRE, Numbers, Reading, Unit
 
 COUNTS = 1000.0  # of depth per metre: millimetres
@@ -61,6 +61,7 @@ def read_sensor_file(path: Path) -> dict[str, Any]:
         One line with the file and its fault.
     """
     path = Path(path)
+    refuse_devices(path, f"{path}: expected a sensor file, YAML or JSON")
     with one_line(f"{path}: expected a sensor file, YAML or JSON"):
         if path.is_symlink() and not path.exists():
             raise ValueError("a link to nowhere")
@@ -133,8 +134,8 @@ def _pitch(named: Mapping[str, Any], reading: Reading) -> Pitch:
 
 
 def _ascii(unit: Any) -> Any:
-    """A unit with its micro sign, of which Unicode has two, as u."""
-    return unit.replace("\u00b5", "u").replace("\u03bc", "u") if isinstance(unit, str) else unit
+    """A unit with its micro sign, of which Unicode has two, as u; of what is no text, the text."""
+    return str(unit).replace("\u00b5", "u").replace("\u03bc", "u")[:60]
 
 
 def _camera(named: Mapping[str, Any]) -> Camera:

@@ -66,15 +66,17 @@ class Camera:
         """
         kind = parameters.get("camera_type")
         if kind != "area_scan_division":
-            raise ValueError(f"{source}: expected camera_type area_scan_division, found {kind}")
+            raise ValueError(f"{source}: expected camera_type area_scan_division, found {str(kind)[:60]}")
         names = (*_KEYS, "image_width", "image_height")
         missing = sorted(set(names) - set(parameters))
         if missing:
             raise ValueError(f"{source}: expected {', '.join(missing)}, found {', '.join(sorted(parameters))}")
-        wrong = [name for name in names if not isinstance(parameters[name], int | float)]
+        wrong = [name for name in names if not _is_number(parameters[name])]
         if wrong:
-            raise ValueError(f"{source}: expected a number for {wrong[0]}, found {parameters[wrong[0]]!r}")
+            raise ValueError(f"{source}: expected a number for {wrong[0]}, found {str(parameters[wrong[0]])[:60]!r}")
         width, height = int(parameters["image_width"]), int(parameters["image_height"])
+        if width < 1 or height < 1:
+            raise ValueError(f"{source}: expected an image of 1 x 1 pixels or more, found {width} x {height}")
         focus, kappa, sx, sy, cx, cy = (float(parameters[name]) for name in _KEYS)
         return cls(focus, kappa, sx, sy, cx, cy, width, height)
 
@@ -206,3 +208,8 @@ class Camera:
         """Points (h, w, 3) float64, metres, that the pixels see at z = 1 m; only for a camera without shift."""
         pixels = np.moveaxis(np.mgrid[: self.height, : self.width], 0, -1).reshape(-1, 2)
         return self.unproject(pixels, np.ones(len(pixels))).reshape(self.height, self.width, 3)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value of JSON is a number that a float can hold."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < np.finfo(float).max
