@@ -146,7 +146,7 @@ def test_results_copied_without_snakemakes_records_are_said_to_be_unknown(projec
     assert "Nothing to be done" in again.stderr and "records of another place" not in again.stderr
     shutil.rmtree(project / ".snakemake")
     for more in ([], ["-n"]):
-        done = snakemake(project, *target, "downsampling={points: 150}", *more)
+        done = snakemake(project, *target, "downsampling={points: 500}", *more)
         assert done.returncode == 0
         assert len([line for line in done.stderr.splitlines() if "records of another place" in line]) == 1
 
