@@ -128,8 +128,8 @@ def prepare_dag(**settings):
 
 
 if RUNS_JOBS:
-    if "SLURM_CPUS_PER_TASK" in os.environ:  # else all cores of a node that does not bind jobs to theirs
-        workflow.register_resource("_cores", int(os.environ["SLURM_CPUS_PER_TASK"]))
+    if cores := os.getenv("SLURM_CPUS_PER_TASK"):  # else all cores of a node that does not bind jobs to theirs
+        workflow.register_resource("_cores", int(cores))
     prepare_whole_dag, workflow._prepare_dag = workflow._prepare_dag, prepare_dag
 
 if SUBMITS or STARTS_STEP:

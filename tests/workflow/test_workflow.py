@@ -132,7 +132,8 @@ def test_every_rule_writes_to_the_folders_of_results_and_data_alone():
         for block in re.findall(r"^ +output:\n((?: {8,}.*\n)+)", path.read_text(), re.MULTILINE):
             code = re.sub(r"#.*", "", block)
             assert "basedir" not in code and "st3d/" not in code, path
-            assert "<results>/" in code or "<data>/" in code, path
+            kept = ("docs/results/",) if path.name == "evidence.smk" else ()  # with the code
+            assert any(place in code for place in ("<results>/", "<data>/", *kept)), path
 
 
 def test_a_variant_of_the_users_own_shares_what_those_of_the_config_own(project, tmp_path):
@@ -205,7 +206,7 @@ def test_each_overlay_is_planned_with_its_own_data(tmp_path):
         "sample": ([], 6, 9),
         "simulated": (["--config", "categories=[bagel]"], 11, 12),
         "pretrained_teacher": (["--config", "categories=[bagel]"], 1, 12),
-        "cable_gland": ([], 10, 27),
+        "cable_gland": ([], 11, 27),
     }
     assert set(counts) == {path.stem for path in (ROOT / "configs").glob("*.yaml")}
     for name in ("mvtec_3d_ad_cable_gland/cable_gland", "meshes/ModelNet10", "meshes/furniture", "kitti", "3dmatch"):
