@@ -40,6 +40,6 @@ lint: $(STAMP)
 .venv: $(STAMP)
 .PHONY: .venv
 
-$(STAMP): requirements.lock pyproject.toml setup.py envs/venv.sh $(wildcard st3d/kernels/src/*)
+$(STAMP): requirements.lock requirements-cuda.lock envs/packages.sh pyproject.toml setup.py envs/venv.sh $(wildcard st3d/kernels/src/*)
 	sh envs/venv.sh
 	touch $@

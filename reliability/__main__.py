@@ -1,4 +1,4 @@
-"""`python -m reliability fuzz [--files N] [--seed S] [--reader NAME]`: a campaign; its figures go to docs/reliability.md."""
+"""`python -m reliability fuzz [--files N] [--seed S] [--reader NAME]`: a campaign, for docs/reliability.md."""
 
 import importlib
 import logging

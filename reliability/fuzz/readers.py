@@ -12,12 +12,14 @@ import numpy as np
 from reliability.fuzz import archives, containers, mutations, originals, trees
 from reliability.fuzz.originals import Files, H, W
 
+SIZE = (H, W)
+
 MOST = 40  # points of a cloud
 Check = Callable[[Path], None]  # reads a file; a Wrong where the result is not what the reader promises
 Change = Callable[[np.random.Generator, bytes], bytes]
 
 
-class Wrong(AssertionError):
+class Wrong(AssertionError):  # noqa: N818 of the judge, no error of the reader
     """A reader's result that is not what it promises."""
 
 
@@ -96,7 +98,7 @@ def _meshes() -> dict[str, Check]:
         promised(vertices.dtype == np.float64 and np.isfinite(vertices).all(), "vertices that are not finite float64")
         promised(triangles.ndim == 2 and triangles.shape[1] == 3 and len(triangles), f"triangles {triangles.shape}")
         promised(triangles.dtype == np.int64, f"triangles of {triangles.dtype}")
-        promised(0 <= triangles.min() and triangles.max() < len(vertices), "indices out of range")
+        promised(triangles.min() >= 0 and triangles.max() < len(vertices), "indices out of range")
 
     return {"read_mesh": check, "check_mesh": check_mesh}
 
@@ -143,17 +145,17 @@ def _png() -> dict[str, Check]:
         promised(found.ndim == 2 and found.dtype == bool and size in (None, found.shape), f"a mask {found.shape}")
 
     def colours(path: Path) -> None:
-        found = read_colours(path, (H, W))
-        promised(found.shape == (H, W, 3) and found.dtype == np.float32, f"colours {found.shape}")
-        promised(0 <= found.min() and found.max() <= 1, "colours out of [0, 1]")
+        found = read_colours(path, SIZE)
+        promised(found.shape == (*SIZE, 3) and found.dtype == np.float32, f"colours {found.shape}")
+        promised(found.min() >= 0 and found.max() <= 1, "colours out of [0, 1]")
 
     def depth(path: Path) -> None:
         found = read_depth(path)
         promised(found.ndim == 2 and found.dtype == np.uint16, f"depths {found.shape} {found.dtype}")
 
-    found: dict[str, Check] = {"read_mask": mask, "read_mask, size": lambda path: mask(path, (H, W))}
-    found |= {"read_colours": colours, "read_depth": depth, "check_mask": lambda path: check_mask(path, (H, W))}
-    return found | {"check_colours": lambda path: check_colours(path, (H, W))} | _sensor()
+    found: dict[str, Check] = {"read_mask": mask, "read_mask, size": lambda path: mask(path, SIZE)}
+    found |= {"read_colours": colours, "read_depth": depth, "check_mask": lambda path: check_mask(path, SIZE)}
+    return found | {"check_colours": lambda path: check_colours(path, SIZE)} | _sensor()
 
 
 def _ply() -> dict[str, Check]:
