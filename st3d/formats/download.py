@@ -8,6 +8,7 @@ import hashlib
 import http.client
 import logging
 import lzma
+import os
 import tarfile
 import time
 import urllib.error
@@ -211,7 +212,7 @@ def _receive(url: str, part: Path) -> None:
         if error.code == 416:
             part.unlink()
         raise
-    with response, part.open("ab") as file:
+    with response, open(part, "ab", opener=_no_link) as file:
         if have and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             log.info("%s: the server does not resume; starting over", url)
             file.truncate(have := 0)
@@ -228,6 +229,11 @@ def _receive(url: str, part: Path) -> None:
                 log.info("%s: %.1f of %s MB", url, have / 1e6, f"{total / 1e6:.1f}" if total else "?")
     if total is not None and have < total:
         raise http.client.HTTPException(f"the connection broke at {have} of {total} bytes")
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Open a file, and no link to another one."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def _check(path: Path, md5: str, fault: str) -> None:
