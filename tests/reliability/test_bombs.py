@@ -12,13 +12,14 @@ import tifffile
 import torch
 import yaml
 
-from reliability.fuzz import archives
+from reliability.fuzz.archives import tar_bomb, zip_bomb
 from reliability.fuzz.originals import CAMERA, ROOT
-from st3d.formats import download
+from st3d.formats import archives
+from st3d.formats.archives import unpack
 from st3d.formats.atomic import read_json
 from st3d.formats.cameras import read_camera
 from st3d.formats.checkpoints import load_network, load_weights, read_tensors
-from st3d.formats.download import unpack
+from st3d.formats.download import DAMAGE
 from st3d.formats.scans import read_mask, read_scan
 from st3d.formats.shards import Cloud, read_shard, write_shard
 from st3d.formats.tiff import read_tiff
@@ -31,10 +32,10 @@ BOMB = 20 * 2**20  # bytes
 @pytest.fixture
 def small_budget(monkeypatch):
     """Archives of more than 1 MB count as large."""
-    monkeypatch.setattr(download, "SMALL", 1e6)
+    monkeypatch.setattr(archives, "SMALL", 1e6)
 
 
-@pytest.mark.parametrize("bomb", [archives.zip_bomb, archives.tar_bomb])
+@pytest.mark.parametrize("bomb", [zip_bomb, tar_bomb])
 def test_an_archive_that_unpacks_to_far_more_than_its_size_is_refused(tmp_path, small_budget, bomb):
     (tmp_path / "bomb").write_bytes(bomb(BOMB))
     (tmp_path / "out").mkdir()
@@ -44,20 +45,20 @@ def test_an_archive_that_unpacks_to_far_more_than_its_size_is_refused(tmp_path, 
 
 
 def test_a_zip_that_hides_its_size_is_refused(tmp_path):
-    bomb = bytearray(archives.zip_bomb(BOMB))
+    bomb = bytearray(zip_bomb(BOMB))
     entry = bomb.rindex(b"PK\x01\x02")  # the last one of the directory: its size follows 24 bytes later
     bomb[entry + 24 : entry + 28] = (10).to_bytes(4, "little")
-    assert download.SMALL > BOMB  # so that its size alone would not do
+    assert archives.SMALL > BOMB  # so that its size alone would not do
     (tmp_path / "bomb.zip").write_bytes(bomb)
     (tmp_path / "out").mkdir()
-    with pytest.raises((ValueError, *download.DAMAGE)):
+    with pytest.raises((ValueError, *DAMAGE)):
         unpack(tmp_path / "bomb.zip", tmp_path / "out")
     files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 1000
 
 
 def test_too_many_members_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "MEMBERS", 10)
+    monkeypatch.setattr(archives, "MEMBERS", 10)
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for number in range(11):
             archive.writestr(f"{number}.off", b"")

@@ -1,7 +1,7 @@
 """What is written under a predictable name is not written through a link that lies there: others may have laid it."""
 
-import os
 import stat
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -40,19 +40,9 @@ def test_a_link_in_place_of_a_lock_is_not_followed(tmp_path, victim):
 def test_a_link_in_place_of_a_transfer_is_not_followed(tmp_path, victim, monkeypatch):
     (tmp_path / "a.zip.part").symlink_to(victim)
 
-    class Response:
-        headers = {}
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            return None
-
-        def read(self, _):
-            return b""
-
-    monkeypatch.setattr(download.urllib.request, "urlopen", lambda *_, **__: Response())
+    answer = MagicMock()  # of no bytes
+    answer.__enter__.return_value.read.return_value = b""
+    monkeypatch.setattr(download.urllib.request, "urlopen", lambda *_, **__: answer)
     with pytest.raises(OSError, match="symbolic links"):
         download._receive("http://localhost/a.zip", tmp_path / "a.zip.part")
     assert victim.read_text() == "kept"
@@ -64,7 +54,7 @@ def test_locks_of_gpus_lie_in_a_folder_of_this_user_alone(tmp_path):
     folder.chmod(0o777)
     with pytest.raises(OSError, match="expected a folder that only you can write to"):
         lock_folder(tmp_path)
-    os.rename(folder, tmp_path / "other")
+    folder.rename(tmp_path / "other")
     folder.symlink_to(tmp_path / "other")
     with pytest.raises(OSError, match="expected a folder that only you can write to"):
         lock_folder(tmp_path)
