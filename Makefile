@@ -1,7 +1,9 @@
 # make run    set up, then compute everything that is missing, Table 1 first
 # make test   set up, then linters and tests
 # make bench  every kernel beside a plain reference: results/benchmarks.csv, docs/performance.md (ten minutes or so)
+# make fuzz   damaged files for every reader, 2,000 each: docs/reliability.md (ten minutes or so)
 # make chaos  a tiny study under 100 kills, full disks, clock jumps and more (an hour or so); see docs/reliability.md
+# make audit  the pinned packages beside the list of known vulnerabilities, which needs a network
 # make triton the GPU kernels in Triton's interpreter, which needs no GPU
 # make docs   the documentation as a site: site/index.html
 # make .venv  set up alone
@@ -9,7 +11,7 @@
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 STAMP := .venv/complete
 
-.PHONY: run test lint bench chaos triton docs
+.PHONY: run test lint bench fuzz chaos audit triton docs
 
 # Jobs that would use a GPU run one at a time on one GPU. Without a GPU they are CPU jobs of one thread, one a core.
 GPUS := $(if $(wildcard /dev/nvidia0),1,$(shell nproc 2>/dev/null || echo 1))
@@ -23,8 +25,16 @@ test: $(STAMP) lint
 bench: $(STAMP)
 	python -m benchmarks
 
+fuzz: $(STAMP)
+	python -m reliability fuzz
+
 chaos: $(STAMP)
 	python -m reliability chaos
+
+audit:
+	python3 -m venv .audit
+	.audit/bin/python -m pip install --quiet pip-audit
+	.audit/bin/pip-audit --no-deps --disable-pip --requirement requirements.lock --requirement requirements-cuda.lock
 
 triton: $(STAMP)
 	python -m pip install --quiet --editable '.[triton]' --no-build-isolation
@@ -44,6 +54,6 @@ lint: $(STAMP)
 .venv: $(STAMP)
 .PHONY: .venv
 
-$(STAMP): requirements.lock pyproject.toml setup.py envs/venv.sh $(wildcard st3d/kernels/src/*)
+$(STAMP): requirements.lock requirements-cuda.lock envs/packages.sh pyproject.toml setup.py envs/venv.sh $(wildcard st3d/kernels/src/*)
 	sh envs/venv.sh
 	touch $@

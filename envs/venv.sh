@@ -28,6 +28,6 @@ fi
 command -v "${CC:-cc}" > /dev/null || fail "expected a C compiler, found none; install one (Debian, Ubuntu: apt-get install gcc libc6-dev)"
 
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-.venv/bin/python -m pip install --quiet --requirement requirements.lock || fail "pip could not install requirements.lock; see above"
+sh envs/packages.sh .venv/bin/python || fail "pip could not install requirements.lock; see above"
 .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable . || fail "the C kernels do not build; see above (Python's header files: apt-get install python3-dev)"
 .venv/bin/python -c "from st3d.kernels.open3d_library import open3d_module as load; load()" || fail "Open3D cannot be imported; see above for the library that it lacks"

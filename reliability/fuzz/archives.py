@@ -10,10 +10,10 @@ import numpy as np
 MESH = b"OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n"
 GOOD = "bed/train/bed_0001.off"
 OUTSIDE = (
-    "../outside/evil", "/tmp/st3d-fuzz-evil", "bed/../../outside/evil", "bed/train/../../../outside/evil", "..", ".", "",
-    "./../outside/evil", "..\\outside\\evil", "C:\\evil", "bed//train//x.off", "/", "//evil", "bed/train", "~/evil", " ",
-    "a" * 300, "/".join(["d"] * 600), "bed/train/bed_0001.off/x", ".made_by_st3d", "complete.json", "\ud800.off", "a\nb",
-    "bed/train/\x1b[31m.off", "__MACOSX/x", "NUL", "bed/train/bed_0001.OFF",
+    "../outside/evil", "/st3d-fuzz-evil", "bed/../../outside/evil", "bed/train/../../../outside/evil", "..", ".", "",
+    "./../outside/evil", "..\\outside\\evil", "C:\\evil", "bed//train//x.off", "/", "//evil", "bed/train", "~/evil",
+    "a" * 300, "/".join(["d"] * 600), "bed/train/bed_0001.off/x", ".made_by_st3d", "complete.json", "\ud800.off", " ",
+    "bed/train/\x1b[31m.off", "__MACOSX/x", "NUL", "bed/train/bed_0001.OFF", "a\nb",
 )  # fmt: skip
 TARGETS = (
     "../outside",

@@ -64,7 +64,7 @@ def in_checkpoint(rng: np.random.Generator, content: bytes) -> bytes:
 
     tree = torch.load(io.BytesIO(content), weights_only=True)
     others = [
-        torch.zeros(0), torch.zeros(()), torch.zeros(2, 3), torch.full((3,), torch.nan), torch.ones(1, dtype=torch.bool),
+        torch.zeros(0), torch.zeros(()), torch.zeros(2, 3), torch.full((3,), torch.nan), torch.ones(1) > 0,
         torch.zeros(3, dtype=torch.complex64), torch.zeros(1).expand(2**34), torch.zeros(2, 2).to_sparse(),
         torch.zeros(4, dtype=torch.int64), torch.empty(2**40, device="meta"),
     ]  # fmt: skip
@@ -130,7 +130,7 @@ def _change_dataset(rng: np.random.Generator, file: h5py.File, name: str) -> Non
             file.create_dataset(name, data=old[..., None])
         case 9:
             file.create_dataset(
-                name, (2**33, *old.shape[1:]), old.dtype, chunks=(1, *(max(n, 1) for n in old.shape[1:]))
+                name, (2**33, *old.shape[1:]), old.dtype, chunks=(1, *(max(side, 1) for side in old.shape[1:]))
             )
         case 10:
             file.create_dataset(name, data=np.array(["a", "b"], object), dtype=h5py.string_dtype())

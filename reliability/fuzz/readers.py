@@ -12,12 +12,14 @@ import numpy as np
 from reliability.fuzz import archives, containers, mutations, originals, trees
 from reliability.fuzz.originals import Files, H, W
 
+SIZE = (H, W)
+
 MOST = 40  # points of a cloud
 Check = Callable[[Path], None]  # reads a file; a Wrong where the result is not what the reader promises
 Change = Callable[[np.random.Generator, bytes], bytes]
 
 
-class Wrong(AssertionError):
+class Wrong(AssertionError):  # noqa: N818 of the judge, no error of the reader
     """A reader's result that is not what it promises."""
 
 
@@ -143,17 +145,17 @@ def _png() -> dict[str, Check]:
         promised(found.ndim == 2 and found.dtype == bool and size in (None, found.shape), f"a mask {found.shape}")
 
     def colours(path: Path) -> None:
-        found = read_colours(path, (H, W))
-        promised(found.shape == (H, W, 3) and found.dtype == np.float32, f"colours {found.shape}")
+        found = read_colours(path, SIZE)
+        promised(found.shape == (*SIZE, 3) and found.dtype == np.float32, f"colours {found.shape}")
         promised(found.min() >= 0 and found.max() <= 1, "colours out of [0, 1]")
 
     def depth(path: Path) -> None:
         found = read_depth(path)
         promised(found.ndim == 2 and found.dtype == np.uint16, f"depths {found.shape} {found.dtype}")
 
-    found: dict[str, Check] = {"read_mask": mask, "read_mask, size": lambda path: mask(path, (H, W))}
-    found |= {"read_colours": colours, "read_depth": depth, "check_mask": lambda path: check_mask(path, (H, W))}
-    return found | {"check_colours": lambda path: check_colours(path, (H, W))} | _sensor()
+    found: dict[str, Check] = {"read_mask": mask, "read_mask, size": lambda path: mask(path, SIZE)}
+    found |= {"read_colours": colours, "read_depth": depth, "check_mask": lambda path: check_mask(path, SIZE)}
+    return found | {"check_colours": lambda path: check_colours(path, SIZE)} | _sensor()
 
 
 def _ply() -> dict[str, Check]:

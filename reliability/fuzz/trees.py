@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 SCALARS: tuple[Any, ...] = (
-    None, True, False, 0, 1, -1, 2, 10**9, 2**31, 2**63, 10**30, 0.5, -1e-9, 1e308, float("nan"), float("inf"), "", "0",
-    "1e400", "x" * 3000, "../../x", "/etc/passwd", "line\nline", "<script>", "\ud800", [], {}, [[]], [1, "x"], {"x": {}},
+    None, True, False, 0, 1, -1, 10**9, 2**31, 2**63, 10**30, 0.5, -1e-9, 1e308, float("nan"), float("inf"), "",
+    "0", "1e400", "x" * 3000, "../../x", "/etc/passwd", "line\nline", "<script>", "\ud800", [], {}, [[]], [1, "x"],
+    {"x": {}},
 )  # fmt: skip
 DEEP = 3000  # lists within each other: beyond Python's stack
 

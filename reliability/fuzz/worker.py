@@ -1,9 +1,11 @@
-"""`python -m reliability.fuzz.worker READER SEED FIRST LAST FOLDER`: read files FIRST to LAST - 1 of a reader.
+"""`python -m reliability.fuzz.worker MODULE READER SEED FIRST LAST SECONDS FOLDER`: read files FIRST to LAST - 1.
 
-A line of JSON per file goes to FOLDER/outcomes. A read that hangs ends the process by its alarm, one that takes too much
-memory meets the limit of the process; a crash of a library ends it too. The campaign sees at which file it ended.
+MODULE has the readers, and SECONDS is what a read may take. A line of JSON per file goes to FOLDER/outcomes. A read
+that hangs ends the process by its alarm, one that takes too much memory meets the limit of the process; a crash of a
+library ends it too. The campaign sees at which file it ended.
 """
 
+import importlib
 import json
 import logging
 import os
@@ -14,6 +16,7 @@ import sys
 import time
 import traceback
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,8 +25,9 @@ import numpy as np
 from reliability.fuzz.archives import MESH
 from reliability.fuzz.mutations import mutated
 from reliability.fuzz.originals import Files
-from reliability.fuzz.readers import READERS, Check, Reader, Wrong
+from reliability.fuzz.readers import Check, Reader, Wrong
 
+MODULE = "reliability.fuzz.readers"
 SECONDS = 10  # after which a read counts as hanging
 MEMORY = 2 * 2**30  # bytes that a read may add to the process
 LONGEST = 2000  # characters of an error's line
@@ -37,17 +41,18 @@ class Outcome:
     """What became of a file: read or refused by what it went through, or a fault."""
 
     index: int
-    kind: str  # read, refused, or a fault: traceback, wrong, unnamed, long, memory, outside; hang and crash by the campaign
+    kind: str  # read, refused, or a fault: traceback, wrong, unnamed, long, memory, outside, hang, crash
     seconds: float
     what: str = ""  # of a fault: the reader's function and its error
 
 
-def named(name: str) -> Reader:
-    """The reader of that name."""
-    for reader in READERS:
+def named(name: str, module: str = MODULE) -> Reader:
+    """The reader of that name in a module's READERS; a ValueError if there is none."""
+    readers: Sequence[Reader] = importlib.import_module(module).READERS
+    for reader in readers:
         if reader.name == name:
             return reader
-    raise ValueError(f"--reader: expected one of {', '.join(reader.name for reader in READERS)}, found {name}")
+    raise ValueError(f"--reader: expected one of {', '.join(reader.name for reader in readers)}, found {name}")
 
 
 def damaged(reader: Reader, files: Files, seed: int, index: int, folder: Path) -> Path:
@@ -135,6 +140,14 @@ def _out_of_memory(error: BaseException | None) -> bool:
     return False
 
 
+def emptied(box: Path) -> None:
+    """Prepare the box: a folder for the file, one that a reader may fill, and one beside it with a file."""
+    for kind in ("in", "out", "outside"):
+        shutil.rmtree(box / kind, ignore_errors=True)
+        (box / kind).mkdir()
+    (box / "outside" / "kept").write_bytes(MESH)
+
+
 def _tree(box: Path) -> set[str]:
     """All that lies in the box but in the reader's own folder."""
     found = set()
@@ -152,17 +165,16 @@ def _limit(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 
-def main(name: str, seed: int, first: int, last: int, folder: Path, seconds: int = SECONDS) -> None:
+def main(module: str, name: str, seed: int, first: int, last: int, seconds: int, folder: Path) -> None:
+    """Read files of a reader, and write what became of them to `folder`/outcomes."""
     warnings.simplefilter("ignore")
     logging.disable()
-    reader = named(name)
+    reader = named(name, module)
     box = folder / "box"
     shutil.rmtree(box, ignore_errors=True)
     box.mkdir()
     files, checks = reader.originals(), dict(reader.checks())
-    for kind in ("in", "out", "outside"):
-        (box / kind).mkdir()
-    (box / "outside" / "kept").write_bytes(MESH)
+    emptied(box)
     for original, content in files:  # libraries are loaded before memory is limited
         path = box / "in" / original
         path.write_bytes(content)
@@ -171,9 +183,7 @@ def main(name: str, seed: int, first: int, last: int, folder: Path, seconds: int
     _limit(MEMORY)
     with open(folder / "outcomes", "a") as outcomes:
         for index in range(first, last):
-            for kind in ("in", "out"):
-                shutil.rmtree(box / kind)
-                (box / kind).mkdir()
+            emptied(box)
             path = damaged(reader, files, seed, index, box / "in")
             signal.alarm(seconds)  # its default is to end the process, also in the middle of a library
             outcome = outcome_of(reader, checks, path, index, box)
@@ -184,4 +194,4 @@ def main(name: str, seed: int, first: int, last: int, folder: Path, seconds: int
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:5]), Path(sys.argv[5]))
+    main(*sys.argv[1:3], *map(int, sys.argv[3:7]), Path(sys.argv[7]))  # type: ignore[call-arg, arg-type]

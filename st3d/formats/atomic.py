@@ -138,7 +138,8 @@ def _exclusive(path: Path) -> Iterator[int]:
     """The open and locked file `path`, made if missing; the kernel drops the lock when the process ends in any way."""
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        # no link is followed: in a folder that others write to too, it may have been laid there to have a file emptied
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         try:
             _lock(descriptor, path)
             if _is_at(descriptor, path):  # else its writer renamed or removed it while this process waited

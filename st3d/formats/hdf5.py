@@ -1,7 +1,6 @@
 """The project's HDF5 files: written whole or not at all, with checksums, saying in attributes how they were made."""
 
 import contextlib
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from st3d.formats.atomic import atomic
 from st3d.formats.errors import error_text, refuse_devices, sides_text
+from st3d.formats.hdf5_disk import Disk
 from st3d.formats.provenance import FORMAT, provenance
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ def new_file(path: Path, settings: Mapping[str, Any], code: str, **attributes: s
     OSError
         One line with the file, where the disk is full.
     """
-    with atomic(path) as partial, _Disk(partial, "w+") as disk:
+    with atomic(path) as partial, Disk(partial, "w+") as disk:
         # this layout has checksums of its headers too, and is the same in later versions of the library
         with h5py.File(disk, "w", libver=("v110", "v110")) as file:
             yield file, disk.check
@@ -297,30 +297,3 @@ def _named_values(text: Any) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise TypeError(f"expected names and values, found {type(found).__name__}")
     return found
-
-
-class _Disk(io.FileIO):
-    """A file that stores its first error instead of raising it: HDF5 2.0 crashes at exit when a write has failed."""
-
-    failure: OSError | None = None
-
-    def write(self, data: Any, /) -> int:
-        view = memoryview(data).cast("B")
-        done = 0
-        try:
-            while done < len(view) and self.failure is None:
-                done += super().write(view[done:])
-        except OSError as error:
-            self.failure = error
-        return len(view)
-
-    def truncate(self, size: int | None = None, /) -> int:
-        try:
-            return super().truncate(size)
-        except OSError as error:
-            self.failure = self.failure or error
-            return size or 0
-
-    def check(self) -> None:
-        if self.failure is not None:
-            raise self.failure

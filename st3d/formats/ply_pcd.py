@@ -67,8 +67,7 @@ def ply_header(path: Path) -> Ply:
         if magic.strip() != b"ply":
             raise ValueError(f"expected a PLY file, found {magic[:20].decode('ascii', 'replace')!r} in the first line")
         for _ in range(LINES):
-            words = file.readline(LINES).decode("ascii", "replace").split()
-            match words:
+            match words := file.readline(LINES).decode("ascii", "replace").split():
                 case ["end_header"] if form in ORDERS:
                     return Ply(ORDERS[form], elements, file.tell(), remarks)
                 case ["format", form, *_]:

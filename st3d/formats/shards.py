@@ -202,7 +202,8 @@ class Shard(File):
         # the kernels look into memory at these places
         if near is not None and near.max(initial=0) >= max(n, 1):
             raise self.bad(f"neighbours below {n} in cloud {index}", f"{near.max()}")
-        if pixel is not None and (size is None or pixel.max(initial=0) >= max(size[0] * size[1], 1)):
+        pixels = 0 if size is None else size[0] * size[1]
+        if pixel is not None and not (0 < pixels <= 2**32 and pixel.max(initial=0) < pixels):
             raise self.bad(f"pixels of an image of {size} in cloud {index}", f"{pixel.max(initial=0)}")
         return Cloud(self.read("points", np.s_[index, :n]), near, pixel, size, sample)
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import numpy as np
 import torch
 
-from st3d.formats.checkpoints import save
+from st3d.formats.checkpoints import LONGEST, save
 from st3d.formats.provenance import provenance
 from st3d.formats.shards import Cloud
 from st3d.kernels.false_alarms import PixelThreshold, Threshold, pixel_threshold, scan_threshold
@@ -175,7 +175,8 @@ def model_of(content: Mapping[str, Any], path: Path, device: torch.device) -> Mo
     """
     try:
         if (method := content["settings"]["image_score"]) not in get_args(ImageScore):
-            raise ValueError(f"{path}: expected an image score that is known, found {method}; fit it again")
+            found = str(method)[:LONGEST] if isinstance(method, str) else type(method).__name__
+            raise ValueError(f"{path}: expected an image score that is known, found {found}; fit it again")
         pair = pair_of(content["teacher"], content["student"], path, path, device)
         image, pixel = Threshold(**content["image"]), PixelThreshold(**content["pixel"])
         if not all(isinstance(number, int | float) and math.isfinite(number) for number in (*image, *pixel)):

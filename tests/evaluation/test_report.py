@@ -5,10 +5,14 @@ import csv
 import json
 import re
 from dataclasses import replace
+from html.parser import HTMLParser
+from xml.etree import ElementTree
 
+import markupsafe
 import numpy as np
 import pandas as pd
 import pytest
+import small_report
 from PIL import Image
 from small_report import SAMPLES, SmallStudy, whole_study
 
@@ -120,6 +124,30 @@ def test_names_from_files_are_escaped(tmp_path, rng):
     study.table("table1", "base")
     page = study.report(preset=evil, settings=[f"graph.points={evil}</script>"]).read_text()
     assert evil not in page and "&lt;img src=x" in page
+
+
+@pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)> \"'&", r"$\bad{$ x"])
+def test_a_category_and_a_defect_of_a_hostile_name_are_text_everywhere(tmp_path, rng, monkeypatch, name):
+    monkeypatch.setattr(small_report, "SAMPLES", ("good/000", "good/001", "crack/000", f"{name}/000"))
+    study = SmallStudy(tmp_path, rng, ("bagel", name)).run_variants("base")
+    study.table("table1", "base")
+    path = study.report(preset=name, settings=[f"graph.points={name}"])
+    page = path.read_text()
+    assert not [each for each in attributes_of(page) if each[0].startswith("on") or each == ("src", "x")]
+    assert f"Report of the study <em>{markupsafe.escape(name)}</em>" in page
+    views = data_of(page, "views-data")["views"]
+    assert any(name in scan["caption"] for scan in views[name]["scans"])  # as data, which the script shows as text
+    texts = ["".join(ElementTree.parse(each).getroot().itertext()) for each in path.parent.rglob("*.svg")]  # noqa: S314
+    assert sum(name in text for text in texts) >= 2
+
+
+def attributes_of(page):
+    """Names and values of all tags' attributes, as a browser sees them; what a script holds has none."""
+    found, parser = [], HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: found.extend(attributes)
+    parser.feed(page)
+    assert ("id", "run") in found
+    return found
 
 
 def test_a_series_name_is_no_markup_to_plotly():

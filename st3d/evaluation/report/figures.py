@@ -24,6 +24,7 @@ BINS = 12  # bars of a histogram
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "st3d",  # the same bytes on every run
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a name with two dollar signs is no formula
     "font.family": "sans-serif",
     "font.size": 9,
     "axes.edgecolor": "#aab1bb",

@@ -4,6 +4,7 @@ Pixel centres lie on whole numbers, row 0 and column 0 at the upper left; x poin
 z away from the camera. Letters: n points, h rows, w columns.
 """
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -212,4 +213,4 @@ class Camera:
 
 def _is_number(value: Any) -> bool:
     """Whether a value of JSON is a number that a float can hold."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < np.finfo(float).max
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
