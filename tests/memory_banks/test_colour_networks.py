@@ -108,7 +108,8 @@ def test_a_cells_feature_is_the_mean_of_both_layers_there(name, rng):
     module, image = colour_network(name, random_weights(name), None), colours(rng)
     expected = [cell_means(layer[0], 28) for layer in module(image[None])]
     found = colour_features(module, image)
-    assert found.shape == (784, sum(SIZES[name])) and torch.equal(found, torch.cat(expected, dim=1))
+    assert found.shape == (784, sum(SIZES[name]))
+    torch.testing.assert_close(found, torch.cat(expected, dim=1))  # with gradients, some machines convolve in another order
     small = colour_features(module, colours(rng, 56))  # enlarged
     assert small.shape == found.shape
 
