@@ -1,7 +1,6 @@
 """A tiny study in a folder of its own: run, killed, and looked at afterwards."""
 
 import csv
-import fcntl
 import io
 import os
 import shutil
@@ -38,6 +37,7 @@ class Study:
         self.folder, self.results = Path(folder), Path(folder) / results
         self.temporary = self.folder / "tmp"
         self.temporary.mkdir(parents=True, exist_ok=True)
+        self._console = self.folder / f"console_{id(self)}.txt"  # two runs at once have one each
         for name in ("Snakefile", "config.yaml", "config.schema.yaml"):
             shutil.copy(ROOT / name, self.folder)
         for name in ("rules", "envs", "profiles"):
@@ -49,10 +49,10 @@ class Study:
         self.command += ["--config", f"results={results}", *config]
 
     def start(self, environment: Mapping[str, str] | None = None) -> subprocess.Popen:
-        """Start the command; its messages go to console.txt."""
+        """Start the command; its messages go to a file."""
         env = {name: value for name, value in os.environ.items() if name not in ("ST3D_PARENT", "ST3D_SERVER")}
         env |= {"PYTHONPATH": str(self.folder), "TMPDIR": str(self.temporary), **(environment or {})}
-        with (self.folder / "console.txt").open("wb") as console:
+        with self._console.open("wb") as console:
             return subprocess.Popen(
                 self.command,
                 cwd=self.folder,
@@ -77,7 +77,7 @@ class Study:
 
     def said(self) -> str:
         """What the last run printed, but for Snakemake's own head."""
-        lines = (self.folder / "console.txt").read_text(errors="replace").splitlines()
+        lines = self._console.read_text(errors="replace").splitlines()
         return "\n".join(line for line in lines if not line.startswith(("Using workflow", "Config file")))
 
     def tables(self) -> dict[str, bytes]:
@@ -103,13 +103,9 @@ class Study:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process holds the lock on a file."""
-    with path.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    """Whether a process holds the lock on a file; looked up, for an attempt to take it would disturb who takes it."""
+    held = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return any(words[1] == "FLOCK" and words[5].endswith(f":{path.stat().st_ino}") for words in held)
 
 
 def processes_in(folder: Path) -> dict[int, str]:

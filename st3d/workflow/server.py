@@ -16,7 +16,7 @@ import socket
 import struct
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,8 @@ def forward(arguments: Sequence[str]) -> int | None:
         return None
     connection = socket.socket(socket.AF_UNIX)
     try:
-        connection.connect(address)
+        with _short(address) as path:
+            connection.connect(path)
     except OSError:
         return None
     mask = os.umask(0)
@@ -84,7 +85,8 @@ def serve(address: str, parent: int, run: Callable[[list[str]], int]) -> None:
         Runs a command line, and returns its exit code.
     """
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(address)
+    with _short(address) as path:
+        listener.bind(path)
     listener.listen(1000)
     try:
         parent_ended = os.pidfd_open(parent)  # before the seconds that loading takes, in which it may end
@@ -196,6 +198,16 @@ def _is_there(connection: socket.socket) -> bool:
 
 def _descriptors(jobs: Sequence[_Job]) -> list[int]:
     return [each for job in jobs for each in (job.connection.fileno(), job.ended)]
+
+
+@contextlib.contextmanager
+def _short(address: str) -> Iterator[str]:
+    """A socket's path through its open folder: the kernel takes 107 bytes, and temporary folders can lie deep."""
+    folder = os.open(Path(address).parent, os.O_PATH)
+    try:
+        yield f"/proc/self/fd/{folder}/{Path(address).name}"
+    finally:
+        os.close(folder)
 
 
 def _received(connection: socket.socket, size: int) -> bytes | None:

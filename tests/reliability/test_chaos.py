@@ -1,4 +1,4 @@
-"""Some of the campaign's circumstances, those that pass; `make chaos` is the whole."""
+"""A few of each of the campaign's kills and circumstances; `make chaos` is the whole."""
 
 import os
 import shutil
@@ -10,10 +10,14 @@ import pytest
 from reliability.chaos.circumstances import (
     SCALES,
     calm_scales,
+    clock,
     full_disk,
+    odd_path,
     read_only,
+    second_run,
     study_of_scales,
 )
+from reliability.chaos.kills import kills
 from reliability.chaos.study import Study, is_locked
 
 
@@ -25,6 +29,11 @@ def folder(tmp_path_factory):
     return folder
 
 
+def test_a_study_that_is_killed_ends_as_an_undisturbed_one(tmp_path):
+    targets = [each.format("results") for each in SCALES]
+    assert kills(tmp_path, 3, 0, targets).startswith("3 kills")
+
+
 def test_with_a_full_disk_nothing_is_lost(folder):
     said = full_disk(folder / "full_disk", 0, times=1)
     if said.startswith("not run"):
@@ -32,11 +41,23 @@ def test_with_a_full_disk_nothing_is_lost(folder):
     assert "went on to the same result" in said
 
 
+def test_a_clock_that_was_ahead_changes_nothing(folder):
+    assert "the same result, a second run has nothing to do" in clock(folder / "clock", 0)
+
+
 def test_results_that_cannot_be_written_are_refused_in_words(folder):
     said = read_only(folder / "read_only", 0)
     if said.startswith("not run"):
         pytest.skip(said)
     assert "goes on" in said
+
+
+def test_a_second_run_at_once_is_refused_and_the_first_goes_on(folder):
+    assert "the first goes on" in second_run(folder / "second_run", 0)
+
+
+def test_results_in_a_folder_of_any_name_are_the_same(folder):
+    assert "the same result" in odd_path(folder / "odd_path", 0)
 
 
 def test_what_is_left_behind_is_found(folder, tmp_path):
