@@ -16,6 +16,7 @@ from pathlib import Path
 from reliability.chaos.study import Study, is_locked
 
 SCALES = ("{}/scale/base/scenes.json", "{}/scale/base/dowel.json")
+DISK = 100  # MB that a study of scales and its temporary files never fill by themselves
 LINES = 25  # of a run that ends because of its surroundings, at most
 
 
@@ -46,7 +47,7 @@ def full_disk(folder: Path, seed: int, times: int = 4) -> str:
     """The disk is full at random moments, then has room again: one line each, nothing lost."""
     expected = calm_scales(folder)
     moment = random.Random(seed)
-    with small_disk(folder, 100) as mounted:
+    with small_disk(folder, DISK) as mounted:
         if not mounted:
             return "not run: mounting a small disk needs root"
         study = study_of_scales(folder / "study")
@@ -171,10 +172,9 @@ def _same(expected: dict[str, bytes], study: Study) -> None:
 
 def _fill(ballast: Path, leave: int) -> None:
     """Write until the disk of `ballast` has only `leave` bytes left."""
-    with ballast.open("wb") as file, contextlib.suppress(OSError):
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(bytes(65536))
-            file.flush()
     size = ballast.stat().st_size
     os.truncate(ballast, max(size - leave, 0))
 

@@ -8,6 +8,9 @@ from pathlib import Path
 from PIL import Image
 
 from st3d.formats.errors import one_line, refuse_devices
+from st3d.formats.tiff import PACKED
+
+THIN = ("1", "L", "P")  # modes of which a pixel may take a bit; of the others it takes a byte a channel, or more
 
 
 @contextlib.contextmanager
@@ -32,5 +35,9 @@ def open_image(path: Path, expected: str) -> Iterator[Image.Image]:
     """
     refuse_devices(path, expected)
     # from memory: of a file, Pillow would allocate the 2 GB that a damaged chunk names as its length
-    with one_line(expected), Image.open(io.BytesIO(Path(path).read_bytes())) as image:
+    content = Path(path).read_bytes()
+    with one_line(expected), Image.open(io.BytesIO(content)) as image:
+        least = image.width * image.height * (1 / 8 if image.mode in THIN else len(image.getbands()))
+        if image.format == "PNG" and least > PACKED * len(content):
+            raise ValueError(f"a truncated one: {image.height} x {image.width} pixels in {len(content)} bytes")
         yield image

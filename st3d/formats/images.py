@@ -19,10 +19,10 @@ import numpy as np
 
 from st3d.formats.errors import sides_text
 from st3d.formats.hdf5 import File, column, dataset, names, new_file
+from st3d.formats.tiff import PACKED
 
 Kind = Literal["voxels", "depth", "objects"]
 Modality = Literal["3d", "3d_rgb"]
-PACKED = 1100  # bytes that a stored byte becomes at most: deflate's bound is 1032
 COMPRESSION = 1  # gzip's level: grids are mostly empty
 
 

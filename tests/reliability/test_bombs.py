@@ -11,6 +11,7 @@ import pytest
 import tifffile
 import torch
 import yaml
+from PIL import Image
 
 from reliability.fuzz.archives import tar_bomb, zip_bomb
 from reliability.fuzz.originals import CAMERA, ROOT
@@ -20,6 +21,7 @@ from st3d.formats.atomic import read_json
 from st3d.formats.cameras import read_camera
 from st3d.formats.checkpoints import load_network, load_weights, read_tensors
 from st3d.formats.download import DAMAGE
+from st3d.formats.image_files import open_image
 from st3d.formats.scans import read_mask, read_scan
 from st3d.formats.shards import Cloud, read_shard, write_shard
 from st3d.formats.tiff import read_tiff
@@ -188,6 +190,20 @@ def test_a_png_chunk_of_two_gigabytes_is_refused(tmp_path):
     (tmp_path / "a.png").write_bytes(png + (2**31 - 1).to_bytes(4, "big") + b"IDAT" + head)
     with pytest.raises(ValueError, match="a.png: expected a mask image, found "):
         read_mask(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "I;16"])
+def test_a_png_whose_header_is_larger_than_its_data_can_be_is_refused(tmp_path, mode):
+    path = tmp_path / "flat.png"
+    Image.new(mode, (3000, 2000)).save(path, optimize=True)  # packs as well as deflate can
+    with open_image(path, "expected an image") as image:
+        assert np.asarray(image).shape[:2] == (2000, 3000)
+    content = bytearray(path.read_bytes())
+    content[16:20] = (40_000).to_bytes(4, "big")  # its width
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="a truncated one: 2000 x 40000 pixels"), open_image(path, "expected an image"):
+        pass
 
 
 def test_neighbours_and_pixels_outside_of_a_cloud_are_refused(tmp_path, rng):
