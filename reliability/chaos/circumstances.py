@@ -70,8 +70,16 @@ def full_disk(folder: Path, seed: int, times: int = 4) -> str:
 
 
 def clock(folder: Path, seed: int) -> str:
-    """The clock is two days ahead while the first half is made, or a year behind; then it is right."""
+    """The clock jumps during a run; it is ahead or behind while the first half is made, and then right."""
     expected = calm_scales(folder)
+    shim = _built(folder, "clock_jumps")
+    if shim is None:
+        return "not run: there is no C compiler for the shim"
+    study = study_of_scales(folder / "jumps")
+    assert study.run({"LD_PRELOAD": str(shim), "JUMPS_FROM": str(int(time.time()))}) == 0, study.said()
+    assert study.run() == 0, study.said()
+    _same(expected, study)
+    assert "Nothing to be done" in study.said(), f"a second run has work again: {study.said()}"
     for name, days in (("ahead", 2), ("behind", -365)):
         study = study_of_scales(folder / name)
         half = Study(folder / name, ["results/scale/base/scenes.json"])
@@ -81,7 +89,10 @@ def clock(folder: Path, seed: int) -> str:
         _same(expected, study)
         assert study.run() == 0, study.said()
         assert "Nothing to be done" in study.said(), f"a second run has work again: {study.said()}"
-    return "half of it made two days ahead, or a year behind: the same result, a second run has nothing to do"
+    return (
+        "jumps by two days and back during a run, or half of it made two days ahead, or a year behind: the same result,"
+        " a second run has nothing to do"
+    )
 
 
 def _shift(study: Study, seconds: int) -> None:
@@ -140,13 +151,9 @@ def second_run(folder: Path, seed: int) -> str:
 def no_flock(folder: Path, seed: int) -> str:
     """File systems without locks: as on Lustre without flock, NFS without lockd, some FUSE."""
     expected = calm_scales(folder)
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    if compiler is None:
+    shim = _built(folder, "no_flock")
+    if shim is None:
         return "not run: there is no C compiler for the shim"
-    folder.mkdir(parents=True, exist_ok=True)
-    shim = folder / "no_flock.so"
-    source = Path(__file__).with_name("no_flock.c")
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", shim, source], check=True)
     for number in ("38", "37", "95"):
         study = study_of_scales(folder / number)
         assert study.run({"LD_PRELOAD": str(shim), "NO_FLOCK": number}) == 0, study.said()
@@ -162,6 +169,17 @@ CIRCUMSTANCES: dict[str, Callable[[Path, int], str]] = {
     "second_run": second_run,
     "no_flock": no_flock,
 }
+
+
+def _built(folder: Path, name: str) -> Path | None:
+    """A library to be loaded before all others; None if there is no C compiler."""
+    compiler = shutil.which(os.environ.get("CC", "cc"))
+    if compiler is None:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    shim = folder / f"{name}.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", shim, Path(__file__).with_name(f"{name}.c")], check=True)
+    return shim
 
 
 def _same(expected: dict[str, bytes], study: Study) -> None:
