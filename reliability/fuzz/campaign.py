@@ -101,12 +101,12 @@ def run(reader: Reader, files: int, seed: int, folder: Path, module: str = MODUL
     return Counted(reader.name, outcomes, time.monotonic() - started)
 
 
-def table(counts: Sequence[Counted]) -> str:
+def table(counts: Sequence[Counted], seed: int) -> str:
     """The figures as Markdown."""
-    head = "| reader | files | refused | read | faults | seconds |\n|:--|--:|--:|--:|--:|--:|\n"
+    head = "| reader | files | read right | refused | faults | seed | seconds |\n|:--|--:|--:|--:|--:|--:|--:|\n"
     rows = [
-        f"| {each.reader} | {len(each.outcomes):,} | {each.count('refused'):,} | {each.count('read'):,}"
-        f" | {len(each.faults)} | {each.seconds:.0f} |"
+        f"| {each.reader} | {len(each.outcomes):,} | {each.count('read'):,} | {each.count('refused'):,}"
+        f" | {len(each.faults)} | {seed} | {each.seconds:.0f} |"
         for each in counts
     ]
     return head + "\n".join(rows)
@@ -126,6 +126,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--files", type=int, default=FILES, help="of each reader; fewer than 2,000 change no document")
     parser.add_argument("--seed", type=int, default=0, help="of the damage")
     parser.add_argument("--reader", help=f"one of {', '.join(reader.name for reader in READERS)}; without, all")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes that read at once")
     parser.add_argument(
         "--keep", type=int, metavar="INDEX", help="only write this file of a reader, into a new folder here"
     )
@@ -143,7 +144,8 @@ def main(arguments: Sequence[str]) -> int:
         log.info("%s: file %d of seed %d", path, chosen.keep, chosen.seed)
         return 0
     counts = []
-    with tempfile.TemporaryDirectory(prefix="st3d-fuzz-") as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="st3d-fuzz-") as folder, ThreadPoolExecutor(chosen.workers) as pool:
 
         def one(reader: Reader) -> Counted:
             place = Path(folder, reader.name)
@@ -159,8 +161,8 @@ def main(arguments: Sequence[str]) -> int:
                 again = f"--reader '{counted.reader}' --seed {chosen.seed} --keep {fault.index}"
                 log.info("  %s: %s\n    python -m reliability fuzz %s", fault.kind, fault.what, again)
     if chosen.reader is None and chosen.files >= FILES:
-        machine = (
-            f"{datetime.date.today()}, seed {chosen.seed}, {os.cpu_count()} cores, Python {platform.python_version()}."
-        )
-        PAGE.write_text(reported(PAGE.read_text(), "fuzzing", f"{machine}\n\n{table(counts)}"))
+        minutes = (time.monotonic() - started) / 60
+        machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {minutes:.0f} minutes"
+        text = f"{datetime.date.today()}, processes: {chosen.workers}, {machine}.\n\n{table(counts, chosen.seed)}"
+        PAGE.write_text(reported(PAGE.read_text(), "fuzzing", text))
     return int(any(counted.faults for counted in counts))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reliability.fuzz import campaign, mutations, trees
 from reliability.fuzz.campaign import run
 from reliability.fuzz.readers import READERS
-from reliability.fuzz.worker import DEVICES, damaged, emptied, named, outcome_of
+from reliability.fuzz.worker import DEVICES, Outcome, damaged, emptied, named, outcome_of
 
 HERE = Path(__file__).parent
 FILES = 12  # of each reader; the whole campaign reads 2,000
@@ -113,12 +113,13 @@ def test_a_changed_tree_leaves_the_original_as_it_is(seed):
 
 
 def test_the_page_gets_a_row_for_each_reader(tmp_path):
-    counted = [campaign.Counted("PNG", [], 1.5), campaign.Counted("PLY", [], 2.0)]
+    outcomes = [Outcome(0, "read", 0.1), Outcome(1, "read", 0.1), Outcome(2, "refused", 0.1), Outcome(3, "hang", 10.0)]
+    counted = [campaign.Counted("PNG", outcomes, 1.5), campaign.Counted("PLY", [], 2.0)]
     page = campaign.reported(
-        "head\n<!-- fuzzing -->\nold\n<!-- end of fuzzing -->\ntail\n", "fuzzing", campaign.table(counted)
+        "head\n<!-- fuzzing -->\nold\n<!-- end of fuzzing -->\ntail\n", "fuzzing", campaign.table(counted, seed=4)
     )
     assert page.startswith("head\n") and page.endswith("tail\n") and "old" not in page
-    assert "| PNG |" in page and "| PLY |" in page
+    assert "| PNG | 4 | 2 | 1 | 1 | 4 | 2 |" in page and "| PLY | 0 |" in page
 
 
 def test_an_unknown_reader_is_one_line():

@@ -138,7 +138,8 @@ def test_the_conda_environment_and_the_lock_agree():
     pins = dict(re.findall(r"^([\w.-]+)==(\S+)", lock, re.MULTILINE))
     pinned = [each for each in env["dependencies"] if isinstance(each, str) and each.split()[0] in pins]
     assert all(pins[each.split()[0]] == each.split("=")[-1].strip() for each in pinned)
-    assert "--requirement requirements.lock" in (ROOT / "envs" / "st3d.post-deploy.sh").read_text()
+    assert "sh envs/packages.sh python" in (ROOT / "envs" / "st3d.post-deploy.sh").read_text()
+    assert "--requirement requirements.lock" in (ROOT / "envs" / "packages.sh").read_text()
     wanted = re.findall(r'"snakemake==([\d.]+)"', (ROOT / "pyproject.toml").read_text())
     assert [pins["snakemake"]] == wanted
 
