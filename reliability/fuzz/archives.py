@@ -1,6 +1,9 @@
 """Archives with hostile members: names that lead outside, links, devices, bombs, members that are twice there."""
 
+import bz2
+import gzip
 import io
+import lzma
 import stat
 import tarfile
 import zipfile
@@ -37,11 +40,30 @@ TAR_KINDS = (
 BOMB = 3 * 2**30  # bytes of a member of zeros
 
 
+def undated(name: str) -> zipfile.ZipInfo:
+    """A member of a zip that has the same bytes at any time."""
+    entry = zipfile.ZipInfo(name)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry
+
+
+def packed(content: bytes, packing: str) -> bytes:
+    """A tar packed by gz, xz or bz2, or not; the same bytes at any time."""
+    match packing:
+        case "gz":
+            return gzip.compress(content, mtime=0)
+        case "xz":
+            return lzma.compress(content)
+        case "bz2":
+            return bz2.compress(content)
+    return content
+
+
 def hostile_zip(rng: np.random.Generator) -> bytes:
     """A zip with a good member and one to three others."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(GOOD, MESH)
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr(undated(GOOD), MESH)
         for _ in range(int(rng.integers(1, 4))):
             name = OUTSIDE[rng.integers(len(OUTSIDE))]
             entry = zipfile.ZipInfo(name.encode("utf-8", "replace").decode())
@@ -53,14 +75,15 @@ def hostile_zip(rng: np.random.Generator) -> bytes:
             entry.compress_type = int(rng.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]))
             archive.writestr(entry, content)
             if rng.random() < 0.2:
-                archive.writestr("bed", MESH)  # a file where a folder is
-    return packed.getvalue()
+                archive.writestr(undated("bed"), MESH)  # a file where a folder is
+    return whole.getvalue()
 
 
 def hostile_tar(rng: np.random.Generator) -> bytes:
     """A tar, packed or not, with a good member and one to three others."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode=f"w:{rng.choice(['', 'gz', 'xz', 'bz2'])}") as archive:  # type: ignore[call-overload]
+    whole = io.BytesIO()
+    packing = rng.choice(["", "gz", "xz", "bz2"])
+    with tarfile.open(fileobj=whole, mode="w") as archive:
         _add(archive, GOOD, MESH)
         for _ in range(int(rng.integers(1, 4))):
             info = tarfile.TarInfo(OUTSIDE[rng.integers(len(OUTSIDE))].encode("utf-8", "replace").decode())
@@ -74,7 +97,7 @@ def hostile_tar(rng: np.random.Generator) -> bytes:
             else:
                 info.size = len(MESH)
                 archive.addfile(info, io.BytesIO(MESH))
-    return packed.getvalue()
+    return packed(whole.getvalue(), packing)
 
 
 def zip_bomb(size: int = BOMB) -> bytes:
@@ -90,19 +113,17 @@ def zip_bomb(size: int = BOMB) -> bytes:
 
 def tar_bomb(size: int = BOMB) -> bytes:
     """The same as a tar, packed by bz2."""
-    import bz2
-
-    packer, packed = bz2.BZ2Compressor(), io.BytesIO()
+    packer, whole = bz2.BZ2Compressor(), io.BytesIO()
     head = io.BytesIO()
     with tarfile.open(fileobj=head, mode="w") as archive:
         _add(archive, GOOD, MESH)
     info = tarfile.TarInfo("bed/train/bomb.off")
     info.size = size
-    packed.write(packer.compress(head.getvalue()[:1024] + info.tobuf()))
+    whole.write(packer.compress(head.getvalue()[:1024] + info.tobuf()))
     for _ in range(size // 2**20):
-        packed.write(packer.compress(bytes(2**20)))
-    packed.write(packer.compress(bytes(1024)) + packer.flush())
-    return packed.getvalue()
+        whole.write(packer.compress(bytes(2**20)))
+    whole.write(packer.compress(bytes(1024)) + packer.flush())
+    return whole.getvalue()
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:

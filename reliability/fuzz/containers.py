@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from reliability.fuzz import mutations, trees
+from reliability.fuzz.archives import undated
 
 PNG_START = 8  # bytes of its signature
 
@@ -54,7 +55,7 @@ def in_zip(rng: np.random.Generator, content: bytes) -> bytes:
                 data = mutations.mutated(rng, [data])
                 if rng.random() < 0.1:
                     continue
-            new.writestr(entry.filename, data, int(rng.choice([zipfile.ZIP_STORED, entry.compress_type])))
+            new.writestr(undated(entry.filename), data, int(rng.choice([zipfile.ZIP_STORED, entry.compress_type])))
     return packed.getvalue()
 
 

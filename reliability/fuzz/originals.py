@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -12,7 +13,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from reliability.fuzz.archives import GOOD, MESH
+from reliability.fuzz.archives import GOOD, MESH, packed, undated
 
 ROOT = Path(__file__).parents[2]
 H, W = 6, 8  # pixels of the scans
@@ -258,6 +259,7 @@ def model_content() -> dict[str, Any]:
 
     from st3d.formats.provenance import provenance
 
+    torch.manual_seed(0)
     settings = {"false_alarms": 0.1, "pixel_false_alarms": 0.01, "image_score": "maximum"}
     image = {"value": 2.0, "rate": 0.1, "supported": 0.25, "extrapolated": True}
     pixel = {"value": 1.0, "rate": 0.01, "mean_share": 0.01, "largest_share": 0.02}
@@ -270,12 +272,21 @@ def model_content() -> dict[str, Any]:
 
 
 def torch_file(content: Any, legacy: bool = False) -> bytes:
-    """As torch.save writes it; `legacy`: before torch 1.6."""
+    """As torch.save writes it; `legacy`: before torch 1.6, where storages have their addresses as names."""
     import torch
+    from torch.utils import _pytree as trees
 
     memory = io.BytesIO()
-    torch.save(content, memory, _use_new_zipfile_serialization=not legacy)
-    return memory.getvalue()
+    if not legacy:
+        torch.save(content, memory)
+        return memory.getvalue()
+    leaves, form = trees.tree_flatten(content)  # all float32
+    whole = torch.cat([leaf.flatten() for leaf in leaves if isinstance(leaf, torch.Tensor)])
+    parts = iter(whole.split([leaf.numel() for leaf in leaves if isinstance(leaf, torch.Tensor)]))
+    leaves = [next(parts).view(leaf.shape) if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
+    torch.save(trees.tree_unflatten(leaves, form), memory, _use_new_zipfile_serialization=False)
+    address = str(whole.untyped_storage()._cdata).encode()
+    return memory.getvalue().replace(struct.pack("<I", len(address)) + address, struct.pack("<I", 1) + b"1")
 
 
 def checkpoints() -> Files:
@@ -290,6 +301,38 @@ def checkpoints() -> Files:
     variation |= {"mean": torch.zeros(1, 4, 4, 4), "std": torch.ones(1, 4, 4, 4)}
     contents = [_teacher(), _student(), fpfh, variation]
     return [("model.pt", torch_file(content)) for content in contents] + [("model.pt", torch_file(_teacher(), True))]
+
+
+def teacher_file() -> bytes:
+    """The teacher of `pairs`."""
+    return torch_file(_teacher())
+
+
+def pairs() -> Files:
+    """A student, and a bank of calibrated 3D-ST, of `teacher_file`; a memory bank of each method."""
+    import hashlib
+
+    import torch
+
+    from st3d.formats.provenance import provenance
+    from st3d.memory_banks.sdf_network import ShapeExpert
+
+    teacher = hashlib.sha256(teacher_file()).hexdigest()
+    student = torch_file(_student() | {"teacher": teacher})
+    scoring = {"terms": ["descriptors", "error", "mahalanobis"], "cells": 4, "window": 3, "rows": 5, "clusters": 2}
+    scoring |= {"shrinkage": 0.1, "smoothing": 0.02, "highest": 0.01, "seed": 1}
+    calibrated = provenance(scoring, "c") | {"kind": "calibrated", "scoring": scoring, "teacher": teacher}
+    calibrated |= {"student": hashlib.sha256(student).hexdigest(), "units": dict.fromkeys(scoring["terms"], 1.0)}
+    clusters = {"centres": torch.zeros(2, 16), "means": torch.zeros(2, 16), "factors": torch.eye(16).repeat(2, 1, 1)}
+    calibrated |= {"banks": {"descriptors": torch.eye(16)}, "clusters": clusters}
+    bank = provenance({}, "c") | {"kind": "memory_bank", "modality": "3d", "input": "objects", "frame": {"size": 16}}
+    bank |= {"channels": 3, "sides": [16, 16]}
+    btf = bank | {"method": "btf_fpfh", "sizes": {"normals": 8, "neighbours": 8, "cells": 4, "blur": 1.0}}
+    sizes = {"points": 8, "overlap": 2.0, "atoms": 2, "colour_atoms": 2, "nonzero": 1, "blur": 1.0, "seed": 1}
+    torch.manual_seed(0)
+    guided = bank | {"method": "shape_guided", "sizes": sizes, "weights": ShapeExpert().state_dict()}
+    contents = [calibrated, btf | {"bank": torch.rand(4, 33)}, guided | {"bank": torch.rand(4, 128)}]
+    return [("student.pt", student), *(("model.pt", torch_file(content)) for content in contents)]
 
 
 def published() -> Files:
@@ -345,9 +388,9 @@ def records() -> Files:
 def zips() -> Files:
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("ModelNet10/" + GOOD, MESH)
-        archive.writestr("ModelNet10/bed/test/bed_0002.off", MESH)
-        archive.writestr("__MACOSX/._x", b"x")
+        archive.writestr(undated("ModelNet10/" + GOOD), MESH)
+        archive.writestr(undated("ModelNet10/bed/test/bed_0002.off"), MESH)
+        archive.writestr(undated("__MACOSX/._x"), b"x")
     return [("meshes.zip", memory.getvalue())]
 
 
@@ -355,10 +398,10 @@ def tars() -> Files:
     found = []
     for packing in ("", "gz", "xz", "bz2"):
         memory = io.BytesIO()
-        with tarfile.open(fileobj=memory, mode=f"w:{packing}") as archive:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=memory, mode="w") as archive:
             for name in (GOOD, "bed/test/bed_0002.off"):
                 info = tarfile.TarInfo(f"ModelNet10/{name}")
                 info.size = len(MESH)
                 archive.addfile(info, io.BytesIO(MESH))
-        found.append(("meshes.tar", memory.getvalue()))
+        found.append(("meshes.tar", packed(memory.getvalue(), packing)))
     return found

@@ -1,7 +1,11 @@
 """Every reader with its files: who reads them, and what a right result is."""
 
+import bz2
 import copy
+import gzip
 import json
+import lzma
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -247,6 +251,50 @@ def _checkpoint() -> dict[str, Check]:
     return {"load": any_kind, "load_teacher": teacher, "load_baseline": lambda path: load_baseline(path, cpu) and None}
 
 
+def _pairs() -> dict[str, Check]:
+    import torch
+
+    from st3d.formats.images import Image, write_images
+    from st3d.memory_banks import btf_fpfh_maps, shape_guided_maps
+    from st3d.student_teacher.calibrated import load_calibrated
+    from st3d.student_teacher.pair import load_pair
+
+    cpu = torch.device("cpu")
+    rng = np.random.default_rng(0)
+    beside = {"teacher.pt": originals.teacher_file(), "whole.pt": dict(originals.pairs())["student.pt"]}
+    scan = Image(rng.random((3, 16, 16), np.float32), "good/000", 0, SIZE)
+    with tempfile.TemporaryDirectory() as folder:
+        write_images(Path(folder, "test.h5"), [scan], "objects", {"size": 16}, settings={"size": 16}, code="c")
+        beside["test.h5"] = Path(folder, "test.h5").read_bytes()
+
+    def among(check: Callable[[Path, Path], None]) -> Check:
+        def checked(path: Path) -> None:
+            folder = path.parent.parent / "out"
+            for name, content in beside.items():
+                (folder / name).write_bytes(content)
+            check(path, folder)
+
+        return checked
+
+    def pair(path: Path, folder: Path) -> None:
+        found = load_pair(folder / "teacher.pt", path, cpu)
+        promised(found.scale > 0 and bool(torch.isfinite(found.mean).all()), "a pair")
+
+    def calibrated(path: Path, folder: Path) -> None:
+        load_calibrated(folder / "teacher.pt", folder / "whole.pt", path, cpu)
+
+    def btf(path: Path, folder: Path) -> None:
+        (found,) = btf_fpfh_maps.maps_of([path], [folder / "test.h5"], cpu)
+        promised(np.isfinite(found.scores).all(), "a map")
+
+    def guided(path: Path, folder: Path) -> None:
+        (found,) = shape_guided_maps.maps_of([path], [folder / "test.h5"], cpu)
+        promised(np.isfinite(found.scores).all(), "a map")
+
+    readers = {"load_pair": pair, "load_calibrated": calibrated, "btf_fpfh": btf, "shape_guided": guided}
+    return {name: among(check) for name, check in readers.items()}
+
+
 def _published() -> dict[str, Check]:
     from st3d.extractors.fcgf import pretrain as fcgf
     from st3d.extractors.ppf_foldnet.network import PPFFoldNet
@@ -356,16 +404,12 @@ def _in_json(rng: np.random.Generator, content: bytes) -> bytes:
 
 def _in_tar(rng: np.random.Generator, content: bytes) -> bytes:
     """A tar changed before it was packed: the packing's checksums are right."""
-    import bz2
-    import gzip
-    import lzma
-
-    for packing in (gzip, lzma, bz2):
+    for name, packing in (("gz", gzip), ("xz", lzma), ("bz2", bz2)):
         try:
             plain = packing.decompress(content)  # type: ignore[attr-defined]
         except (OSError, EOFError, ValueError, lzma.LZMAError):
             continue
-        return packing.compress(_tar_changed(rng, plain))  # type: ignore[attr-defined]
+        return archives.packed(_tar_changed(rng, plain), name)
     return _tar_changed(rng, content)
 
 
@@ -394,6 +438,7 @@ READERS = (
     Reader("shard's checksums", originals.shards, _checksums),
     Reader("images", originals.images, _images, (containers.in_hdf5,)),
     Reader("checkpoint", originals.checkpoints, _checkpoint, (containers.in_zip, containers.in_checkpoint)),
+    Reader("student, banks", originals.pairs, _pairs, (containers.in_zip, containers.in_checkpoint)),
     Reader("published weights", originals.published, _published, (containers.in_zip, containers.in_checkpoint)),
     Reader("model", originals.models, _model, (containers.in_zip, containers.in_checkpoint)),
     Reader("config", originals.configs, _config, (_in_yaml, _in_yaml), devices=False),

@@ -200,6 +200,29 @@ def _shape(weight: Any) -> tuple[int, ...] | str:
     return tuple(weight.shape)
 
 
+def plain(value: Any) -> Tensor:
+    """A value that was read from a file, if it is a tensor that takes no more memory than the file.
+
+    Parameters
+    ----------
+    value
+        The value.
+
+    Returns
+    -------
+    The same
+
+    Raises
+    ------
+    ValueError
+        If it is another thing, or a tensor that repeats a few numbers, is sparse, complex or quantized.
+    """
+    found = _shape(value)
+    if not isinstance(found, tuple):
+        raise ValueError(f"expected a plain tensor, found {found}")
+    return value
+
+
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
     """Put weights that were read from a file into a module.
 

@@ -5,14 +5,17 @@ from pathlib import Path
 
 import torch
 
-from st3d.formats.checkpoints import load
+from st3d.formats.checkpoints import content_of
 from st3d.formats.images import Images
 from st3d.formats.scans import Map
 from st3d.kernels.nearest_rows import NearestRows
 from st3d.kernels.squares import to_scan
+from st3d.memory_banks.bank_files import read_bank
 from st3d.memory_banks.bank_scores import blurred, enlarged, reweighted
-from st3d.memory_banks.histograms import features
+from st3d.memory_banks.histograms import NUMBERS, features
 from st3d.training.progress_bar import progress_bar
+
+SIZES = ("normals", "neighbours", "cells", "blur")
 
 
 def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) -> Iterator[Map]:
@@ -39,10 +42,9 @@ def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) 
     if len(models) != 1 or len(test) != 1:
         found = f"{len(models)} models and {len(test)} files"
         raise ValueError(f"--models: expected one memory bank and one file of object images, found {found}")
-    model = load(models[0], "memory_bank")
-    if model["method"] != "btf_fpfh":
-        raise ValueError(f"{models[0]}: expected a memory bank of btf_fpfh, found one of {model['method']}")
-    bank, sizes = NearestRows(model["bank"].to(device)), model["sizes"]
+    model = read_bank(models[0], "btf_fpfh", NUMBERS, SIZES)
+    with content_of(models[0], "a memory bank of btf_fpfh"):
+        bank, sizes = NearestRows(model["bank"].to(device)), model["sizes"]
     with Images(test[0]) as images:
         images.check_alike(model)
         for index in progress_bar(range(len(images)), "scans"):

@@ -34,6 +34,27 @@ class ColourBank(NamedTuple):
     start: Tensor
     row: Tensor
 
+    def check(self, patches: int) -> None:
+        """Refuse a damaged bank.
+
+        Parameters
+        ----------
+        patches
+            Rows of the shape bank.
+
+        Raises
+        ------
+        ValueError
+            If a row or a start is out of range, or features are not finite.
+        """
+        fits = self.features.ndim == 2 and self.start.ndim == self.row.ndim == 1 and len(self.start) > patches
+        whole = not (self.start.is_floating_point() or self.row.is_floating_point())
+        if not (fits and whole and bool(torch.isfinite(self.features).all())):
+            raise ValueError(f"expected finite colour features and a start of each of {patches} patches, found others")
+        inside = len(self.row) == 0 or 0 <= int(self.row.min()) <= int(self.row.max()) < len(self.features)
+        if not inside or bool((self.start.diff() < 0).any()) or self.start[[0, -1]].tolist() != [0, len(self.row)]:
+            raise ValueError("expected rows of the colour bank for each patch, found some out of range")
+
     def rows_of(self, patches: Tensor) -> Tensor:
         """The rows of some patches of the shape bank together, each once, rising.
 

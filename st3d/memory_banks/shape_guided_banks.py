@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from st3d.formats.checkpoints import content_of, plain
 from st3d.formats.images import Image
 from st3d.kernels.matching_pursuit import matching_pursuit
 from st3d.kernels.nearest_rows import NearestRows
@@ -78,18 +79,20 @@ class Banks:
     Raises
     ------
     ValueError
-        If weights are not those of the networks.
+        One line with the file if weights are not those of the networks, or the banks do not fit together.
     """
 
     def __init__(self, model: Mapping[str, Any], path: Path, device: torch.device) -> None:
         self.sizes: Mapping[str, Any] = model["sizes"]
-        self._device, self._bank = device, model["bank"].to(device)
-        self._whole = NearestRows(self._bank)
-        self._expert = expert_of(model["weights"], path).to(device)
-        if "colour" in model:
-            colour = model["colour"]
-            self._colours = ColourBank(colour["features"], colour["start"], colour["row"])
-            self._network = colour_network(colour["network"], colour["weights"], path).to(device)
+        with content_of(path, "a memory bank of shape_guided"):
+            self._device, self._bank = device, model["bank"].to(device)
+            self._whole = NearestRows(self._bank)
+            self._expert = expert_of(model["weights"], path).to(device)
+            if "colour" in model:
+                colour = model["colour"]
+                self._colours = ColourBank(*(plain(colour[name]) for name in ColourBank._fields))
+                self._colours.check(len(self._bank))
+                self._network = colour_network(colour["network"], colour["weights"], path).to(device)
 
     def shape(self, image: Image, left_out: range = range(0)) -> Shape:
         """Compare a scan's patches with the bank.

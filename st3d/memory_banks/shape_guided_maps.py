@@ -6,14 +6,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from st3d.formats.checkpoints import load
+from st3d.formats.checkpoints import content_of
 from st3d.formats.images import Images
 from st3d.formats.scans import Map
 from st3d.kernels.squares import to_scan
+from st3d.memory_banks.bank_files import read_bank
 from st3d.memory_banks.bank_scores import blurred
 from st3d.memory_banks.fusion import Alignment, fused
+from st3d.memory_banks.sdf_network import FEATURE
 from st3d.memory_banks.shape_guided_banks import Banks
 from st3d.training.progress_bar import progress_bar
+
+SIZES = ("points", "overlap", "atoms", "colour_atoms", "nonzero", "blur", "seed")
 
 
 def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) -> Iterator[Map]:
@@ -43,19 +47,19 @@ def maps_of(models: Sequence[Path], test: Sequence[Path], device: torch.device) 
     if len(models) != 1 or len(test) != 1:
         found = f"{len(models)} models and {len(test)} files"
         raise ValueError(f"--models: expected one memory bank and one file of object images, found {found}")
-    model = load(models[0], "memory_bank")
-    if model["method"] != "shape_guided":
-        raise ValueError(f"{models[0]}: expected a memory bank of shape_guided, found one of {model['method']}")
+    model = read_bank(models[0], "shape_guided", FEATURE, SIZES)
     banks, modality = Banks(model, models[0], device), model["modality"]
+    with content_of(models[0], "a memory bank of shape_guided"):
+        alignment = Alignment(**model["colour"]["alignment"]) if modality == "3d_rgb" else None
     with Images(test[0]) as images:
         images.check_alike(model)
         for index in progress_bar(range(len(images)), "scans"):
             image = images.image(index, modality)
             shape = banks.shape(image)
             scores, score = np.where(np.isfinite(shape.scores), shape.scores, np.float32(0)), shape.score
-            if modality == "3d_rgb":
+            if alignment is not None:
                 colour = banks.colour(image, shape)
-                scores = fused(shape.scores, colour.scores, Alignment(**model["colour"]["alignment"]))
+                scores = fused(shape.scores, colour.scores, alignment)
                 score *= colour.score
             pixels = blurred(scores, banks.sizes["blur"])
             yield Map(image.sample, to_scan(pixels, image.size), int(np.isfinite(shape.scores).sum()), score)

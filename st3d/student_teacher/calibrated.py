@@ -1,6 +1,7 @@
 """Stage `calibrated`: what teacher and student make of anomaly-free scans, in cells, to score others by."""
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from st3d.formats.checkpoints import load, save
+from st3d.formats.checkpoints import content_of, load, plain, save
 from st3d.formats.images import Images
 from st3d.formats.provenance import provenance, sha256
 from st3d.kernels.mahalanobis import Clusters, centres_of, clusters_of
@@ -23,6 +24,7 @@ from st3d.training.settings import Machine
 
 log = logging.getLogger("st3d")
 SAMPLED = 4096  # points of a scan that the clusters' centres come from
+CELLS = 4096  # of a side at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,16 +228,24 @@ def load_calibrated(teacher: Path, student: Path, model: Path, device: torch.dev
     """
     content = load(model, "calibrated")
     for name, path in (("teacher", teacher), ("student", student)):
-        if content[name] != sha256(path):
+        if content.get(name) != sha256(path):
             raise ValueError(f"{model}: expected a model made with {path}, found one of another {name}")
-    clusters = content["clusters"]
-    return Calibrated(
-        load_pair(teacher, student, device),
-        CalibratedSettings(**content["scoring"]),
-        {name: NearestRows(rows.to(device)) for name, rows in content["banks"].items()},
-        Clusters(**{name: each.to(device) for name, each in clusters.items()}) if clusters else None,
-        content["units"],
-    )
+    pair = load_pair(teacher, student, device)
+    with content_of(model, "a model of calibrated 3D-ST"):
+        settings, units, clusters = CalibratedSettings(**content["scoring"]), content["units"], content["clusters"]
+        _check(settings)
+        banks = {name: NearestRows(plain(rows).to(device)) for name, rows in content["banks"].items()}
+        found = Clusters(**{name: plain(each).to(device) for name, each in clusters.items()}) if clusters else None
+        c, terms = pair.student.outputs, set(settings.terms)
+        fits = set(banks) == terms & set(BANKS) and all(each.bank.shape[1] == c for each in banks.values())
+        fits &= all(0 < units[term] < math.inf for term in terms) and 0 < settings.cells <= CELLS
+        if found:
+            k = len(found.centres)
+            fits &= k > 0 and [each.shape for each in vars(found).values()] == [(k, c), (k, c), (k, c, c)]
+            fits &= all(bool(torch.isfinite(each).all()) for each in vars(found).values())
+        if not fits or (found is None) == ("mahalanobis" in terms):
+            raise ValueError(f"{model}: expected banks, clusters and units of its terms, found others")
+        return Calibrated(pair, settings, banks, found, units)
 
 
 def _check(settings: CalibratedSettings) -> None:

@@ -1,10 +1,12 @@
 """The campaign sees every fault; a small part of it on all readers, in this process."""
 
 import os
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,6 +112,22 @@ def test_a_changed_tree_leaves_the_original_as_it_is(seed):
     tree = {"a": [1, {"b": 2}], "c": "text"}
     trees.mutated(np.random.default_rng(seed), tree)
     assert tree == {"a": [1, {"b": 2}], "c": "text"}
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+def test_a_seed_gives_the_same_files_at_any_time(reader, tmp_path, monkeypatch):
+    def written():
+        found = []
+        for index in range(4):
+            emptied(tmp_path)
+            path = damaged(reader, reader.originals(), 5, index, tmp_path / "in")
+            found.append(path.readlink() if path.is_symlink() else path.read_bytes())
+        return found
+
+    first, now = written(), time.time()
+    torch.rand(1)
+    monkeypatch.setattr(time, "time", lambda: now + 1000)
+    assert written() == first
 
 
 def test_the_page_gets_a_row_for_each_reader(tmp_path):
