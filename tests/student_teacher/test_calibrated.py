@@ -170,3 +170,26 @@ def test_images_of_other_scans_are_refused(made, tmp_path):
 def test_settings_out_of_range_are_refused(made, tmp_path, changed, match):
     with pytest.raises(ValueError, match=match):
         calibrate(made, tmp_path, **changed)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("banks", lambda old: {}),
+        ("banks", lambda old: old | {"descriptors": old["descriptors"][:, 1:]}),
+        ("banks", lambda old: old | {"descriptors": torch.zeros(1).expand(2**32, 16)}),
+        ("banks", lambda old: None),
+        ("units", lambda old: old | {"error": float("nan")}),
+        ("units", lambda old: {"error": 1.0}),
+        ("scoring", lambda old: old | {"cells": 10**9}),
+        ("scoring", lambda old: old | {"terms": ["mahalanobis"]}),
+        ("scoring", lambda old: {"cells": 16}),
+        ("clusters", lambda old: {"centres": torch.zeros(2, 16)}),
+    ],
+)
+def test_a_damaged_model_is_one_line_with_the_file(made, tmp_path, name, damage):
+    content = load(calibrate(made, tmp_path), "calibrated")
+    save(tmp_path / "damaged.pt", content | {name: damage(content[name])})
+    with pytest.raises(ValueError, match=r"damaged\.pt: expected ") as caught:
+        load_calibrated(made["extractor"], made["student"], tmp_path / "damaged.pt", CPU)
+    assert "\n" not in str(caught.value)
