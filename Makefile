@@ -1,7 +1,7 @@
 # make run    set up, then compute everything that is missing, Table 1 first
 # make test   set up, then linters and tests
 # make bench  every kernel beside a plain reference: results/benchmarks.csv, docs/performance.md (ten minutes or so)
-# make fuzz   damaged files for every reader, 2,000 each: docs/reliability.md (ten minutes or so)
+# make fuzz   damaged files for every reader, 2,000 each: docs/reliability.md (half an hour or so)
 # make chaos  a tiny study under 100 kills, full disks, clock jumps and more (an hour or so); see docs/reliability.md
 # make audit  the pinned packages beside the list of known vulnerabilities, which needs a network
 # make triton the GPU kernels in Triton's interpreter, which needs no GPU
@@ -34,7 +34,7 @@ chaos: $(STAMP)
 audit:
 	python3 -m venv .audit
 	.audit/bin/python -m pip install --quiet pip-audit
-	.audit/bin/pip-audit --no-deps --disable-pip --requirement requirements.lock --requirement requirements-cuda.lock
+	.audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock --requirement requirements-cuda.lock
 
 triton: $(STAMP)
 	python -m pip install --quiet --editable '.[triton]' --no-build-isolation
