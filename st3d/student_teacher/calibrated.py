@@ -1,5 +1,6 @@
 """Stage `calibrated`: what teacher and student make of anomaly-free scans, in cells, to score others by."""
 
+import json
 import logging
 import math
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,6 @@ from st3d.training.settings import Machine
 
 log = logging.getLogger("st3d")
 SAMPLED = 4096  # points of a scan that the clusters' centres come from
-CELLS = 4096  # of a side at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,16 +232,16 @@ def load_calibrated(teacher: Path, student: Path, model: Path, device: torch.dev
             raise ValueError(f"{model}: expected a model made with {path}, found one of another {name}")
     pair = load_pair(teacher, student, device)
     with content_of(model, "a model of calibrated 3D-ST"):
-        settings, units, clusters = CalibratedSettings(**content["scoring"]), content["units"], content["clusters"]
-        _check(settings)
+        json.dumps([content["scoring"], content["units"]])  # a TypeError at a tensor, which compares element by element
+        _check(settings := CalibratedSettings(**content["scoring"]))
         banks = {name: NearestRows(plain(rows).to(device)) for name, rows in content["banks"].items()}
+        c, terms, units, clusters = pair.student.outputs, set(settings.terms), content["units"], content["clusters"]
         found = Clusters(**{name: plain(each).to(device) for name, each in clusters.items()}) if clusters else None
-        c, terms = pair.student.outputs, set(settings.terms)
         fits = set(banks) == terms & set(BANKS) and all(each.bank.shape[1] == c for each in banks.values())
-        fits &= all(0 < units[term] < math.inf for term in terms) and 0 < settings.cells <= CELLS
+        fits &= all(0 < units[term] < math.inf for term in terms) and 0 < settings.cells <= 4096
         if found:
-            k = len(found.centres)
-            fits &= k > 0 and [each.shape for each in vars(found).values()] == [(k, c), (k, c), (k, c, c)]
+            shapes, k = [tuple(each.shape) for each in vars(found).values()], len(found.centres)
+            fits &= k > 0 and shapes == [(k, c), (k, c), (k, c, c)]
             fits &= all(bool(torch.isfinite(each).all()) for each in vars(found).values())
         if not fits or (found is None) == ("mahalanobis" in terms):
             raise ValueError(f"{model}: expected banks, clusters and units of its terms, found others")

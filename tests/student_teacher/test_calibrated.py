@@ -181,6 +181,7 @@ def test_settings_out_of_range_are_refused(made, tmp_path, changed, match):
         ("banks", lambda old: None),
         ("units", lambda old: old | {"error": float("nan")}),
         ("units", lambda old: {"error": 1.0}),
+        ("units", lambda old: old | {"error": torch.ones(1).expand(2**34)}),
         ("scoring", lambda old: old | {"cells": 10**9}),
         ("scoring", lambda old: old | {"terms": ["mahalanobis"]}),
         ("scoring", lambda old: {"cells": 16}),
