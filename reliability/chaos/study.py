@@ -51,7 +51,8 @@ class Study:
     def start(self, environment: Mapping[str, str] | None = None) -> subprocess.Popen:
         """Start the command; its messages go to a file."""
         env = {name: value for name, value in os.environ.items() if name not in ("ST3D_PARENT", "ST3D_SERVER")}
-        env |= {"PYTHONPATH": str(self.folder), "TMPDIR": str(self.temporary), **(environment or {})}
+        env |= {"PYTHONPATH": str(self.folder), "TMPDIR": str(self.temporary)}
+        env |= {"TORCHINDUCTOR_CACHE_DIR": str(self.folder / "torch_cache"), **(environment or {})}  # kept
         with self._console.open("wb") as console:
             return subprocess.Popen(
                 self.command,
