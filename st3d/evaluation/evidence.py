@@ -280,13 +280,17 @@ def _draw(dataset: Path, category: str, maps: Path, folder: Path) -> None:
 
 
 def _commit() -> str:
-    """The commit of the code that runs, with -dirty where files differ from it; empty outside a checkout."""
-    root = Path(__file__).parents[2]
+    """The commit of the code that runs, with -dirty where files but results differ; empty outside a checkout."""
+    commit = _git("rev-parse", "HEAD")
+    # the run itself has just removed the results that are kept with the code
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)docs/results")
+    return commit + ("-dirty" if commit and changed else "")
+
+
+def _git(*arguments: str) -> str:
+    """What git says of this package's checkout; empty if it cannot."""
+    command = ["git", "-C", str(Path(__file__).parents[2]), *arguments]
     try:
-        found = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     except OSError:
         return ""
-    return found.stdout.strip()
