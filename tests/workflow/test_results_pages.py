@@ -45,6 +45,16 @@ def test_every_score_in_the_text_of_a_page_stands_in_its_csvs(page):
         assert score in known, f"{page.name} states {score}"
 
 
+def test_the_scores_that_the_readme_states_beside_a_page_stand_in_its_csvs():
+    linked = re.compile(r"^\[[^\]]+\]\(docs/results/(\w+)\.md\)")
+    paragraphs = [each for each in (ROOT / "README.md").read_text().split("\n\n") if linked.match(each)]
+    assert paragraphs
+    for paragraph in paragraphs:
+        known = numbers(ROOT / "docs/results" / linked.match(paragraph)[1])
+        scores = re.findall(r"(?<![\d.])0\.\d{3}(?!\d)", paragraph)
+        assert len(scores) >= 3 and not [score for score in scores if score not in known]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_a_folder_of_results_says_by_which_commit_it_was_made(page):
     content = json.loads((page.with_suffix("") / "provenance.json").read_text())
