@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from st3d.formats.errors import one_line, refuse_devices
 from st3d.formats.tiff import PACKED
@@ -34,9 +34,14 @@ def open_image(path: Path, expected: str) -> Iterator[Image.Image]:
         One line if the file is missing, or no image, or damaged.
     """
     refuse_devices(path, expected)
-    # from memory: of a file, Pillow would allocate the 2 GB that a damaged chunk names as its length
-    content = Path(path).read_bytes()
-    with one_line(expected), Image.open(io.BytesIO(content)) as image:
+    with one_line(expected):
+        # from memory: of a file, Pillow would allocate the 2 GB that a damaged chunk names as its length
+        content = Path(path).read_bytes()
+        try:
+            opened = Image.open(io.BytesIO(content))
+        except UnidentifiedImageError:  # which names the memory's address
+            raise ValueError("a file that is no image of a known kind") from None
+    with one_line(expected), opened as image:
         least = image.width * image.height * (1 / 8 if image.mode in THIN else len(image.getbands()))
         if image.format == "PNG" and least > PACKED * len(content):
             raise ValueError(f"a truncated one: {image.height} x {image.width} pixels in {len(content)} bytes")

@@ -31,7 +31,8 @@ def folder(tmp_path_factory):
 
 def test_a_study_that_is_killed_ends_as_an_undisturbed_one(tmp_path):
     targets = [each.format("results") for each in SCALES]
-    assert kills(tmp_path, 3, 0, targets).startswith("3 kills")
+    said = kills(tmp_path, 3, 0, targets)  # a run may be killed once more before it has ended
+    assert int(said.split()[0]) >= 3 and "tables as undisturbed, nothing left" in said
 
 
 def test_with_a_full_disk_nothing_is_lost(folder):

@@ -66,7 +66,8 @@ def test_baselines_need_the_camera_and_with_colours_every_rgb_image(capfd, datas
     without = faults(capfd, dataset, baselines="3d")
     assert len(without) == 2
     assert without[0].startswith(f"{part}/calibration/camera_parameters.json: expected JSON")
-    assert without[1].startswith(f"{part}/train/good/rgb/001.png: expected an RGB image")
+    found = "found a file that is no image of a known kind"
+    assert without[1] == f"{part}/train/good/rgb/001.png: expected an RGB image, {found}"
     (missing,) = set(faults(capfd, dataset, baselines="3d_rgb")) - set(without)
     assert missing == f"{part}/train/good/xyz/000.tiff: expected an RGB image ../rgb/000.png, found none"
 
