@@ -44,29 +44,42 @@ def ended_in_words(study: Study, words: str) -> None:
 
 
 def full_disk(folder: Path, seed: int, times: int = 4) -> str:
-    """The disk is full at random moments, then has room again: one line each, nothing lost."""
+    """The disk is full at random moments of studies, then has room again: one line each, nothing lost."""
     expected = calm_scales(folder)
+    files = study_of_scales(folder.parent / "calm_scales").made()
     moment = random.Random(seed)
+    full = studies = 0
     with small_disk(folder, DISK) as mounted:
         if not mounted:
             return "not run: mounting a small disk needs root"
-        study = study_of_scales(folder / "study")
-        ballast = folder / "ballast"
-        full = 0
-        for _ in range(times):
-            running = study.start()
-            time.sleep(1 + moment.random() * 12)
-            if running.poll() is None:
-                _fill(ballast, leave=moment.choice([0, 4096, 100_000]))
-                full += running.wait(600) != 0
-                if running.returncode:
-                    ended_in_words(study, "no space left")
-                ballast.unlink()
-        assert study.run() == 0, study.said()
-        _same(expected, study)
+        while full < times:
+            assert studies < 4 * times, f"only {full} of {studies} runs met a full disk: too few to say anything"
+            study = study_of_scales(folder / f"study_{studies}")
+            studies += 1
+            full += _filled_up(study, folder / "ballast", moment, moment.randrange(files))
+            assert study.run() == 0, study.said()
+            _same(expected, study)
+            shutil.rmtree(study.folder)
     return (
-        f"{full} of {times} runs met a full disk, each ended in words; then the same command went on to the same result"
+        f"{full} of {studies} runs met a full disk, each ended in words;"
+        " then the same command went on to the same result"
     )
+
+
+def _filled_up(study: Study, ballast: Path, moment: random.Random, files: int) -> bool:
+    """A run whose disk is full up to a second after it has made `files` files; whether it ended because of that."""
+    running = study.start()
+    while running.poll() is None and study.made() < files:
+        time.sleep(0.02)
+    time.sleep(moment.random())
+    if running.poll() is None:
+        _fill(ballast, leave=moment.choice([0, 4096, 100_000]))
+        try:
+            if running.wait(600):
+                ended_in_words(study, "no space left")
+        finally:
+            ballast.unlink()
+    return running.returncode != 0
 
 
 def clock(folder: Path, seed: int) -> str:

@@ -12,6 +12,8 @@ from reliability.chaos.study import Study, kill, parent_of, processes_in
 
 log = logging.getLogger("reliability")
 VICTIMS = {"a job": 5, "snakemake": 3, "the job server": 1, "all of them": 1}  # and how often each
+KILLS_OF_A_STUDY = 8  # spread over all of its work; many more in a few seconds would never let it leave its first jobs
+TENTHS = 10  # of the study's files, by which the kills are counted
 
 
 def kills(folder: Path, count: int, seed: int, targets: Sequence[str] = ()) -> str:
@@ -39,44 +41,87 @@ def kills(folder: Path, count: int, seed: int, targets: Sequence[str] = ()) -> s
     """
     random_moment = random.Random(seed)
     calm = Study(folder / "calm", targets)
-    started = time.monotonic()
-    assert calm.run() == 0, calm.said()
-    length = time.monotonic() - started
-    log.info("undisturbed: %d files compared, %.0f s", len(calm.tables()), length)
+    timeline = _timeline(calm)
+    length, files = timeline[-1]
+    log.info("undisturbed: %d files, %d of them compared, %.0f s", files, len(calm.tables()), length)
     done: Counter[str] = Counter()
+    tenths: Counter[int] = Counter()
     studies = runs = 0
     while done.total() < count:
         study = Study(folder / f"killed_{studies}", targets)
         studies += 1
+        planned = min(KILLS_OF_A_STUDY, count - done.total())
+        moments = sorted(random_moment.uniform(0, length) for _ in range(planned))
+        victims = random_moment.choices(list(VICTIMS), list(VICTIMS.values()), k=planned)
+        plan = [(*_reached(timeline, moment), victim) for moment, victim in zip(moments, victims, strict=True)]
         ended = False
         while not ended:
             runs += 1
-            ended = _disturbed(study, random_moment, length / 8, done if done.total() < count else None)
+            ended, killed = _disturbed(study, random_moment, plan)
+            done.update(victim for victim, _ in killed)
+            tenths.update(min(TENTHS * made // files, TENTHS - 1) for _, made in killed)
         _compare(calm, study)
         log.info("study %d: as undisturbed after %d kills in all (%s)", studies, done.total(), _counts(done))
         shutil.rmtree(study.folder)
+    spread = ", ".join(str(tenths[tenth]) for tenth in range(TENTHS))
     return (
-        f"{done.total()} kills ({_counts(done)}) in {studies} studies, {runs} runs: tables as undisturbed, nothing left"
+        f"{done.total()} kills ({_counts(done)}; by tenths of the study's files: {spread}) in {studies} studies,"
+        f" {runs} runs: tables as undisturbed, nothing left"
     )
 
 
-def _disturbed(study: Study, moment: random.Random, longest: float, done: "Counter[str] | None") -> bool:
-    """One run, killed in if `done` is given; whether it came to its end."""
-    running = study.start()
-    until = time.monotonic() + 2 + moment.random() * longest
+def _timeline(study: Study) -> list[tuple[float, int]]:
+    """Run a study undisturbed; seconds since its start and files made, at each of their changes and at the end."""
+    running, started, timeline = study.start(), time.monotonic(), [(0.0, 0)]
     while running.poll() is None:
         time.sleep(0.02)
-        if done is not None and time.monotonic() > until:
-            victim = moment.choices(list(VICTIMS), list(VICTIMS.values()))[0]
-            done[victim] += _kill(study, running.pid, victim, moment)
-            until = time.monotonic() + moment.random() * longest
+        made = study.made()
+        if made > timeline[-1][1]:
+            timeline.append((time.monotonic() - started, made))
+    assert running.returncode == 0, study.said()
+    return [*timeline, (time.monotonic() - started, study.made())]
+
+
+def _reached(timeline: Sequence[tuple[float, int]], moment: float) -> tuple[int, float]:
+    """A moment of the undisturbed study as files that are made by then, and seconds since the last of them."""
+    seconds, made = [entry for entry in timeline if entry[0] <= moment][-1]
+    return made, moment - seconds
+
+
+def _disturbed(
+    study: Study, moment: random.Random, plan: list[tuple[int, float, str]]
+) -> tuple[bool, list[tuple[str, int]]]:
+    """One run, and the kills of `plan` that are due in it, taken off it.
+
+    A kill is due once as many files are made, and so many seconds later. A victim that is not there yet is waited for.
+
+    Returns
+    -------
+    ended
+        Whether the run came to its end.
+    killed
+        Victims, and how many files were made by then.
+    """
+    running, killed, since = study.start(), [], None
+    while running.poll() is None:
+        time.sleep(0.02)
+        if not plan:
+            continue
+        files, seconds, victim = plan[0]
+        made = study.made()
+        if since is None and made >= files:
+            since = time.monotonic()
+        if since is not None and time.monotonic() - since >= seconds and _kill(study, running.pid, victim, moment):
+            killed.append((victim, made))
+            plan.pop(0)
+            since = None
     study.wait_for_orphans()
     code = running.returncode
     assert code in (0, 1, -9), study.said()
     if code == 1:  # a job was killed: the run ends with a word of it, and nothing that the user need mend
         said = study.said()
         assert "Traceback" not in said, said
-    return code == 0
+    return code == 0, killed
 
 
 def _kill(study: Study, snakemake: int, victim: str, moment: random.Random) -> int:

@@ -92,6 +92,10 @@ class Study:
                 found[str(name)] = path.read_bytes()
         return found
 
+    def made(self) -> int:
+        """How many files the results have by now."""
+        return sum(len(files) for _, _, files in os.walk(self.results))
+
     def left(self) -> list[str]:
         """What a run that has ended must not leave: files of unfinished jobs, temporary files, locks, processes."""
         self.wait_for_orphans()
