@@ -49,6 +49,7 @@ localrules:
     variant,
     tables,
     methods_table,
+    evidence_row,
     evidence,
     download_modelnet10,
     download_mvtec_3d_ad,

@@ -1,49 +1,90 @@
 """Evidence: what was measured, in a folder of this repository that is small enough to be kept."""
 
 
+def data_of(wildcards):
+    """A params function: the folders of scans, meshes and clouds that lead to a variant's scores."""
+    name = wildcards.variant
+    scans = [str(Path(DATASET, category)) for category in membership.categories(study, name)]
+    return [*scans, *(sources(wildcards) if report_content.has_scenes(study, name) else [])]
+
+
+def kept_tables(name):
+    """The tables that show a variant."""
+    tables = (*TABLES, *MVTEC_TABLES, "methods")
+    return [table for table in tables if membership.shows(study, table, name)]
+
+
+def full_size(name):
+    """A variant's categories where its maps are scored at the scans' own size, of which intervals are known."""
+    return membership.categories(study, name) if membership.protocol(study, name) == "full" else []
+
+
+rule evidence_row:
+    """All that was measured of one variant."""
+    input:
+        variant="<results>/variant/{variant}.json",
+        intervals=lambda wildcards: [
+            f"<results>/interval/{study.owner('interval', wildcards.variant)}/{category}.json"
+            for category in full_size(wildcards.variant)
+        ],
+        costs=lambda wildcards: [
+            f"<results>/cost/{study.owner('cost', wildcards.variant)}.json"
+            for _ in range(membership.shows(study, "table3", wildcards.variant))
+        ],
+    output:
+        "<results>/evidence/{variant}.json",
+    log:
+        "<results>/evidence/{variant}.log",
+    conda:
+        "../envs/st3d.yaml"
+    resources:
+        **SMALL,
+    params:
+        protocol=lambda wildcards: membership.protocol(study, wildcards.variant),
+        repeats=lambda wildcards: membership.repeated(study, wildcards.variant),
+        differs=lambda wildcards: report_content.differing(study, wildcards.variant) or "none",
+        intervals=lambda wildcards: [
+            f"{category}={config['results']}/interval/{study.owner('interval', wildcards.variant)}/{category}.json"
+            for category in full_size(wildcards.variant)
+        ],
+        curves=lambda wildcards: [
+            f"{network}={config['results']}/{path}"
+            for network, path in report_content.losses(
+                study, wildcards.variant, membership.categories(study, wildcards.variant)
+            ).items()
+        ],
+        jobs=lambda wildcards: [
+            f"{config['results']}/{folder}" for folder in report_content.jobs(study, wildcards.variant)
+        ],
+        tables=lambda wildcards: kept_tables(wildcards.variant),
+        settings=lambda wildcards: report_content.settings_hash(study, wildcards.variant),
+        data=data_of,
+        code=code_of("evidence_row"),
+    shell:
+        "python -m st3d evidence_row --variant {input.variant:q} --protocol {params.protocol} --repeats {params.repeats}"
+        " --differs {params.differs:q} --intervals {params.intervals:q} --costs-of-table3 {input.costs:q}"
+        " --curves {params.curves:q} --jobs {params.jobs:q} --tables {params.tables} --settings {params.settings}"
+        " --data {params.data:q} --output {output:q} --code {params.code} 2> {log:q}"
+
+
 rule evidence:
     """Rows, tables, losses, intervals, figures and where they come from: docs/results/<preset>."""
     input:
-        variants=expand("<results>/variant/{name}.json", name=study.running),
-        tables=[
-            f"<results>/tables/{table}.csv"
-            for table in (*TABLES, *MVTEC_TABLES, "methods")
-            if membership.shown_in(study, table)
-        ],
-        intervals=[
-            f"<results>/interval/{study.owner('interval', name)}/{category}.json"
-            for name in study.running
-            for category in membership.categories(study, name)
-            if membership.protocol(study, name) == "full"
-        ],
+        rows=expand("<results>/evidence/{name}.json", name=study.running),
         maps=expand(f"<results>/maps/{SHOWN_MAPS}/{{category}}/maps.csv", category=SHOWN_CATEGORIES),
     output:
-        directory(f"docs/results/{config['preset']}"),
+        # of a folder that is an output Snakemake would remove the rows that are kept
+        f"docs/results/{config['preset']}/differences.txt",
     log:
-        "<results>/evidence/evidence.log",
+        "<results>/tables/evidence.log",
     conda:
         "../envs/st3d.yaml"
+    resources:
+        **SMALL,
     params:
-        protocols=[membership.protocol(study, name) for name in study.running],
-        repeats=[membership.repeated(study, name) for name in study.running],
-        differs=[report_content.differing(study, name) or "none" for name in study.running],
-        intervals=lambda wildcards: [
-            f"{name}/{category}={config['results']}/interval/{study.owner('interval', name)}/{category}.json"
-            for name in study.running
-            for category in membership.categories(study, name)
-            if membership.protocol(study, name) == "full"
-        ],
-        curves=lambda wildcards: [
-            f"{name}/{network}={config['results']}/{path}"
-            for name in study.running
-            for network, path in report_content.losses(study, name, membership.categories(study, name)).items()
-        ],
-        jobs=lambda wildcards: [
-            f"{name}={config['results']}/{folder}"
-            for name in study.running
-            for folder in report_content.jobs(study, name)
-        ],
-        settings=report_content.settings(study),
+        folder=f"docs/results/{config['preset']}",
+        declared=[f"{name}={report_content.settings_hash(study, name)}" for name in study.variants],
+        settings=report_content.settings(study, "base"),
         shown=report_content.shown(study),
         categories=SHOWN_CATEGORIES,
         dataset=DATASET,
@@ -52,8 +93,6 @@ rule evidence:
         licence=config["evidence"]["licence"] or "none",
         code=code_of("evidence"),
     shell:
-        "python -m st3d evidence --variants {input.variants:q} --protocols {params.protocols} --repeats {params.repeats}"
-        " --differs {params.differs:q} --intervals {params.intervals:q} --curves {params.curves:q} --jobs {params.jobs:q}"
-        " --tables {input.tables:q} --settings {params.settings:q} --shown {params.shown} --categories {params.categories}"
-        " --dataset {params.dataset:q} --listing {params.listing:q} --maps {params.maps:q} --licence {params.licence:q}"
-        " --output {output:q} --code {params.code} 2> {log:q}"
+        "python -m st3d evidence --rows {input.rows:q} --declared {params.declared} --settings {params.settings:q}"
+        " --shown {params.shown} --categories {params.categories} --dataset {params.dataset:q} --maps {params.maps:q}"
+        " --licence {params.licence:q} --output {params.folder:q} --code {params.code} 2> {log:q}"

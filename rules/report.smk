@@ -42,7 +42,7 @@ rule report:
         maps=lambda wildcards: f"{config['results']}/maps/{SHOWN_MAPS}",
         validation=lambda wildcards: f"{config['results']}/validation_maps/{SHOWN_MAPS}",
         trained=list(LOSSES),
-        chosen=report_content.settings(study),
+        chosen=report_content.settings(study, report_content.shown(study)),
         logs=lambda wildcards: [f"{config['results']}/{path}" for path in report_content.logs(study)]
         + [f"{config['data']}/logs"],
         method=study.method(report_content.shown(study)),

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from st3d.evaluation.report import comparison
+from st3d.evaluation.compared_cells import compared_cells
 
 
 def differences(*, folder: Path) -> None:
@@ -20,19 +20,4 @@ def differences(*, folder: Path) -> None:
     ValueError
         If no table is there, or one is not what its name says.
     """
-    paths = [folder / f"{name}.csv" for name in comparison.TITLES if (folder / f"{name}.csv").is_file()]
-    if not paths:
-        raise ValueError(f"{folder}: expected tables such as table1.csv, found none")
-    lines = [f"{'table':14}{'row':46}{'column':22}{'measured':>10}{'published':>11}{'difference':>12}"]
-    for path in paths:
-        table = comparison.compare(path.stem, comparison.read(path))
-        for row in table.rows if table else ():
-            for column, cell in zip(table.values, row.cells, strict=True) if table else ():
-                if cell.difference is None:
-                    continue
-                unlike = "" if cell.like else "  over other categories"
-                lines.append(
-                    f"{path.stem:14}{' '.join(row.keys):46}{column:22}{cell.measured:>10}{cell.published:>11}"
-                    f"{cell.difference:>+12.4f}{unlike}"
-                )
-    sys.stdout.write("\n".join([*lines, ""]))
+    sys.stdout.write(compared_cells(folder))

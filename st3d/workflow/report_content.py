@@ -3,11 +3,12 @@
 Only the rules use this module; like `config`, it imports nothing heavy.
 """
 
+import hashlib
 from collections.abc import Sequence
 
 from st3d.workflow.config import Study
 from st3d.workflow.stages import EXTRACTORS, STAGES, STUDENTS, chain, sees, value
-from st3d.workflow.table_membership import differences, shown_in
+from st3d.workflow.table_membership import categories, differences, shown_in
 
 UNTRAINED = ("fpfh", "voxel_vm", "depth_vm", "btf_fpfh", "shape_guided")  # stages that have no loss
 
@@ -76,9 +77,14 @@ def logs(study: Study) -> list[str]:
     return [*found, f"validation_maps/{study.owner('maps', shown(study))}", "tables"]
 
 
-def settings(study: Study) -> list[str]:
-    """The shown variant's settings, section.key=value, of all that leads to its scores."""
-    chosen = study.variants[shown(study)]
+def has_scenes(study: Study, variant: str) -> bool:
+    """Whether scenes lead to a variant's scores."""
+    return "scenes" in chain("score", study.variants[variant]) and not study.pretrained(variant)
+
+
+def settings(study: Study, variant: str) -> list[str]:
+    """A variant's settings, section.key=value, of all that leads to its scores."""
+    chosen = study.variants[variant]
     seen = sees("score", chosen)
     found = []
     order = [name.partition(".")[0] for _, names in STAGES.values() for name in names]  # of the stages
@@ -91,6 +97,14 @@ def settings(study: Study) -> list[str]:
         elif section in seen:
             found.append(f"data.{section}={content}")
     return found
+
+
+def settings_hash(study: Study, variant: str) -> str:
+    """A hash of all that a row of the evidence depends on in the config: settings and categories; 16 digits."""
+    chosen = study.variants[variant]
+    seen = [*settings(study, variant), f"categories={categories(study, variant)}"]
+    seen += [f"{section}={sorted(chosen[section].items())}" for section in ("interval", "cost")]
+    return hashlib.sha256("\n".join(sorted(seen)).encode()).hexdigest()[:16]
 
 
 def differing(study: Study, variant: str) -> str:

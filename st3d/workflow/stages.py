@@ -140,7 +140,11 @@ COMMANDS = {  # package: {command: (module with the function of that name, a lin
         "methods": ("evaluation.methods_table", "Write the table of all methods, published rows above measured ones."),
         "tables": ("evaluation.tables", "Write one of the tables, measured rows beside published ones."),
         "report": ("evaluation.report.report", "Write the report: one page of tables, figures, scans and losses."),
-        "evidence": ("evaluation.evidence", "Put what a study measured into a folder that can be kept with the code."),
+        "evidence_row": ("evaluation.evidence.row", "Put all that was measured of one variant into one small file."),
+        "evidence": (
+            "evaluation.evidence.evidence",
+            "Put what a study measured into a folder that can be kept with the code.",
+        ),
         "differences": ("evaluation.differences", "Print measured minus published of all cells of tables."),
     },
     "workflow": {

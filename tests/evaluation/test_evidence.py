@@ -1,8 +1,11 @@
 """The folder of evidence, and measured minus published as the command prints it."""
 
+import copy
 import csv
 import json
+import os
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -10,7 +13,9 @@ from PIL import Image
 from small_report import LIMITS, whole_study
 
 from st3d.evaluation.differences import differences
-from st3d.evaluation.evidence import evidence
+from st3d.evaluation.evidence.evidence import evidence
+from st3d.evaluation.evidence.kept import digest_of_folder
+from st3d.evaluation.evidence.row import evidence_row
 from st3d.evaluation.interval import interval
 
 VARIANTS = ("base", "points_half", "random_weights", "voxel_vm")
@@ -21,37 +26,73 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-@pytest.fixture
-def study(tmp_path, rng):
-    study = whole_study(tmp_path, rng)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A study that was run; made once, since all tests read it."""
+    folder = tmp_path_factory.mktemp("study")
+    study = whole_study(folder, np.random.default_rng(0))
     for category in study.categories:
-        maps = tmp_path / "maps/base"
+        maps = folder / "maps/base"
         interval(
-            dataset=tmp_path / "data", category=category, maps=maps, manifest=maps / category / "maps.csv",
-            output=tmp_path / f"interval/{category}.json", limits=LIMITS, count=50, seed=1, code="c",
+            dataset=folder / "data", category=category, maps=maps, manifest=maps / category / "maps.csv",
+            output=folder / f"interval/{category}.json", limits=LIMITS, count=50, seed=1, code="c",
         )  # fmt: skip
-    log = tmp_path / "results/student/base/bagel/student.log"
+    log = folder / "results/student/base/bagel/student.log"
     log.parent.mkdir(parents=True)
     log.write_text("12:00:01 finished: 12.5 s, 11.0 s of CPU, 300 MB\n")
     return study
 
 
-def written(study, **changes):
+@pytest.fixture
+def study(finished, tmp_path):
+    """A copy of it, to be changed."""
+    study = copy.copy(finished)
+    study.folder = tmp_path / "study"
+    shutil.copytree(finished.folder, study.folder)
+    return study
+
+
+TABLES = {"base": ["table1", "table2", "table3", "table4"], "points_half": ["table3"], "random_weights": ["table4"],
+          "voxel_vm": ["table1"]}  # fmt: skip
+
+
+def row_of(study, name, **changes):
+    folder = study.folder
+    own = name == "base"
+    flags = {
+        "variant": folder / f"variant/{name}.json", "protocol": "full",
+        "repeats": "base" if name == "random_weights" else name,
+        "differs": {"points_half": "graph.points=500", "random_weights": "teacher.seed=9"}.get(name, "none"),
+        "intervals": [f"{each}={folder}/interval/{each}.json" for each in study.categories] if own else [],
+        "costs_of_table3": [folder / f"cost/{name}.json"] if "table3" in TABLES[name] else [],
+        "curves": [f"teacher={folder}/teacher.csv"]
+        + [f"{each}={folder}/student/{each}.csv" for each in study.categories] if own else [],
+        "jobs": [folder / "results/student/base"] if own else [], "tables": TABLES[name], "settings": f"hash-{name}",
+        "data": [str(folder / "data" / each) for each in study.categories],
+        "output": folder / f"evidence_rows/{name}.json", "code": "c",
+    }  # fmt: skip
+    evidence_row(**(flags | changes))
+    return flags["output"]
+
+
+def written(study, *names, rows=None, **changes):
+    """The folder, after a run of some variants or of all."""
     folder = study.folder
     flags = {
-        "variants": [folder / f"variant/{name}.json" for name in VARIANTS],
-        "protocols": ["full"] * 4, "repeats": ["base", "points_half", "base", "voxel_vm"],
-        "differs": ["none", "graph.points=500", "teacher.seed=9", "none"],
-        "intervals": [f"base/{name}={folder}/interval/{name}.json" for name in study.categories],
-        "curves": [f"base/teacher={folder}/teacher.csv"]
-        + [f"base/{name}={folder}/student/{name}.csv" for name in study.categories],
-        "jobs": [f"base={folder}/results/student/base"], "tables": sorted((folder / "tables").glob("*.csv")),
+        "rows": rows or [row_of(study, name) for name in names or VARIANTS],
+        "declared": [f"{name}=hash-{name}" for name in VARIANTS],
         "settings": ["graph.points=1000", "score.limits=[0.1, 0.3]"], "shown": "base", "categories": study.categories,
-        "dataset": folder / "data", "listing": "abc", "maps": folder / "maps/base", "licence": "CC BY",
+        "dataset": folder / "data", "maps": folder / "maps/base", "licence": "CC BY",
         "output": folder / "evidence", "code": "c",
     }  # fmt: skip
     evidence(**(flags | changes))
     return folder / "evidence"
+
+
+def content_of(folder):
+    """All files of a folder but those that say when and how it was made."""
+    files = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {name: content for name, content in files.items() if name.name != "provenance.json"}
 
 
 def test_each_variant_is_a_row_with_the_scores_of_its_files(study):
@@ -91,11 +132,14 @@ def test_intervals_losses_times_and_tables_are_those_of_the_study(study):
     ]
     [time] = rows(folder / "times.csv")
     assert (time["jobs"], time["seconds"], time["cpu_seconds"]) == ("1", "12.5", "11.0")
-    for table in (study.folder / "tables").glob("*.csv"):
-        assert (folder / table.name).read_bytes() == table.read_bytes()
+    for table, names in {name: [v for v in VARIANTS if name in TABLES[v]] for name in TABLES["base"]}.items():
+        study.table(table, *names)
+        assert (folder / f"{table}.csv").read_bytes() == (study.folder / f"tables/{table}.csv").read_bytes()
     content = json.loads((folder / "provenance.json").read_text())
-    assert content["settings"] == {"graph.points": "1000", "score.limits": "[0.1, 0.3]"} and content["data"] == "abc"
-    assert re.fullmatch(r"([0-9a-f]{40}(-dirty)?)?", content["commit"])
+    assert content["settings"] == {"graph.points": "1000", "score.limits": "[0.1, 0.3]"}
+    assert set(content["data"]) == {str(study.folder / "data" / name) for name in study.categories}
+    [run] = content["runs"]
+    assert run["variants"] == list(VARIANTS) and re.fullmatch(r"([0-9a-f]{40}(-dirty)?)?", run["commit"])
 
 
 def test_pictures_show_map_and_truth_without_the_scan(study):
@@ -120,21 +164,91 @@ def test_a_single_category_has_its_interval_in_the_row(study):
     content = json.loads((study.folder / "variant/base.json").read_text())
     content["categories"].pop("tire")
     (study.folder / "variant/base.json").write_text(json.dumps(content))
-    [row] = [row for row in rows(written(study) / "rows.csv") if row["variant"] == "base"]
+    new = [row_of(study, "base", intervals=[f"bagel={study.folder}/interval/bagel.json"]), row_of(study, "points_half")]
+    [row] = [row for row in rows(written(study, rows=new) / "rows.csv") if row["variant"] == "base"]
     low, value, high = (float(row[f"au_pro_0.3{end}"]) for end in ("_low", "", "_high"))
     assert low <= value <= high and low < high
     [other] = [row for row in rows(study.folder / "evidence/rows.csv") if row["variant"] == "points_half"]
     assert other["au_pro_0.3_low"] == ""
 
 
-def test_lists_that_do_not_fit_are_refused_and_an_earlier_folder_stays(study):
+def test_what_is_no_row_is_refused_and_an_earlier_folder_stays(study):
     folder = written(study)
     before = (folder / "rows.csv").read_bytes()
-    with pytest.raises(ValueError, match="--protocols"):
-        written(study, protocols=["full"])
     with pytest.raises(ValueError, match="<name>=<path>"):
-        written(study, curves=["base"])
+        row_of(study, "base", curves=["base"])
+    damaged = study.folder / "damaged.json"
+    damaged.write_text("{")
+    with pytest.raises(ValueError, match="damaged.json"):
+        written(study, rows=[damaged])
     assert (folder / "rows.csv").read_bytes() == before
+
+
+def test_rows_of_several_runs_stand_in_one_folder_as_those_of_one_run(study):
+    expected = content_of(written(study))
+    folder = study.folder / "evidence"
+    shutil.rmtree(folder)
+    written(study, "random_weights", "base")
+    written(study, "voxel_vm", shown="voxel_vm", maps=study.folder / "maps/voxel_vm")
+    assert [row["variant"] for row in rows(folder / "rows.csv")] == ["base", "random_weights", "voxel_vm"]
+    written(study, "points_half", shown="points_half", maps=study.folder / "maps/points_half")
+    assert content_of(folder) == expected
+    assert json.loads((folder / "provenance.json").read_text())["shown"] == "base"
+
+
+def test_a_row_that_is_run_again_replaces_its_former_one(study):
+    folder = written(study)
+    content = json.loads((study.folder / "variant/voxel_vm.json").read_text())
+    for each in content["categories"].values():
+        each["au_pro_at"]["0.3"] = 0.125
+    (study.folder / "variant/voxel_vm.json").write_text(json.dumps(content))
+    written(study, "voxel_vm", shown="voxel_vm", maps=study.folder / "maps/voxel_vm")
+    scores = {row["variant"]: row["au_pro_0.3"] for row in rows(folder / "rows.csv")}
+    assert list(scores) == list(VARIANTS) and scores["voxel_vm"] == "0.1250"
+    measured = [row for row in rows(folder / "table1.csv") if row["source"] == "measured"]
+    assert {row["mean"] for row in measured if row["method"] == "voxel_vm"} == {"0.1250"}
+    assert "voxel_vm" in (folder / "differences.txt").read_text()
+
+
+@pytest.mark.parametrize("change", ["settings", "data", "undeclared"])
+def test_a_row_of_other_settings_or_data_is_left_out_with_a_word(study, caplog, change):
+    folder = written(study)
+    declared = {name: f"hash-{name}" for name in VARIANTS}
+    if change == "settings":
+        declared["points_half"] = "another"
+    if change == "undeclared":
+        del declared["points_half"]
+    if change == "data":
+        mesh = study.folder / "meshes/chair.off"
+        mesh.parent.mkdir()
+        mesh.write_text("a mesh")
+        written(study, rows=[row_of(study, "points_half", data=[str(mesh.parent)])])
+        mesh.write_text("another")
+    written(study, "base", declared=[f"{name}={value}" for name, value in declared.items()])
+    assert [row["variant"] for row in rows(folder / "rows.csv")] == ["base", "random_weights", "voxel_vm"]
+    assert [row for row in rows(folder / "table3.csv") if row["source"] == "measured" and row["value"] == "500"] == []
+    assert "points_half.json: left out: " in caplog.text
+
+
+def test_a_row_stays_where_its_data_are_not_at_hand(study):
+    written(study, rows=[row_of(study, "points_half", data=[str(study.folder / "elsewhere")])])
+    folder = written(study, "base")
+    assert {row["variant"] for row in rows(folder / "rows.csv")} == {"base", "points_half"}
+
+
+def test_a_folder_of_data_is_known_by_its_content_and_not_by_its_times(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        (folder / "test/good").mkdir(parents=True)
+        (folder / "test/good/000.tiff").write_bytes(b"scan")
+    os.utime(second / "test/good/000.tiff", (1, 1))
+    assert digest_of_folder(str(first)) == digest_of_folder(str(second)) != ""
+    (second / "test/good/000.tiff").write_bytes(b"Scan")
+    assert digest_of_folder(str(first)) != digest_of_folder(str(second))
+    (second / "test/good/000.tiff").rename(second / "test/good/001.tiff")
+    (second / "test/good/001.tiff").write_bytes(b"scan")
+    assert digest_of_folder(str(first)) != digest_of_folder(str(second))
+    assert digest_of_folder(str(tmp_path / "none")) == ""
 
 
 def test_differences_are_measured_minus_published_of_each_cell_that_has_both(study, capsys):

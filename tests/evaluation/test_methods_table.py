@@ -5,7 +5,8 @@ import csv
 import pytest
 
 from st3d.evaluation.job_logs import costs
-from st3d.evaluation.methods_table import methods, published_rows
+from st3d.evaluation.methods_rows import published_rows
+from st3d.evaluation.methods_table import methods
 from st3d.formats.atomic import write_json
 
 

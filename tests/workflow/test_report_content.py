@@ -61,7 +61,7 @@ def test_losses_are_those_of_what_was_trained(variant, expected):
 
 
 def test_the_settings_are_those_that_the_shown_variant_reads():
-    found = settings(study())
+    found = settings(study(), "base")
     assert "graph.neighbours=8" in found and "data.dataset=simulated" in found
     assert not any(text.startswith(("voxel_gan.", "pretrain_fcgf.", "cost.", "runtime.")) for text in found)
-    assert "voxel_gan.latent=512" in settings(study("voxel_gan"))
+    assert "voxel_gan.latent=512" in settings(study("voxel_gan"), "voxel_gan")

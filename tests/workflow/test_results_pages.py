@@ -56,10 +56,15 @@ def test_the_scores_that_the_readme_states_beside_a_page_stand_in_its_csvs():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
-def test_a_folder_of_results_says_by_which_commit_it_was_made(page):
-    content = json.loads((page.with_suffix("") / "provenance.json").read_text())
-    assert re.fullmatch(r"[0-9a-f]{40}", content["commit"])
-    assert content["machine"] and content["versions"]["torch"] and content["settings"]["graph.points"]
+def test_a_folder_of_results_says_by_which_commits_it_was_made(page):
+    folder = page.with_suffix("")
+    content = json.loads((folder / "provenance.json").read_text())
+    assert content["settings"]["graph.points"]
+    for run in content["runs"]:
+        assert re.fullmatch(r"[0-9a-f]{40}", run["commit"])
+        assert run["machine"] and run["versions"]["torch"]
+    named = [name for run in content["runs"] for name in run["variants"]]
+    assert sorted(named) == sorted(path.stem for path in (folder / "rows").glob("*.json")) and named
 
 
 def test_a_changed_number_is_seen(tmp_path):
