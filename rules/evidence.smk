@@ -84,7 +84,7 @@ rule evidence:
     params:
         folder=f"docs/results/{config['preset']}",
         declared=[f"{name}={report_content.settings_hash(study, name)}" for name in study.variants],
-        settings=report_content.settings(study, "base"),
+        settings=report_content.settings(study, report_content.BASE),
         shown=report_content.shown(study),
         categories=SHOWN_CATEGORIES,
         dataset=DATASET,

@@ -10,12 +10,13 @@ from st3d.workflow.config import Study
 from st3d.workflow.stages import EXTRACTORS, STAGES, STUDENTS, chain, sees, value
 from st3d.workflow.table_membership import categories, differences, shown_in
 
+BASE = "base"  # the variant that the others differ from
 UNTRAINED = ("fpfh", "voxel_vm", "depth_vm", "btf_fpfh", "shape_guided")  # stages that have no loss
 
 
 def shown(study: Study) -> str:
     """The variant whose scans, losses and scores are shown: the base, or the first one if the base does not run."""
-    return "base" if "base" in study.running else study.running[0]
+    return BASE if BASE in study.running else study.running[0]
 
 
 def compared(study: Study) -> list[str]:
@@ -109,5 +110,5 @@ def settings_hash(study: Study, variant: str) -> str:
 
 def differing(study: Study, variant: str) -> str:
     """What a variant has set otherwise than the base, of what leads to its scores: section.key=value, by blanks."""
-    names = differences(study, variant, "base")
+    names = differences(study, variant, BASE)
     return " ".join(f"{name}={value(study.variants[variant], name)}" for name in names)

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from st3d.workflow.config import Study
-from st3d.workflow.report_content import compared, logs, losses, reported, settings, shown
+from st3d.workflow.report_content import compared, logs, losses, reported, settings, settings_hash, shown
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -65,3 +65,23 @@ def test_the_settings_are_those_that_the_shown_variant_reads():
     assert "graph.neighbours=8" in found and "data.dataset=simulated" in found
     assert not any(text.startswith(("voxel_gan.", "pretrain_fcgf.", "cost.", "runtime.")) for text in found)
     assert "voxel_gan.latent=512" in settings(study("voxel_gan"), "voxel_gan")
+
+
+def test_the_hash_of_a_variant_changes_with_all_that_leads_to_its_row_alone():
+    before = study()
+
+    def changed(**sections):
+        after = Study(
+            CONFIG | {name: CONFIG[name] | each for name, each in sections.items()}, ROOT / "config.schema.yaml"
+        )
+        return {
+            name for name in ("base", "fpfh", "voxel_gan") if settings_hash(after, name) != settings_hash(before, name)
+        }
+
+    assert changed(teacher={"epochs": 3}) == {"base"}
+    assert changed(student={"epochs": 3}) == {"base", "fpfh"}
+    assert changed(voxel_gan={"epochs": 3}) == {"voxel_gan"}
+    assert changed(interval={"seed": 99}) == {"base", "fpfh", "voxel_gan"}
+    assert changed(runtime={"cache_gb": 2.0}) == set()
+    fewer = Study(CONFIG | {"categories": ["bagel", "foam"]}, ROOT / "config.schema.yaml")
+    assert settings_hash(fewer, "base") != settings_hash(before, "base")
