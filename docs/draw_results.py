@@ -121,6 +121,18 @@ def sizes(folder: Path) -> str:
     return markdown(header, lines)
 
 
+def per_category(folder: Path) -> str:
+    """Table 1: AU-PRO at 0.3 of every category, measured rows and below each the published one."""
+    run = categories(folder)
+    lines, known = [], {row["method"]: row for row in rows(folder, "table1") if row["source"] == "published"}
+    for row in rows(folder, "table1"):
+        if row["source"] == "measured" and row["code"]:
+            lines.append([row["method"], *(short(row[name]) for name in (*run, "mean"))])
+            if row["method"] in known:
+                lines.append(["*published*", *(short(known[row["method"]].get(name, "")) for name in (*run, "mean"))])
+    return markdown(["", *(name.replace("_", " ") for name in (*run, "mean"))], lines)
+
+
 def baselines(folder: Path) -> str:
     """Table 1's baselines."""
     found = {row["variant"]: row for row in rows(folder, "rows")}
@@ -143,7 +155,7 @@ def times(folder: Path) -> str:
     return markdown(["stage", "jobs", "seconds", "of CPU"], lines)
 
 
-TABLES = {each.__name__: each for each in (limits, seeds, strategies, others, sizes, baselines, times)}
+TABLES = {each.__name__: each for each in (limits, per_category, seeds, strategies, others, sizes, baselines, times)}
 
 
 def updated(page: Path) -> str:
