@@ -196,6 +196,18 @@ def test_rows_of_several_runs_stand_in_one_folder_as_those_of_one_run(study):
     assert json.loads((folder / "provenance.json").read_text())["shown"] == "base"
 
 
+def test_a_job_that_rows_share_counts_once_and_one_that_was_run_again_twice(study):
+    log = study.folder / "results/student/base"
+    changed = {"jobs": [log]}
+    written(study, rows=[row_of(study, "base"), row_of(study, "random_weights", **changed)])
+    [time] = rows(study.folder / "evidence/times.csv")
+    assert (time["jobs"], time["seconds"]) == ("1", "12.5")
+    (log / "bagel/student.log").write_text("12:00:01 finished: 20.0 s, 11.0 s of CPU, 300 MB\n")
+    written(study, rows=[row_of(study, "voxel_vm", **changed)])
+    [time] = rows(study.folder / "evidence/times.csv")
+    assert (time["jobs"], time["seconds"]) == ("2", "32.5")
+
+
 def test_a_row_that_is_run_again_replaces_its_former_one(study):
     folder = written(study)
     content = json.loads((study.folder / "variant/voxel_vm.json").read_text())

@@ -106,8 +106,8 @@ def loss_rows(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
 
 
 def time_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """What all jobs took by stage, the longest first; a job that several rows share counts once for each run."""
-    jobs = {(row["commit"], row["date"], name): time for row in rows for name, time in row["times"].items()}
+    """What all jobs took by stage, the longest first; a job that several rows share counts once."""
+    jobs = {(name, time["seconds"], time["cpu_seconds"]): time for row in rows for name, time in row["times"].items()}
     found: dict[str, list[Mapping[str, Any]]] = {}
     for time in jobs.values():
         found.setdefault(time["stage"], []).append(time)
