@@ -8,6 +8,7 @@ from st3d.formats.errors import sides_text
 
 MOST = 8  # values of a mask: 0 and the classes of defects; MVTec 3D-AD has 0 and 252 to 255
 CLOSE = 16  # numbers of classes are at most so far apart; grey levels between two classes farther
+INVERTED = 0.5  # of the image; MVTec 3D-AD's defects cover a hundredth
 NAMED = 4  # values in an error
 MEND = "make it anew from its original as PNG, resized by nearest neighbour, or set it to 0 and 255 at a threshold"
 
@@ -31,8 +32,15 @@ def anomalous_pixels(path: Path, mask: np.ndarray, palette: np.ndarray | None = 
     Raises
     ------
     ValueError
-        One line: more than a few values, grey levels between two, several values and none of them normal.
+        One line: more than a few values, grey levels between two, several values and none of them normal, or all of
+        the image anomalous but a minor part inside.
     """
+    anomalous = _by_values(path, mask, palette)
+    _refuse_inverted(path, anomalous)
+    return anomalous
+
+
+def _by_values(path: Path, mask: np.ndarray, palette: np.ndarray | None) -> np.ndarray:
     levels = _levels(mask)
     if len(levels) > MOST:
         raise ValueError(
@@ -53,6 +61,17 @@ def anomalous_pixels(path: Path, mask: np.ndarray, palette: np.ndarray | None = 
     if len(levels) > 2 and float(levels[-1]) - float(levels[1]) > CLOSE and not _have_insides(mask, levels[1:-1]):
         raise ValueError(f"{path}: expected a mask of 0 and a few classes, found grey levels between ({named}); {MEND}")
     return mask > 0
+
+
+def _refuse_inverted(path: Path, anomalous: np.ndarray) -> None:
+    """A defect does not fill the edges of a scan and leave an island; the surroundings of an inverted mask do."""
+    edges = (anomalous[0], anomalous[-1], anomalous[:, 0], anomalous[:, -1])
+    share = float(anomalous.mean())
+    if INVERTED < share < 1 and all(each.all() for each in edges):
+        raise ValueError(
+            f"{path}: expected 0 (of a palette black) where the mask's sample is normal, found {share:.0%} of it"
+            " anomalous and all of its edges; it seems to be inverted"
+        )
 
 
 def _levels(mask: np.ndarray) -> np.ndarray:

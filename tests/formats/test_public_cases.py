@@ -301,6 +301,23 @@ def test_a_mask_of_several_values_without_0_is_refused(tmp_path):
     assert fault(read_mask, tmp_path / "a.png").endswith("is normal, found only the values 1, 2")
 
 
+def test_an_inverted_mask_is_refused(tmp_path):
+    Image.fromarray(np.where(disc(), 0, 255).astype(np.uint8)).save(tmp_path / "grey.png")
+    white_below_black = Image.fromarray(disc().astype(np.uint8), "P")
+    white_below_black.putpalette([255, 255, 255, 0, 0, 0])
+    white_below_black.save(tmp_path / "palette.png")
+    for name in ("grey", "palette"):
+        assert fault(read_mask, tmp_path / f"{name}.png").endswith("all of its edges; it seems to be inverted")
+
+
+@pytest.mark.parametrize("rows", [(0, 48), (0, 40), (4, 48)])
+def test_a_large_defect_that_leaves_an_edge_and_a_mask_of_a_wholly_anomalous_scan_are_read(tmp_path, rows):
+    mask = np.zeros((48, 64), np.uint8)
+    mask[rows[0] : rows[1]] = 255
+    Image.fromarray(mask).save(tmp_path / "a.png")
+    assert np.array_equal(read_mask(tmp_path / "a.png"), mask > 0)
+
+
 def test_palette_masks_of_a_bug_report_are_their_grey_twins(cases):
     folder = cases / "06-palette-mask"
     grey, palette = (sorted((folder / kind).glob("part/test/*/gt/*.png")) for kind in ("grey", "palette"))
