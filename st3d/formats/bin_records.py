@@ -6,6 +6,8 @@ import numpy as np
 
 POINT = 16  # bytes of a BIN file's point
 RECORDS = (3, 5, 6, 7, 8)  # numbers a point that other programs write into BIN files
+NEGATIVE = 0.01  # of the fourth numbers
+FEW = 50  # points, of which nothing can be concluded
 LOOKED_AT = 840 * 36  # numbers at the start of a BIN file, whole records of any of these lengths
 
 
@@ -33,6 +35,8 @@ def read_bin(path: Path) -> np.ndarray:
     numbers = np.memmap(path, np.dtype("<f4"), "r")
     start = np.asarray(numbers[:LOOKED_AT])
     other = _record_length(start, size // 4)
+    if other is None and size % 12 == 0 and size >= FEW * POINT and np.mean(start[3::4] < 0) > NEGATIVE:
+        other = 3  # no sensor gives a reflectance below 0; of a part about its origin x, y and z spread alike
     if other is not None:
         advice = (
             f"numpy.save('{path.stem}.npy', numpy.fromfile('{path.name}', '<f4').reshape(-1, {other})) makes points"

@@ -16,11 +16,13 @@ import numpy as np
 from st3d.formats.bin_records import read_bin
 from st3d.formats.errors import one_line, refuse_devices, sides_text
 from st3d.formats.ply_pcd import lines, parsed, pcd_header, ply_header, ply_points_header, read_pcd, read_ply
+from st3d.formats.row_numbers import refuse_row_numbers
 from st3d.formats.tiff import read_tiff, tiff_header
 
 SUFFIXES = (".bin", ".npy", ".pcd", ".ply", ".xyz")
 IMAGES = "_x.tif"  # ends the first of an ITODD scan's three images
 WIDEST = 16  # columns of a table of points
+MARK = "ï»¿"  # of UTF-8 at a file's start, as Latin-1
 TITLES = 2  # lines of an XYZ file that may come before its numbers
 BLOCK = 2**14  # rows looked at at once: what is computed of them takes 0.6 MB at most
 FAR = 100  # longest sides from the origin: farther clouds lose digits as float32
@@ -232,16 +234,18 @@ def _first_row(path: Path) -> tuple[int, list[str]]:
 def _read_xyz(path: Path) -> Sequence[np.ndarray]:
     first, words = _first_row(path)
     (end,) = deque(_rows(path), 1)
-    columns, last = len(words), len(end.split())
-    if last < columns:
-        raise ValueError(f"expected {columns} columns in the last line, found {last}: the file is truncated")
+    width, last = len(words), len(end.split())
+    if last < width:
+        raise ValueError(f"expected {width} columns in the last line, found {last}: the file is truncated")
     with one_line("expected numbers in the first three columns"):
-        return parsed(islice(_rows(path), first, None), (0, 1, 2), np.float64)
+        columns = parsed(islice(_rows(path), first, None), (0, 1, 2), np.float64)
+    refuse_row_numbers(columns[0])
+    return columns
 
 
 def _rows(path: Path) -> Iterator[str]:
     """The lines of a text file without comments."""
-    rows = (line.partition("#")[0] for line in lines(path))
+    rows = (line.removeprefix(MARK).partition("#")[0] for line in lines(path))
     return (row for row in rows if row.strip() and not row.lstrip().startswith("//"))
 
 

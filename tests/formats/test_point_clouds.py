@@ -16,7 +16,8 @@ from st3d.student_teacher.scenes import cloud_scene
 
 MANY = 10**9
 CLOUD = np.array([[0, 0, 0], [1, 0, 0], [0, 2, 0], [0, 0, 3.5], [-1, -1, -1]], np.float32)
-METRES = arrays(np.float32, st.tuples(st.integers(1, 30), st.just(3)), elements=st.floats(-1e3, 1e3, width=32))
+MEASURED = st.floats(-1e3, 1e3, width=32).map(lambda number: number if abs(number) > 1e-9 else 0.0)
+METRES = arrays(np.float32, st.tuples(st.integers(1, 30), st.just(3)), elements=MEASURED)
 FORMATS = ["bin", "npy", "xyz", "ply ascii", "ply binary_little_endian", "ply binary_big_endian"]
 FORMATS += ["pcd ascii", "pcd binary", "pcd binary_compressed"]
 

@@ -11,6 +11,8 @@ from PIL import Image
 from st3d.formats.meshes import read_mesh
 from st3d.formats.point_clouds import check_cloud, read_cloud
 from st3d.formats.scans import list_samples, read_mask, read_scan
+from st3d.formats.sensor_files.read import read_sensor_scan
+from st3d.formats.sensor_files.scan import Reading
 from st3d.kernels.geometry.surface_sampling import triangle_areas
 
 CORNERS = [(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)]
@@ -161,6 +163,30 @@ def test_a_bin_file_of_other_records_is_refused(tmp_path, rng, points, columns):
     sweep(rng, points * 4, columns).tofile(path)
     for call in (check_cloud, lambda path: read_cloud(path, 10, rng)):
         assert f"16 bytes a point, found records of {columns} numbers; numpy.save(" in fault(call, path)
+
+
+def test_a_bin_file_of_three_numbers_a_point_about_the_origin_is_refused(tmp_path, rng):
+    rng.uniform(-1, 1, (500, 3)).astype(np.float32).tofile(tmp_path / "a.bin")  # the fields are alike in size
+    assert "found records of 3 numbers; numpy.save(" in fault(check_cloud, tmp_path / "a.bin")
+
+
+@pytest.mark.parametrize("name, separator", [("a.xyz", " "), ("b.xyz", "\t")])
+@pytest.mark.parametrize("start", [0, 1])
+def test_a_column_that_numbers_the_rows_is_not_taken_for_x(tmp_path, rng, name, separator, start):
+    rows = np.c_[start + np.arange(40), rng.uniform(-1, 1, (40, 3))]
+    np.savetxt(tmp_path / name, rows, fmt=["%d", "%.6f", "%.6f", "%.6f"], delimiter=separator)
+    for call in (lambda path: read_cloud(path, 40, rng), read_sensor_scan):
+        assert "found the numbers of the rows" in fault(call, tmp_path / name)
+    named = tmp_path / "c.csv"
+    named.write_text("i,x,y,z\n" + "\n".join(",".join(f"{value:.6f}" for value in row) for row in rows) + "\n")
+    points = read_sensor_scan(named, Reading(unit="m")).points
+    assert np.allclose(np.sort(points[:, 0]), np.sort(rows[:, 1]), atol=1e-5)
+
+
+def test_a_mark_of_utf_8_costs_no_point(tmp_path, rng):
+    points = rng.uniform(-1, 1, (40, 3))
+    (tmp_path / "a.xyz").write_text("".join(f"{x:.6f} {y:.6f} {z:.6f}\n" for x, y, z in points), encoding="utf-8-sig")
+    assert np.allclose(np.sort(read_cloud(tmp_path / "a.xyz", 40, rng), axis=0), np.sort(points, axis=0), atol=1e-5)
 
 
 @pytest.mark.parametrize("points", [1, 2, 5, 7, 15, 60, 840, 60_000])

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from st3d.formats.errors import one_line
+from st3d.formats.row_numbers import refuse_row_numbers
 from st3d.formats.sensor_files.scan import PER_METRE, Numbers, Reading, Unit
 from st3d.formats.sensor_files.sensor import Pitch
 
@@ -107,6 +108,8 @@ def read_table(path: Path, reading: Reading) -> Numbers | Heights:
     if last < (width if table.delimiter is None else max(places) + 1):
         raise ValueError(f"expected {width} columns in the last line, found {last}: the file is truncated")
     points = table.columns(places)
+    if table.axes is None:
+        refuse_row_numbers(points[:, 0])
     match table.header[-1:]:
         case [line] if line.strip().isdecimal() and int(line) > len(points):  # PTS
             raise ValueError(f"expected {int(line)} points, found {len(points)}: the file is truncated")
