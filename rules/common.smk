@@ -342,6 +342,18 @@ def own_tests(categories):
     return lambda wildcards: digest_of_scans([Path(DATASET, category, "test") for category in categories])
 
 
+def data_of(wildcards):
+    """A params function: the folders of scans, meshes and clouds that lead to a variant's scores."""
+    name = wildcards.variant
+    scans = [str(Path(DATASET, category)) for category in membership.categories(study, name)]
+    return [*scans, *(sources(wildcards) if report_content.has_scenes(study, name) else [])]
+
+
+def full_size(name):
+    """A variant's categories where its maps are scored at the scans' own size, of which intervals are known."""
+    return membership.categories(study, name) if membership.protocol(study, name) == "full" else []
+
+
 def tables_with(further):
     """An input function: the tables of `all`, and of `further` ones those that are asked for or were made before."""
 

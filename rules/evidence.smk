@@ -1,24 +1,6 @@
 """Evidence: what was measured, in a folder of this repository that is small enough to be kept."""
 
 
-def data_of(wildcards):
-    """A params function: the folders of scans, meshes and clouds that lead to a variant's scores."""
-    name = wildcards.variant
-    scans = [str(Path(DATASET, category)) for category in membership.categories(study, name)]
-    return [*scans, *(sources(wildcards) if report_content.has_scenes(study, name) else [])]
-
-
-def kept_tables(name):
-    """The tables that show a variant."""
-    tables = (*TABLES, *MVTEC_TABLES, "methods")
-    return [table for table in tables if membership.shows(study, table, name)]
-
-
-def full_size(name):
-    """A variant's categories where its maps are scored at the scans' own size, of which intervals are known."""
-    return membership.categories(study, name) if membership.protocol(study, name) == "full" else []
-
-
 rule evidence_row:
     """All that was measured of one variant."""
     input:
@@ -56,7 +38,9 @@ rule evidence_row:
         jobs=lambda wildcards: [
             f"{config['results']}/{folder}" for folder in report_content.jobs(study, wildcards.variant)
         ],
-        tables=lambda wildcards: kept_tables(wildcards.variant),
+        tables=lambda wildcards: [
+            each for each in (*TABLES, *MVTEC_TABLES, "methods") if membership.shows(study, each, wildcards.variant)
+        ],
         settings=lambda wildcards: report_content.settings_hash(study, wildcards.variant),
         data=data_of,
         code=code_of("evidence_row"),
@@ -82,7 +66,7 @@ rule evidence:
     resources:
         **SMALL,
     params:
-        folder=f"docs/results/{config['preset']}",
+        folder=lambda wildcards, output: str(Path(output[0]).parent),
         declared=[f"{name}={report_content.settings_hash(study, name)}" for name in study.variants],
         settings=report_content.settings(study, report_content.BASE),
         shown=report_content.shown(study),
