@@ -57,8 +57,8 @@ rule evidence:
         rows=expand("<results>/evidence/{name}.json", name=study.running),
         maps=expand(f"<results>/maps/{SHOWN_MAPS}/{{category}}/maps.csv", category=SHOWN_CATEGORIES),
     output:
-        # of a folder that is an output Snakemake would remove the rows that are kept
-        f"docs/results/{config['preset']}/differences.txt",
+        # not the folder itself: it comes with a clone, in which it would seem to be made, and Snakemake would remove its rows
+        "<results>/tables/differences.txt",
     log:
         "<results>/tables/evidence.log",
     conda:
@@ -66,7 +66,7 @@ rule evidence:
     resources:
         **SMALL,
     params:
-        folder=lambda wildcards, output: str(Path(output[0]).parent),
+        folder=f"docs/results/{config['preset']}",
         declared=[f"{name}={report_content.settings_hash(study, name)}" for name in study.variants],
         settings=report_content.settings(study, report_content.BASE),
         shown=report_content.shown(study),
@@ -79,4 +79,4 @@ rule evidence:
     shell:
         "python -m st3d evidence --rows {input.rows:q} --declared {params.declared} --settings {params.settings:q}"
         " --shown {params.shown} --categories {params.categories} --dataset {params.dataset:q} --maps {params.maps:q}"
-        " --licence {params.licence:q} --output {params.folder:q} --code {params.code} 2> {log:q}"
+        " --licence {params.licence:q} --folder {params.folder:q} --output {output:q} --code {params.code} 2> {log:q}"

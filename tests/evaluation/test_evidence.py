@@ -83,7 +83,7 @@ def written(study, *names, rows=None, **changes):
         "declared": [f"{name}=hash-{name}" for name in VARIANTS],
         "settings": ["graph.points=1000", "score.limits=[0.1, 0.3]"], "shown": "base", "categories": study.categories,
         "dataset": folder / "data", "maps": folder / "maps/base", "licence": "CC BY",
-        "output": folder / "evidence", "code": "c",
+        "folder": folder / "evidence", "output": folder / "differences.txt", "code": "c",
     }  # fmt: skip
     evidence(**(flags | changes))
     return folder / "evidence"
@@ -219,7 +219,7 @@ def test_a_row_that_is_run_again_replaces_its_former_one(study):
     assert list(scores) == list(VARIANTS) and scores["voxel_vm"] == "0.1250"
     measured = [row for row in rows(folder / "table1.csv") if row["source"] == "measured"]
     assert {row["mean"] for row in measured if row["method"] == "voxel_vm"} == {"0.1250"}
-    assert "voxel_vm" in (folder / "differences.txt").read_text()
+    assert "voxel_vm" in (folder / "differences.txt").read_text() == (study.folder / "differences.txt").read_text()
 
 
 @pytest.mark.parametrize("change", ["settings", "data", "undeclared"])

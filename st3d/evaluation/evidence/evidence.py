@@ -20,7 +20,7 @@ from st3d.evaluation.evidence import sums
 from st3d.evaluation.evidence.kept import digest_of_folder, merged
 from st3d.evaluation.evidence.pictures import draw_maps, figures
 from st3d.evaluation.report.figures import write
-from st3d.formats.atomic import read_json, write_csv, write_json
+from st3d.formats.atomic import atomic, read_json, write_csv, write_json
 from st3d.formats.folders import replaced
 
 BASE = "base"
@@ -38,6 +38,7 @@ def evidence(
     dataset: Path,
     maps: Path,
     licence: str,
+    folder: Path,
     output: Path,
     code: str,
 ) -> None:
@@ -61,10 +62,12 @@ def evidence(
         Folder of the shown variant's maps, of all categories.
     licence
         Of the maps' pictures, written beside them; "none": none is.
-    output
+    folder
         Folder to make or to add to: rows/<variant>.json, rows.csv, seeds.csv, intervals.csv, losses.csv, times.csv,
         provenance.json, differences.txt, the tables, figures and pictures. Scores are fractions in [0, 1], losses in
         the networks' units, times in seconds, memory in GB of 10^9 bytes. It is replaced as a whole, or not at all.
+    output
+        Text to write: measured minus published of all cells of the tables, which stands in the folder too.
     code
         Fingerprint of the code.
 
@@ -76,34 +79,37 @@ def evidence(
     digest = functools.cache(digest_of_folder)
     new = [read_json(path) for path in rows]
     for row in new:
-        row["data"] = {folder: digest(folder) for folder in row["data"]}
+        row["data"] = {path: digest(path) for path in row["data"]}
     hashes = dict(text.rsplit("=", 1) for text in declared)
-    every = merged(output / "rows", new, hashes, digest)
-    with replaced(output) as folder:
-        (folder / "rows").mkdir()
+    every = merged(folder / "rows", new, hashes, digest)
+    with replaced(folder) as made:
+        (made / "rows").mkdir()
         for row in every:
-            write_json(folder / "rows" / f"{row['variant']}.json", row)
-        _sums(every, folder)
+            write_json(made / "rows" / f"{row['variant']}.json", row)
+        _sums(every, made)
         tables = _tables(every)
         for name, table in tables.items():
-            table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+            table.to_csv(made / f"{name}.csv", index=False, lineterminator="\n")
         for figure in figures(every, tables):
-            write(figure, folder)
-        shown_before = _shown(output)
+            write(figure, made)
+        shown_before = _shown(folder)
         if shown_before == BASE != shown and any(row["variant"] == BASE for row in every):
-            shutil.copytree(output / "maps", folder / "maps")
+            shutil.copytree(folder / "maps", made / "maps")
             shown = shown_before
         else:
             for category in categories:
-                draw_maps(dataset, category, maps, folder / "maps")
+                draw_maps(dataset, category, maps, made / "maps")
             if licence != NONE:
-                (folder / "maps" / "LICENSE.txt").write_text(licence + "\n")
+                (made / "maps" / "LICENSE.txt").write_text(licence + "\n")
         content = {
             "runs": _runs(every), "shown": shown, "settings": dict(text.split("=", 1) for text in settings),
             "data": {path: value for row in every for path, value in row["data"].items()}, "evidence_code": code,
         }  # fmt: skip
-        write_json(folder / "provenance.json", content)
-        (folder / "differences.txt").write_text(compared_cells(folder))
+        write_json(made / "provenance.json", content)
+        compared = compared_cells(made)
+        (made / "differences.txt").write_text(compared)
+    with atomic(output) as partial:
+        partial.write_text(compared)
 
 
 def _sums(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
