@@ -23,6 +23,7 @@ KEYS = {
     "mvtec_table4": ("method",),
     "mvtec_table5": ("modality", "method"),
 }
+EPOCHS = ("epoch", "train", "validation")  # columns of a CSV of losses
 ORIGIN = ("source", "dataset", "code", "scale", "categories")
 MORE = {"table3": ("device",), "table4": ("weights",)}  # weights: what the students learned from
 
@@ -40,6 +41,29 @@ def read_table(path: Path) -> pd.DataFrame:
     DataFrame of str; an empty cell is the empty text
     """
     return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def read_losses(path: Path) -> pd.DataFrame:
+    """The losses of a network per epoch.
+
+    Parameters
+    ----------
+    path
+        CSV, as training writes it.
+
+    Returns
+    -------
+    DataFrame of float, with the columns of `EPOCHS`
+
+    Raises
+    ------
+    ValueError
+        If a column is missing.
+    """
+    rows = read_table(path)
+    if set(EPOCHS) - set(rows):
+        raise ValueError(f"{path}: expected losses per epoch, found no such columns; delete it and run again")
+    return rows.astype(float)
 
 
 def published(table: str) -> pd.DataFrame:

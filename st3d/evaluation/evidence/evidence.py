@@ -134,7 +134,7 @@ def _tables(rows: Sequence[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
             [row["scores"] for row in chosen], [row["protocol"] for row in chosen],
             [row["scores"]["weights"] or "its own scans" for row in chosen], [row["spent"] for row in chosen],
         )  # fmt: skip
-        found["methods"] = pd.DataFrame(cells, columns=methods_rows.COLUMNS, dtype=object).fillna("").astype(str)
+        found["methods"] = pd.DataFrame(cells, columns=methods_rows.COLUMNS, dtype=object)
     return found
 
 

@@ -24,21 +24,20 @@ def figures(rows: Sequence[Mapping[str, Any]], tables: Mapping[str, pd.DataFrame
     rows
         As stage `evidence_row` writes them.
     tables
-        The tables of these rows, by name.
+        The tables that show any of these rows, by name.
 
     Returns
     -------
     Those of which something was measured
     """
-    measured = {name for name, each in tables.items() if (each["code"] != "").any()}
     first: dict[str, Mapping[str, Any]] = {}
     for row in rows:
         if "table1" in row["tables"] and row["protocol"] == "full" and row["repeats"] == row["variant"]:
             first.setdefault(paper_figures.method_name(row["scores"]), row["scores"])
     found = [paper_figures.figure5(list(first.values()))] if first else []
-    if "table3" in measured:
+    if "table3" in tables:
         found.append(paper_figures.figure6(tables["table3"]))
-    if "table4" in measured:
+    if "table4" in tables:
         found.append(paper_figures.figure7(tables["table4"]))
     return found + _losses(rows[0])
 

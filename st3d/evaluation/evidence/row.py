@@ -9,13 +9,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from st3d.evaluation.columns import read_table
+from st3d.evaluation.columns import EPOCHS, read_losses
 from st3d.evaluation.job_logs import costs
 from st3d.evaluation.report import origin
 from st3d.formats.atomic import read_json, write_json
 
 NONE = "none"  # an empty text among many would be no flag's value
-EPOCHS = ("epoch", "train", "validation")
 DIGITS = 6  # of losses
 
 
@@ -96,8 +95,7 @@ def _divided(text: str) -> tuple[str, str]:
 
 def _losses(path: Path) -> list[list[float]]:
     """Epoch, training and validation loss of each epoch."""
-    table = read_table(path)
-    return [[float(f"{float(row[name]):.{DIGITS}g}") for name in EPOCHS] for row in table.to_dict("records")]
+    return [[float(f"{value:.{DIGITS}g}") for value in epoch] for epoch in read_losses(path)[[*EPOCHS]].to_numpy()]
 
 
 def commit() -> str:

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from st3d.evaluation.columns import named_categories
-from st3d.evaluation.evidence.row import EPOCHS
+from st3d.evaluation.columns import EPOCHS, named_categories
 from st3d.evaluation.job_logs import COSTS
+from st3d.evaluation.report.origin import Time, by_stage
 
 Row = Mapping[str, Any]
 TEACHERS = ("teacher", "pretrain_fcgf", "pretrain_ppf_foldnet", "sdf_expert")  # trained once for all categories
@@ -108,14 +108,6 @@ def loss_rows(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
 def time_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """What all jobs took by stage, the longest first; a job that several rows share counts once."""
     jobs = {(name, time["seconds"], time["cpu_seconds"]): time for row in rows for name, time in row["times"].items()}
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for time in jobs.values():
-        found.setdefault(time["stage"], []).append(time)
-    sums = [
-        {"stage": stage, "jobs": sum(each["jobs"] for each in times),
-         "seconds": round(sum(each["seconds"] for each in times), 1),
-         "cpu_seconds": round(sum(each["cpu_seconds"] for each in times), 1),
-         "peak_mb": round(max(each["peak_mb"] for each in times))}
-        for stage, times in found.items()
-    ]  # fmt: skip
-    return sorted(sums, key=lambda cells: -cells["seconds"])
+    digits = {"seconds": 1, "cpu_seconds": 1, "peak_mb": None}
+    sums = [vars(time) for time in by_stage(Time(**time) for time in jobs.values())]
+    return [cells | {name: round(cells[name], count) for name, count in digits.items()} for cells in sums]

@@ -3,13 +3,13 @@
 import importlib.metadata
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from st3d import __version__
-from st3d.evaluation.job_logs import JobTime, job_time
+from st3d.evaluation.job_logs import job_time
 from st3d.evaluation.processor import processor
 
 LIBRARIES = ("torch", "numpy", "scipy", "h5py", "pandas", "matplotlib", "plotly")
@@ -53,21 +53,37 @@ def times(logs: Sequence[Path]) -> list[Time]:
     -------
     The stage with the longest time first; empty where no log says a time
     """
-    found: dict[str, list[JobTime]] = {}
+    found = []
     for given, path in [
         (each, path) for each in logs for path in ([each] if each.suffix else sorted(each.glob("**/*.log")))
     ]:
         time = job_time(path)
         if time is not None:
-            stage = {"logs": "data", "tables": "tables"}.get(given.name, given.parent.name)
-            found.setdefault(stage, []).append(time)
-    return sorted(
-        (
-            Time(stage, len(each), sum(a for a, _, _ in each), sum(b for _, b, _ in each), max(c for _, _, c in each))
-            for stage, each in found.items()
-        ),
-        key=lambda time: -time.seconds,
-    )
+            found.append(Time({"logs": "data", "tables": "tables"}.get(given.name, given.parent.name), 1, *time))
+    return by_stage(found)
+
+
+def by_stage(times: Iterable[Time]) -> list[Time]:
+    """Times summed by stage.
+
+    Parameters
+    ----------
+    times
+        Of one job or of several each.
+
+    Returns
+    -------
+    One of each stage, that with the longest time first
+    """
+    found: dict[str, list[Time]] = {}
+    for time in times:
+        found.setdefault(time.stage, []).append(time)
+    sums = [
+        Time(stage, sum(each.jobs for each in same), sum(each.seconds for each in same),
+             sum(each.cpu_seconds for each in same), max(each.peak_mb for each in same))
+        for stage, same in found.items()
+    ]  # fmt: skip
+    return sorted(sums, key=lambda time: -time.seconds)
 
 
 def simulated(variants: Sequence[Mapping[str, Any]]) -> list[str]:

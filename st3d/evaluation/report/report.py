@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from st3d.evaluation.columns import read_table
+from st3d.evaluation.columns import read_losses, read_table
 from st3d.evaluation.methods import Method
 from st3d.evaluation.report import comparison, curves, origin, paper_figures
 from st3d.evaluation.report.categories import chosen, drawn
@@ -162,7 +162,7 @@ def _losses(names: Sequence[str], paths: Sequence[Path], method: str, variant: M
     if student and variant.get("weights", "").startswith("teacher"):
         note = f"A student that predicts a constant costs about d = {variant['width']}."
     units = LOSSES | {"other": "squared error, squared std. dev." if student else "loss"}
-    read = {name: _numbers(path) for name, path in zip(names, paths, strict=True)}
+    read = {name: read_losses(path) for name, path in zip(names, paths, strict=True)}
     kept = {name: rows for name, rows in read.items() if len(rows)}
     return [curves.losses(kept, units, note)] if kept else []
 
@@ -185,13 +185,6 @@ def _manifest(path: Path) -> pd.DataFrame:
     if missing:
         raise ValueError(f"{path}: expected a list of maps, found no column {sorted(missing)[0]}; make the maps again")
     return rows
-
-
-def _numbers(path: Path) -> pd.DataFrame:
-    rows = read_table(path)
-    if {"epoch", "train", "validation"} - set(rows):
-        raise ValueError(f"{path}: expected losses per epoch, found no such columns; delete it and run again")
-    return rows.astype(float)
 
 
 def _headline(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, str]]:
