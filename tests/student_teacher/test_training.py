@@ -6,7 +6,8 @@ import torch
 from killed import killed_in
 from stage_call import call
 
-from st3d.formats.atomic import write_json
+from benchmarks import uninformed_decoder
+from st3d.formats.atomic import read_json, write_json
 from st3d.formats.checkpoints import load, save
 from st3d.formats.provenance import FORMAT
 from st3d.formats.shards import Cloud, read_shard, write_shard
@@ -88,6 +89,14 @@ def test_pretraining_lowers_the_validation_loss_and_keeps_the_best_epoch(scenes,
     short = train_teacher(scenes, tmp_path / "short", epochs=best)
     kept, last = load(path, "teacher")["weights"], load(short, "teacher")["weights"]
     assert all(torch.equal(kept[name], last[name]) for name in kept)
+
+
+def test_a_decoder_that_is_told_nothing_learns_but_less_than_one_of_a_teachers_descriptors(scenes, tmp_path):
+    trained = load(train_teacher(scenes, tmp_path, epochs=60), "teacher")["settings"]
+    with_descriptors = [float(line.split(",")[2]) for line in (tmp_path / "loss.csv").read_text().splitlines()[1:]]
+    unit = read_json(scenes["scale"])["scale"]
+    without = list(uninformed_decoder.losses(scenes["train"], scenes["validation"], unit, trained, 60))
+    assert len(without) == 60 and min(with_descriptors) < without[-1] < without[0]
 
 
 def test_random_weights_are_the_start_of_training(scenes, tmp_path):

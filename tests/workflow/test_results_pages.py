@@ -34,7 +34,7 @@ def numbers(folder):
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_the_tables_of_a_page_are_those_of_its_csvs(page):
     assert script().updated(page) == page.read_text(), "run python docs/draw_results.py"
-    assert len(re.findall(r"<!-- end -->", page.read_text())) >= 5
+    assert len(re.findall(r"<!-- end -->", page.read_text())) >= 3
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
