@@ -58,12 +58,14 @@ def descriptors_by_torch(network, points, neighbours, before_leaky=None):
     import torch
     from torch.nn.functional import leaky_relu, linear
 
-    if network.coordinates == "absolute":
+    if network.coordinates != "relative":
         points = points - points.mean(dim=0)
     p, q = points[:, None].expand(-1, neighbours.shape[1], -1), points[neighbours]
     edges = torch.cat([p - q, (p - q).norm(dim=2, keepdim=True)], dim=2)
-    if network.coordinates == "absolute":
-        edges = torch.cat([edges, p, q], dim=2)
+    if network.coordinates != "relative":
+        normalised = network.coordinates == "normalised"
+        unit = (points**2).sum(dim=1).mean().sqrt() if normalised else 1.0
+        edges = torch.cat([edges, p / unit, q / unit], dim=2)
 
     def mlp(layer, x):
         x = linear(x, layer.weight, layer.bias)

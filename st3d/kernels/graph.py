@@ -52,13 +52,21 @@ class Graph:
             raise ValueError(f"network: expected neighbours in [0, {n}), found an index outside")
         near = neighbours.to(torch.int32).contiguous()
         points = points.detach().to(torch.float32).contiguous()
-        self._set(points, near, near.cpu().numpy(), (), points.double().mean(dim=0))
+        centroid = points.double().mean(dim=0)
+        spread = (points.double() - centroid).square().sum(dim=1).mean().sqrt().float()
+        self._set(points, near, near.cpu().numpy(), (), centroid, spread)
 
     def _set(
-        self, points: Tensor, neighbours: Tensor, on_host: NDArray[np.int32], counts: Sequence[int], centroid: Tensor
+        self,
+        points: Tensor,
+        neighbours: Tensor,
+        on_host: NDArray[np.int32],
+        counts: Sequence[int],
+        centroid: Tensor,
+        spread: Tensor,
     ) -> None:
         self.points, self.neighbours, self._on_host, self._counts = points, neighbours, on_host, counts
-        self._centroid = centroid  # (3,) float64, of the whole cloud in a part too
+        self._centroid, self.spread = centroid, spread  # (3,) float64, () float32; of the whole cloud in a part too
         self._reverse: tuple[Tensor, Tensor] | None = None
         self._centred: Self | None = None
 
@@ -106,7 +114,14 @@ class Graph:
         part = object.__new__(type(self))  # its indices need no check
         part.row_of_point = np.arange(len(at))
         points = self.points[torch.from_numpy(reached.order).to(device)]
-        part._set(points, torch.from_numpy(renumbered).to(device), renumbered, reached.counts.tolist(), self._centroid)
+        part._set(
+            points,
+            torch.from_numpy(renumbered).to(device),
+            renumbered,
+            reached.counts.tolist(),
+            self._centroid,
+            self.spread,
+        )
         return part
 
     def receptive_field(self, index: int, hops: int) -> Tensor:
@@ -142,7 +157,7 @@ class Graph:
         other.row_of_point = self.row_of_point
         matrix = torch.from_numpy(rotation.T.copy()).to(self.points.device)
         points = (self.points.double() @ matrix).float()
-        other._set(points, self.neighbours, self._on_host, self._counts, self._centroid @ matrix)
+        other._set(points, self.neighbours, self._on_host, self._counts, self._centroid @ matrix, self.spread)
         other._reverse = self.reverse()
         return other
 
@@ -152,7 +167,8 @@ class Graph:
             self._centred = other = object.__new__(type(self))
             other.row_of_point = self.row_of_point
             points = (self.points.double() - self._centroid).float()
-            other._set(points, self.neighbours, self._on_host, self._counts, torch.zeros_like(self._centroid))
+            zero = torch.zeros_like(self._centroid)
+            other._set(points, self.neighbours, self._on_host, self._counts, zero, self.spread)
             other._reverse = self._reverse
         return self._centred
 

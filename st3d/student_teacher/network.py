@@ -14,7 +14,7 @@ from torch.nn.functional import leaky_relu
 from st3d.kernels.aggregation import aggregate
 from st3d.kernels.graph import Graph
 
-Coordinates = Literal["relative", "absolute"]
+Coordinates = Literal["relative", "absolute", "normalised"]
 SLOPE = 0.2  # of the network's LeakyReLU
 DECODER_SLOPE = 0.05
 DECODER_WIDTH = 128
@@ -32,7 +32,8 @@ class NetworkSettings:
     blocks
         Residual blocks, of two local feature aggregations each.
     coordinates
-        relative, or absolute (p and q, from the cloud's centroid, join the edge's geometry; an ablation).
+        relative; or, ablations, absolute (p and q, from the cloud's centroid, join the edge's geometry) or normalised
+        (as absolute, in units of the root mean square distance of the cloud's points from its centroid).
     """
 
     width: int
@@ -47,17 +48,21 @@ class LocalFeatureAggregation(nn.Module):
     ----------
     channels
         c, a multiple of 4.
-    geometry
-        Numbers of G per edge, 4 or 10.
+    coordinates
+        What G holds: 4 numbers per edge if "relative", else 10.
     """
 
-    def __init__(self, channels: int, geometry: int) -> None:
+    def __init__(self, channels: int, coordinates: Coordinates) -> None:
         super().__init__()
-        self.geometry = nn.Linear(geometry, channels)
+        self.coordinates = coordinates
+        self.geometry = nn.Linear(4 if coordinates == "relative" else 10, channels)
 
     def forward(self, graph: Graph, hops: int, features: Tensor) -> Tensor:
         """(graph.num_needed(hops), 2 c) float32 of features (graph.num_needed(hops + 1), c), or (1, c) for all."""
-        return aggregate(graph, hops, self.geometry.weight.t(), self.geometry.bias, features, SLOPE)
+        weight = self.geometry.weight.t()
+        if self.coordinates == "normalised":  # p and q divided, in the weights that they are multiplied by
+            weight = torch.cat([weight[:4], weight[4:] / graph.spread.clamp_min(1e-6)])
+        return aggregate(graph, hops, weight, self.geometry.bias, features, SLOPE)
 
 
 def _initialise(module: nn.Module, slope: float) -> None:
@@ -79,15 +84,15 @@ class Block(nn.Module):
     ----------
     width
         d, a multiple of 16.
-    geometry
-        Numbers of G per edge, 4 or 10.
+    coordinates
+        What an edge's G holds.
     """
 
-    def __init__(self, width: int, geometry: int) -> None:
+    def __init__(self, width: int, coordinates: Coordinates) -> None:
         super().__init__()
         self.reduce = nn.Linear(width, width // 4)
-        self.first = LocalFeatureAggregation(width // 4, geometry)
-        self.second = LocalFeatureAggregation(width // 2, geometry)
+        self.first = LocalFeatureAggregation(width // 4, coordinates)
+        self.second = LocalFeatureAggregation(width // 2, coordinates)
         self.expand = nn.Linear(width, width)
         self.shortcut = nn.Linear(width, width)
 
@@ -111,7 +116,8 @@ class DescriptorNetwork(nn.Module):
     blocks
         Residual blocks, each with its own weights and two aggregations.
     coordinates
-        "relative" (G = p - q and its length), or "absolute" (p and q, minus the cloud's centroid, join G; an ablation).
+        "relative" (G = p - q and its length); or, ablations, "absolute" (p and q, minus the cloud's centroid, join G)
+        or "normalised" (as absolute, in units of the points' root mean square distance from the centroid).
     outputs
         c, the descriptor dimension; None: d. Another one is that of a student of another extractor.
 
@@ -133,9 +139,8 @@ class DescriptorNetwork(nn.Module):
             raise ValueError(f"network: expected at least one block, found {blocks}")
         if outputs is not None and outputs < 1:
             raise ValueError(f"network: expected at least one output, found {outputs}")
-        geometry = 4 if coordinates == "relative" else 10
         self.width, self.coordinates = width, coordinates
-        self.blocks = nn.ModuleList(Block(width, geometry) for _ in range(blocks))
+        self.blocks = nn.ModuleList(Block(width, coordinates) for _ in range(blocks))
         self.hidden = nn.Linear(width, width)
         self.output = nn.Linear(width, width if outputs is None else outputs)
         _initialise(self, SLOPE)
@@ -166,7 +171,7 @@ class DescriptorNetwork(nn.Module):
         -------
         (n, c) float32, or (q, c) of a subgraph, in the order of the graph's rows
         """
-        if self.coordinates == "absolute":  # the camera's frame is hundreds of scale units away
+        if self.coordinates != "relative":  # the camera's frame is hundreds of scale units away
             graph = graph.centred()
         features = torch.zeros(1, self.width, device=graph.points.device)  # one row stands for all points
         for number, block in enumerate(self.blocks, 1):

@@ -39,7 +39,7 @@ def test_descriptors_are_those_of_figure_4(rng, coordinates):
 @given(
     st.sampled_from([16, 32, 48, 64, 128]),
     st.integers(1, 20),
-    st.sampled_from(["relative", "absolute"]),
+    st.sampled_from(["relative", "absolute", "normalised"]),
     st.integers(0, 10**6),
 )
 @settings(max_examples=25, deadline=None)
@@ -66,7 +66,7 @@ def test_descriptors_and_gradients_are_those_of_plain_torch_in_float64(width, k,
     st.integers(1, 6),
     st.integers(1, 20),
     st.integers(1, 3),
-    st.sampled_from(["relative", "absolute"]),
+    st.sampled_from(["relative", "absolute", "normalised"]),
     st.integers(0, 10**6),
 )
 @settings(max_examples=25, deadline=None)
@@ -135,6 +135,16 @@ def test_descriptors_depend_on_differences_only(rng):
     assert not torch.allclose(absolute(rounded, apart), absolute(spread, apart), atol=1e-2)
 
 
+def test_normalised_coordinates_are_one_where_the_clouds_points_lie_one_root_mean_square_apart_from_its_centroid(rng):
+    points, near = cloud(rng, 80, 6)
+    points = points - points.mean(dim=0)
+    normalised, absolute = (network(32, coordinates=each) for each in ("normalised", "absolute"))
+    normalised.load_state_dict(absolute.state_dict())
+    unit = points.square().sum(dim=1).mean().sqrt()
+    assert torch.allclose(normalised(points / unit, near), absolute(points / unit, near), atol=1e-5)
+    assert not torch.allclose(normalised(points, near), absolute(points, near), atol=1e-2)
+
+
 def test_descriptors_are_not_invariant_to_rotation(rng):
     points, near = cloud(rng, 80, 6)
     rotated = points @ torch.from_numpy(Rotation.random(rng=rng).as_matrix().astype(np.float32))
@@ -194,7 +204,7 @@ def test_the_decoder_makes_m_points_of_each_descriptor():
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("coordinates", ["relative", "absolute"])
+@pytest.mark.parametrize("coordinates", ["relative", "absolute", "normalised"])
 def test_descriptors_and_gradients_on_a_gpu_are_those_of_float64_and_repeat_bit_for_bit(rng, coordinates):
     points, near = cloud(rng, 2000, 16)
     double = network(64, 4, coordinates).double()

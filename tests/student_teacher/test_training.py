@@ -234,7 +234,7 @@ def test_a_student_that_is_no_better_than_a_constant_says_so(scenes, tmp_path, c
     assert caplog.text == ""
 
 
-@pytest.mark.parametrize("coordinates", ["relative", "absolute"])
+@pytest.mark.parametrize("coordinates", ["relative", "absolute", "normalised"])
 def test_where_a_cloud_lies_changes_no_descriptor_and_a_part_has_those_of_the_whole(scenes, coordinates):
     torch.manual_seed(3)
     network = DescriptorNetwork(16, 2, coordinates)
