@@ -11,7 +11,7 @@ from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
 LIMITS = ("0.01", "0.05", "0.1", "0.2", "0.3")
-STRATEGIES = ("base", "random_weights", "absolute_coordinates", "rotation_invariance")
+STRATEGIES = ("base", "random_weights", "absolute_coordinates", "normalised_coordinates", "rotation_invariance")
 MARKED = re.compile(r"<!-- (\w+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
