@@ -1,5 +1,6 @@
 """Stage `teacher`: learn descriptors of local geometry by reconstructing receptive fields (section 3.1)."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -21,7 +22,10 @@ from st3d.training.optimizer import Adam
 from st3d.training.run import Progress, training_run
 from st3d.training.settings import GraphSettings, Machine, ScheduledTrainingSettings, flat
 
+log = logging.getLogger("st3d")
+
 TRAINING, VALIDATION = 0, 1  # random streams
+_ALIKE = 0.98  # of a loss to the one with other points' descriptors: 1.00 where nothing is learned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +113,7 @@ def teacher(
         progress = Progress(
             run, curve, learner, both, [optimizer], epochs, schedule=training.schedule, patience=training.patience
         )
+        losses = torch.empty(0, 2)
         for epoch in progress:
             order = np.random.default_rng([training.seed, TRAINING, epoch.number]).permutation(len(scenes))
             tasks = read_ahead((partial(draw, scenes, index, TRAINING, epoch.number) for index in order), run.device)
@@ -119,7 +124,15 @@ def teacher(
                 optimizer.step()
                 epoch.train.append(loss.detach())
             with torch.no_grad():
-                epoch.validation += [reconstruction_loss(learner, decoder, task) for task in validation_tasks]
+                losses = torch.stack([_validation_losses(learner, decoder, task) for task in validation_tasks])
+            epoch.validation += losses[:, 0].unbind()
+        own, other = losses.mean(0).tolist() if len(losses) else (0.0, 1.0)
+        if own > _ALIKE * other:
+            log.warning(
+                "%s: expected a validation loss well below %.4g, that with other points' descriptors, found %.4g:"
+                " its descriptors say nothing; a lower teacher.learning_rate or more teacher.epochs may help",
+                *(teacher.with_suffix(""), other, own),
+            )
         run.save(model=asdict(network), weights=progress.best_weights)
 
 
@@ -185,3 +198,10 @@ def reconstruction_loss(network: DescriptorNetwork, decoder: Decoder, task: Reco
     () float32 tensor, differentiable, in squared units of the scale
     """
     return chamfer_of_sets(decoder(network.extract(task.graph)), task.fields, task.offsets).mean()
+
+
+def _validation_losses(network: DescriptorNetwork, decoder: Decoder, task: ReconstructionTask) -> Tensor:
+    """(2,) The loss, and what it would be if every point had another one's descriptor."""
+    descriptors = network.extract(task.graph)
+    decoded = (decoder(descriptors), decoder(descriptors.roll(1, dims=0)))
+    return torch.stack([chamfer_of_sets(each, task.fields, task.offsets).mean() for each in decoded])

@@ -99,6 +99,15 @@ def test_a_decoder_that_is_told_nothing_learns_but_less_than_one_of_a_teachers_d
     assert len(without) == 60 and min(with_descriptors) < without[-1] < without[0]
 
 
+def test_a_teacher_that_has_learned_nothing_says_so(scenes, tmp_path, caplog):
+    caplog.set_level("WARNING", logger="st3d")
+    train_teacher(scenes, tmp_path / "none", epochs=8)
+    assert "none/teacher: expected a validation loss well below " in caplog.text
+    caplog.clear()
+    train_teacher(scenes, tmp_path / "some", epochs=60)
+    assert caplog.text == ""
+
+
 def test_random_weights_are_the_start_of_training(scenes, tmp_path):
     random = load(train_teacher(scenes, tmp_path, weights="random"), "teacher")["weights"]
     torch.manual_seed(7)
