@@ -17,6 +17,7 @@ from st3d.evaluation.evidence.evidence import evidence
 from st3d.evaluation.evidence.kept import digest_of_folder
 from st3d.evaluation.evidence.row import evidence_row
 from st3d.evaluation.interval import interval
+from st3d.formats.atomic import write_json
 
 VARIANTS = ("base", "points_half", "random_weights", "voxel_vm")
 
@@ -261,6 +262,15 @@ def test_a_folder_of_data_is_known_by_its_content_and_not_by_its_times(tmp_path)
     (second / "test/good/001.tiff").write_bytes(b"scan")
     assert digest_of_folder(str(first)) != digest_of_folder(str(second))
     assert digest_of_folder(str(tmp_path / "none")) == ""
+
+
+def test_simulated_data_are_known_by_settings_and_code_and_not_by_their_last_bits(tmp_path):
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    for folder, seed, scan in ((first, 2, b"scan"), (second, 2, b"scam"), (third, 3, b"scan")):
+        folder.mkdir()
+        (folder / "000.tiff").write_bytes(scan)
+        write_json(folder / "complete.json", {"settings": {"seed": seed}, "code": "ab", "files": ["000.tiff"]})
+    assert digest_of_folder(str(first)) == digest_of_folder(str(second)) != digest_of_folder(str(third))
 
 
 def test_differences_are_measured_minus_published_of_each_cell_that_has_both(study, capsys):
