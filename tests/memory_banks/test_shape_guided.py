@@ -202,7 +202,7 @@ def test_the_network_learns_the_distances_to_spheres_and_planes(tmp_path, monkey
         write_images(tmp_path / f"{split}.h5", scans, "objects", {}, settings={}, code="")
     files = [tmp_path / f"{split}.h5" for split in ("train", "validation")]
     sizes = {"points": 64, "near": 8, "queries": 16, "overlap": 2.0, "scans": 6}
-    model = train(tmp_path, *files, **sizes, epochs=12, batch=16)
+    model = train(tmp_path, *files, **sizes, epochs=30, batch=16)
     expert = expert_of(load(model, "sdf_expert")["weights"], model)
     found = {off: [] for off in (-0.1, 0.0, 0.1)}  # of the patch's size, along the true normals
     for number, (_, normals) in enumerate(made["validation"]):

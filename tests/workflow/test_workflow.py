@@ -212,9 +212,10 @@ def test_each_overlay_is_planned_with_its_own_data(tmp_path):
     counts = {
         "paper": (["--config", "categories=[bagel]"], 11, 220),
         "sample": ([], 6, 9),
-        "simulated": (["--config", "categories=[bagel]"], 11, 12),
+        "simulated": (["--config", "categories=[bagel]"], 12, 12),
         "pretrained_teacher": (["--config", "categories=[bagel]"], 1, 12),
-        "cable_gland": ([], 11, 27),
+        "cable_gland": ([], 12, 27),
+        "simulated_dense": (["--config", "run_variants=[base]"], 10, 3),
     }
     assert set(counts) == {path.stem for path in (ROOT / "configs").glob("*.yaml")}
     for name in ("mvtec_3d_ad_cable_gland/cable_gland", "meshes/ModelNet10", "meshes/furniture", "kitti", "3dmatch"):
