@@ -113,7 +113,6 @@ def teacher(
         progress = Progress(
             run, curve, learner, both, [optimizer], epochs, schedule=training.schedule, patience=training.patience
         )
-        losses = torch.empty(0, 2)
         for epoch in progress:
             order = np.random.default_rng([training.seed, TRAINING, epoch.number]).permutation(len(scenes))
             tasks = read_ahead((partial(draw, scenes, index, TRAINING, epoch.number) for index in order), run.device)
@@ -124,15 +123,9 @@ def teacher(
                 optimizer.step()
                 epoch.train.append(loss.detach())
             with torch.no_grad():
-                losses = torch.stack([_validation_losses(learner, decoder, task) for task in validation_tasks])
-            epoch.validation += losses[:, 0].unbind()
-        own, other = losses.mean(0).tolist() if len(losses) else (0.0, 1.0)
-        if own > _ALIKE * other:
-            log.warning(
-                "%s: expected a validation loss well below %.4g, that with other points' descriptors, found %.4g:"
-                " its descriptors say nothing; a lower teacher.learning_rate or more teacher.epochs may help",
-                *(teacher.with_suffix(""), other, own),
-            )
+                epoch.validation += [reconstruction_loss(learner, decoder, task) for task in validation_tasks]
+        if validation_tasks:
+            _warn_if_nothing_is_learned(teacher, learner, decoder, validation_tasks)
         run.save(model=asdict(network), weights=progress.best_weights)
 
 
@@ -197,11 +190,26 @@ def reconstruction_loss(network: DescriptorNetwork, decoder: Decoder, task: Reco
     -------
     () float32 tensor, differentiable, in squared units of the scale
     """
-    return chamfer_of_sets(decoder(network.extract(task.graph)), task.fields, task.offsets).mean()
+    return _loss_of(decoder, network.extract(task.graph), task)
 
 
-def _validation_losses(network: DescriptorNetwork, decoder: Decoder, task: ReconstructionTask) -> Tensor:
-    """(2,) The loss, and what it would be if every point had another one's descriptor."""
-    descriptors = network.extract(task.graph)
-    decoded = (decoder(descriptors), decoder(descriptors.roll(1, dims=0)))
-    return torch.stack([chamfer_of_sets(each, task.fields, task.offsets).mean() for each in decoded])
+def _warn_if_nothing_is_learned(
+    teacher: Path, network: DescriptorNetwork, decoder: Decoder, tasks: Sequence[ReconstructionTask]
+) -> None:
+    """Compare the validation loss with what it would be if every point had another one's descriptor."""
+    own, other = 0.0, 0.0
+    with torch.no_grad():
+        for task in tasks:
+            descriptors = network.extract(task.graph)
+            own += _loss_of(decoder, descriptors, task).item() / len(tasks)
+            other += _loss_of(decoder, descriptors.roll(1, dims=0), task).item() / len(tasks)
+    if own > _ALIKE * other:
+        log.warning(
+            "%s: expected a validation loss well below %.4g, that with other points' descriptors, found %.4g:"
+            " its descriptors say nothing; a lower teacher.learning_rate or more teacher.epochs may help",
+            *(teacher.with_suffix(""), other, own),
+        )
+
+
+def _loss_of(decoder: Decoder, descriptors: Tensor, task: ReconstructionTask) -> Tensor:
+    return chamfer_of_sets(decoder(descriptors), task.fields, task.offsets).mean()
