@@ -38,7 +38,7 @@ audit:
 
 triton: $(STAMP)
 	python -m pip install --quiet --editable '.[triton]' --no-build-isolation
-	python -m pytest tests/kernels/test_aggregation_triton.py
+	python -m pytest tests/kernels/test_aggregation_triton.py tests/kernels/test_nearest_triton.py
 
 docs: $(STAMP)
 	rm -rf site

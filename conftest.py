@@ -1,5 +1,5 @@
-"""Doctests are looked for in every module; one imports Triton, which comes with torch for CUDA only."""
+"""Doctests are looked for in every module; some import Triton, which comes with torch for CUDA only."""
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("triton") else ["st3d/kernels/aggregation_triton.py"]
+collect_ignore_glob = [] if find_spec("triton") else ["st3d/kernels/*_triton.py"]

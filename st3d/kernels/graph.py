@@ -4,6 +4,7 @@ Letters: n points, k neighbours.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Self
 
 import numpy as np
@@ -124,22 +125,28 @@ class Graph:
         )
         return part
 
-    def receptive_field(self, index: int, hops: int) -> Tensor:
-        """The points within some hops of a point.
+    def receptive_fields(self, count: int, hops: int) -> tuple[Tensor, list[int]]:
+        """The points within some hops of each of the first points.
 
         Parameters
         ----------
-        index
-            Row of the point, in [0, n); of a subgraph in [0, q).
+        count
+            q points, 1 or more; of a subgraph at most those that it was made for.
         hops
             Edges to follow at most, 0 or more; of a subgraph at most its L.
 
         Returns
         -------
-        (r, 3) float32, in units of s, the point itself included, in the order of their rows
+        points
+            (r, 3) float32, in units of s; the fields one after the other, each with its own point and in the order of
+            their rows.
+        offsets
+            q + 1 numbers: where each field begins, and r.
         """
-        order = within_hops(self._on_host, np.array([index]), hops, len(self.points)).order
-        return self.points[torch.from_numpy(np.sort(order)).to(self.points.device)]
+        n = len(self.points)
+        fields = [np.sort(within_hops(self._on_host, np.array([index]), hops, n).order) for index in range(count)]
+        rows = torch.from_numpy(np.concatenate(fields)).to(self.points.device)
+        return self.points[rows], [0, *accumulate(map(len, fields))]
 
     def rotated(self, rotation: NDArray[np.float64]) -> Self:
         """The same graph with every point p as R p.

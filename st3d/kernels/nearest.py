@@ -34,21 +34,33 @@ def chamfer_of_sets(first: Tensor, second: Tensor, offsets: Sequence[int]) -> Te
     Fan et al., "A point set generation network", CVPR 2017. Searched in float32; ties go to the lowest index.
     """
     q, m, _ = first.shape
-    sizes = torch.tensor([stop - start for start, stop in pairwise(offsets)])
+    # not waited for, and nothing below asks the device for a number: a step's work is queued ahead of a GPU
+    starts = torch.tensor(list(offsets), dtype=torch.int64).to(first.device, non_blocking=True)
     with torch.no_grad():
-        nearest = _nearest_on_cpu if first.device.type == "cpu" and first.shape[2] == 3 else _nearest_by_torch
-        to_second, to_first = nearest(first.float(), second.float(), offsets)
+        to_second, to_first = _nearest_of_sets(first.float(), second.float(), starts, offsets)
         # each point weighs 1 / (size of its set)
-        own = torch.repeat_interleave(torch.arange(q), sizes).to(first.device)
-        weight = (1 / sizes.to(first)).to(first.device)[own]
+        sizes = starts.diff()
+        own = torch.repeat_interleave(torch.arange(q, device=first.device), sizes, output_size=len(second))
+        weight = (1 / sizes.to(first.dtype))[own]
     flat = first.flatten(0, 1)
     forward = (flat - second[to_second]).square().sum(dim=1).view(q, m).mean(dim=1)
     backward = (second - flat[to_first]).square().sum(dim=1) * weight
     return forward + torch.zeros_like(forward).index_add(0, own, backward)
 
 
-def _nearest_on_cpu(first: Tensor, second: Tensor, offsets: Sequence[int]) -> tuple[Tensor, Tensor]:
+def _nearest_of_sets(first: Tensor, second: Tensor, starts: Tensor, offsets: Sequence[int]) -> tuple[Tensor, Tensor]:
     """For each point the nearest of its set's partner: rows of `second` (q * m,), rows of the flat `first` (r,)."""
+    if first.shape[2] != 3:
+        return _nearest_by_torch(first, second, offsets)
+    if first.device.type == "cpu":
+        return _nearest_on_cpu(first, second, offsets)
+    from st3d.kernels import nearest_triton
+
+    return nearest_triton.nearest(first, second, starts, offsets)
+
+
+def _nearest_on_cpu(first: Tensor, second: Tensor, offsets: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """The same by the C kernel."""
     q, m, _ = first.shape
     to_second, to_first = np.empty(q * m, np.int64), np.empty(len(second), np.int64)
     # detached here: torch.no_grad does not hold in kernel threads

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
@@ -169,9 +168,16 @@ def draw_task(graph: Graph, hops: int, count: int, rng: np.random.Generator) -> 
     chosen = rng.choice(len(graph.points), size=min(count, len(graph.points)), replace=False)
     part = graph.subgraph(graph.row_of_point[chosen], hops)
     part.reverse()  # here, where it can be computed before it is needed
-    fields = [part.receptive_field(index, hops) for index in range(len(chosen))]
-    offsets = [0, *accumulate(len(field) for field in fields)]
-    return ReconstructionTask(part, torch.cat([field - field.mean(dim=0) for field in fields]), offsets)
+    fields, offsets = part.receptive_fields(len(chosen), hops)
+    return ReconstructionTask(part, _centred(fields, offsets), offsets)
+
+
+def _centred(fields: Tensor, offsets: Sequence[int]) -> Tensor:
+    """Sets of points, one after the other, each minus its mean."""
+    sizes = torch.tensor(offsets).diff().to(fields.device)
+    own = torch.repeat_interleave(torch.arange(len(sizes), device=fields.device), sizes, output_size=len(fields))
+    sums = fields.new_zeros(len(sizes), 3, dtype=torch.float64).index_add(0, own, fields.double())
+    return (fields - (sums / sizes[:, None])[own]).float()
 
 
 def reconstruction_loss(network: DescriptorNetwork, decoder: Decoder, task: ReconstructionTask) -> Tensor:

@@ -1,18 +1,16 @@
 """The Triton kernels against plain torch in float64: on a GPU where there is one, else in Triton's interpreter."""
 
-import importlib
-import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from torch.nn.functional import leaky_relu
+from triton_modules import DEVICE, triton_module
 
 from st3d.kernels import aggregation, aggregation_cpu
 from st3d.kernels.graph import Graph
 
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 SLOPE = 0.2
 POINTS, NEIGHBOURS, ROWS = 45, 7, 37  # odd, no powers of 2, and more than one tile of each kernel
 SHAPES = [(g, c) for g in (4, 10) for c in (4, 8, 16, 24, 32)]
@@ -20,16 +18,8 @@ SHAPES = [(g, c) for g in (4, 10) for c in (4, 8, 16, 24, 32)]
 
 @pytest.fixture(scope="module")
 def kernels():
-    """st3d.aggregation_triton. Its decorators choose the interpreter when it and Triton are imported: start afresh."""
-    with pytest.MonkeyPatch.context() as patch:
-        if DEVICE == "cpu":
-            patch.setenv("TRITON_INTERPRET", "1")
-            for name in list(sys.modules):
-                compiled = name.startswith("triton._C")  # a library cannot be loaded twice
-                if name == "st3d.kernels.aggregation_triton" or (name.partition(".")[0] == "triton" and not compiled):
-                    patch.delitem(sys.modules, name)
-        pytest.importorskip("triton", reason="Triton is not installed: it comes with torch for CUDA")
-        yield importlib.import_module("st3d.kernels.aggregation_triton")
+    with triton_module("st3d.kernels.aggregation_triton") as module:
+        yield module
 
 
 def cloud(rng, g, c, *, n=POINTS, k=NEIGHBOURS, rows=ROWS, one_row=False):

@@ -1,4 +1,5 @@
 import copy
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -91,8 +92,10 @@ def test_a_graph_around_some_points_holds_their_receptive_fields_and_no_more(rng
     points, near = cloud(rng, 500, 4)
     part = Graph(points, near).subgraph(np.array([3, 77, 250]), 4)
     fields = [receptive_field(near.numpy(), index, 4) for index in (3, 77, 250)]
-    for number, field in enumerate(fields):
-        assert sorted(part.receptive_field(number, 4).tolist()) == sorted(points[field].tolist())
+    found, offsets = part.receptive_fields(3, 4)
+    for (start, stop), field in zip(pairwise(offsets), fields, strict=True):
+        assert sorted(found[start:stop].tolist()) == sorted(points[field].tolist())
+    assert offsets[0] == 0 and offsets[-1] == len(found)
     everything = points[sorted(set(np.concatenate(fields).tolist()))]
     assert len(everything) < 400 and sorted(part.points.tolist()) == sorted(everything.tolist())
 
