@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 FINISHED = re.compile(r"finished: ([\d.]+) s, ([\d.]+) s of CPU, ([\d.]+) MB\s*$")
+TRAINS_ON = re.compile(r"trains on (.+)$", re.MULTILINE)
 COSTS = ("seconds_per_scan", "memory_gb", "training_seconds", "pretraining_seconds")
 TEST, AFTER = ("test", "test_"), ("score", "interval", "variant", "validation_maps")
 LAST = 500  # bytes at a log's end that are looked at
@@ -85,6 +86,22 @@ def costs(folders: Sequence[Path], categories: Sequence[str]) -> dict[str, str]:
         found["training_seconds"] = f"{training / len(categories):.4g}"
         found["pretraining_seconds"] = f"{shared:.4g}"
     return found
+
+
+def gpus(folders: Sequence[Path]) -> list[str]:
+    """The GPUs that one variant was trained on.
+
+    Parameters
+    ----------
+    folders
+        <results>/<stage>/<variant> of each of its stages.
+
+    Returns
+    -------
+    Their names, such as "NVIDIA H200", in alphabetical order; none where it was trained on a CPU
+    """
+    logs = [log for folder in folders for log in folder.glob("**/*.log")]
+    return sorted({name for log in logs for name in TRAINS_ON.findall(log.read_text(errors="replace"))})
 
 
 def _times(folder: Path) -> Iterator[tuple[Path, JobTime]]:

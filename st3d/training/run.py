@@ -88,6 +88,8 @@ def training_run(
     """
     set_threads(machine.threads)
     device = choose_device(machine.device)
+    if device.type == "cuda":
+        log.info("trains on %s", torch.cuda.get_device_name(device))  # read by st3d.evaluation.job_logs
     run = run_hash({**settings, "device": device.type}, inputs, code)
     with locked(result.with_suffix(".lock")):
         content = provenance(settings, code) | {"kind": kind, "run": run}

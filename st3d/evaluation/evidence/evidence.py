@@ -142,7 +142,7 @@ def _runs(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Which rows were made by which code, when and where."""
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
-        run = {name: row[name] for name in RUN}
+        run = {name: row[name] for name in RUN} | {"gpus": row.get("gpus", [])}
         found.setdefault(str(run), run | {"variants": []})["variants"].append(row["variant"])
     return list(found.values())
 

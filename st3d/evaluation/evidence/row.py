@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from st3d.evaluation.columns import EPOCHS, read_losses
-from st3d.evaluation.job_logs import costs
+from st3d.evaluation.job_logs import costs, gpus
 from st3d.evaluation.report import origin
 from st3d.formats.atomic import read_json, write_json
 
@@ -81,7 +81,7 @@ def evidence_row(
         "spent": costs(jobs, list(content["categories"])),
         "times": {name: found[0] for name, found in times.items() if found},
         "commit": commit(), "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": origin.machine(), "versions": origin.versions(), "evidence_code": code,
+        "machine": origin.machine(), "gpus": gpus(jobs), "versions": origin.versions(), "evidence_code": code,
     }  # fmt: skip
     write_json(output, row)
 

@@ -13,7 +13,7 @@ Row = Mapping[str, Any]
 TEACHERS = ("teacher", "pretrain_fcgf", "pretrain_ppf_foldnet", "sdf_expert")  # trained once for all categories
 NAMES = ("variant", "repeats", "differs", "protocol", "modality", "method", "points", "neighbours", "width")
 LOSSES = ("teacher_loss", "student_loss")
-LAST = ("weights", "dataset", "categories", "code", "commit", "date")
+LAST = ("weights", "dataset", "categories", "gpus", "code", "commit", "date")
 SEEDS = ("variant", "seeds", "score", "mean", "lowest", "highest")
 INTERVALS = ("variant", "category", "score", "value", "low", "high")
 LOSS_COLUMNS = ("variant", "network", *EPOCHS)
@@ -51,6 +51,7 @@ def row_cells(row: Row) -> dict[str, Any]:
     cells |= {name: row[name] for name in ("repeats", "differs", "protocol", "commit", "date")}
     if content["method"] == "3d_st":
         cells |= {name: content[name] for name in ("points", "neighbours", "width")}
+    cells["gpus"] = ", ".join(row.get("gpus", []))  # rows of before it was noted were trained on CPUs
     cells["categories"] = named_categories(list(content["categories"]))
     found = [_scores(each) for each in content["categories"].values()]
     cells |= {name: text(np.mean([each[name] for each in found])) for name in found[0]}
