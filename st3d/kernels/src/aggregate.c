@@ -3,7 +3,7 @@
  * Forward, per point: the mean over its neighbours of LeakyReLU(W G + b), and the mean of the neighbours' features.
  * With a = (1 + s) / 2 and h = (1 - s) / 2 for the slope s, LeakyReLU(x) = a x + h |x|: the linear part is summed
  * once per point, only |x| per edge. Backward recomputes x per edge; x > 0 ? 1 : -1 replaces |x|.
- * A tile is 16, 8 or 4 channels, kept in registers over all k edges.
+ * A tile is 16, 8 or 4 channels, at most what a vector register holds, and stays in registers over all k edges.
  */
 #include <math.h>
 #include <stdint.h>
@@ -102,28 +102,26 @@ TILE(16)
 TILE(8)
 TILE(4)
 
-/* Over the channels in tiles of 16, then 8, then 4; c is a multiple of 4. */
-#define EACH_TILE(c, CALL)                                                                                             \
+/* Over the channels in tiles of at most `width` channels, the widest first; c is a multiple of 4. */
+#define EACH_TILE(c, width, CALL)                                                                                      \
     do {                                                                                                               \
         int64_t t = 0;                                                                                                 \
-        for (; t + 16 <= (c); t += 16) CALL(16);                                                                       \
-        if (t + 8 <= (c)) {                                                                                            \
-            CALL(8);                                                                                                   \
-            t += 8;                                                                                                    \
-        }                                                                                                              \
-        if (t + 4 <= (c)) CALL(4);                                                                                     \
+        for (; (width) >= 16 && t + 16 <= (c); t += 16) CALL(16);                                                      \
+        for (; (width) >= 8 && t + 8 <= (c); t += 8) CALL(8);                                                          \
+        for (; t + 4 <= (c); t += 4) CALL(4);                                                                          \
     } while (0)
 
 INLINE void forward_range(const float *points, const int32_t *neighbours, int64_t k, int g, const float *W,
                           const float *b, const float *h, int64_t stride, int64_t c, float slope, float *out,
                           int64_t start, int64_t stop)
 {
+    const int width = floats_in_vector();
     float G[MOST_NEIGHBOURS * ABSOLUTE], sum[ABSOLUTE];
     for (int64_t i = start; i < stop; i++) {
         const int32_t *near = neighbours + i * k;
         edges(points, near, k, i, g, G, sum);
 #define FORWARD(T) forward##T(G, sum, near, k, g, W + t, b + t, h + t, stride, c, slope, out + i * 2 * c + t)
-        EACH_TILE(c, FORWARD);
+        EACH_TILE(c, width, FORWARD);
     }
 }
 
@@ -131,6 +129,7 @@ INLINE void backward_blocks(const float *points, const int32_t *neighbours, int6
                             const float *b, int64_t c, float slope, const float *gradient, int64_t rows, float *sums,
                             int64_t block, int64_t first, int64_t last)
 {
+    const int width = floats_in_vector();
     float G[MOST_NEIGHBOURS * ABSOLUTE], sum[ABSOLUTE];
     const int64_t stop = last * block < rows ? last * block : rows;
     for (int64_t i = first * block; i < stop; i++) {
@@ -139,12 +138,12 @@ INLINE void backward_blocks(const float *points, const int32_t *neighbours, int6
 #define BACKWARD(T, FROM, TO)                                                                                          \
     backward##T(G, sum, k, g, FROM, TO, W + t, b + t, c, slope, gradient + i * 2 * c + t, into + t)
 #define FIRST_COLUMNS(T) BACKWARD(T, 0, 4)
-        EACH_TILE(c, FIRST_COLUMNS);
+        EACH_TILE(c, width, FIRST_COLUMNS);
         if (g == ABSOLUTE) { /* four sums at a time stay in registers */
 #define MIDDLE_COLUMNS(T) BACKWARD(T, 4, 8)
 #define LAST_COLUMNS(T) BACKWARD(T, 8, 10)
-            EACH_TILE(c, MIDDLE_COLUMNS);
-            EACH_TILE(c, LAST_COLUMNS);
+            EACH_TILE(c, width, MIDDLE_COLUMNS);
+            EACH_TILE(c, width, LAST_COLUMNS);
         }
     }
 }
@@ -175,11 +174,12 @@ CLONES void st3d_aggregate_weights(const float *points, const int32_t *neighbour
 CLONES void st3d_aggregate_features(const int64_t *offsets, const int32_t *sources, int64_t rows, int64_t k,
                                     const float *gradient, int64_t c, float *into, int64_t start, int64_t stop)
 {
+    const int width = floats_in_vector();
     for (int64_t i = start; i < stop; i++) {
         const int32_t *from = sources + offsets[i];
         int64_t count = offsets[i + 1] - offsets[i];
         while (count && from[count - 1] >= rows) count--;
 #define GATHER(T) gather##T(from, count, gradient + c + t, 2 * c, k, into + i * c + t)
-        EACH_TILE(c, GATHER);
+        EACH_TILE(c, width, GATHER);
     }
 }

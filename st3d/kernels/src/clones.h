@@ -10,4 +10,15 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
+
+/* How many floats a vector register holds. A kernel with vectors of its own must not have wider ones: GCC would work on
+ * each of their numbers by itself, through memory, and take ten times as long. */
+INLINE int floats_in_vector(void)
+{
+#ifdef ST3D_X86
+    if (__builtin_cpu_supports("avx512f")) return 16;
+    if (__builtin_cpu_supports("fma")) return 8; /* as the clones are chosen */
+#endif
+    return 4;
+}
 #endif
