@@ -1,18 +1,21 @@
-"""What the paper measures on a GPU: inference, a training step, and its memory; no rows without a GPU."""
+"""What the paper measures on a GPU: inference, a training step, and its memory, and a teacher's step; no rows without a GPU."""
 
 import time
 from collections.abc import Iterator
 from statistics import median
 
+import numpy as np
 import torch
 
 from benchmarks.measure import Call, Row, surface
 from benchmarks.network import D, K, N
+from benchmarks.teacher import DECODED, FIELDS
 from st3d.evaluation.peak_memory import PeakMemory
 from st3d.kernels.points import neighbours
 from st3d.student_teacher.losses import regression
-from st3d.student_teacher.network import DescriptorNetwork
+from st3d.student_teacher.network import Decoder, DescriptorNetwork
 from st3d.student_teacher.pair import Pair
+from st3d.student_teacher.teacher import draw_task, reconstruction_loss
 from st3d.training.inputs import scaled
 from st3d.training.optimizer import Adam
 
@@ -42,6 +45,18 @@ def rows() -> Iterator[Row]:
     seconds, memory = measured(step)
     wanted = "<= 5 ms and 600 MB on an H200 (paper: 5,890 MB)"
     yield Row("GPU: student training step", size, seconds, wanted, memory_mb=memory)
+
+    decoder = Decoder(D, DECODED).to(device)
+    both = Adam([*student.parameters(), *decoder.parameters()], 1e-3, 1e-6)
+
+    def teacher_step() -> None:
+        both.zero_grad()
+        task = draw_task(graph, student.hops, FIELDS, np.random.default_rng(0))
+        reconstruction_loss(student, decoder, task).backward()
+        both.step()
+
+    seconds, memory = measured(teacher_step)
+    yield Row(f"GPU: teacher step, {FIELDS} receptive fields drawn", size, seconds, "-", memory_mb=memory)
 
 
 def measured(call: Call) -> tuple[float, float]:
