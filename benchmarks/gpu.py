@@ -1,4 +1,4 @@
-"""What the paper measures on a GPU: inference, a training step, and its memory, and a teacher's step; no rows without a GPU."""
+"""What the paper measures on a GPU: inference, training steps, and their memory; no rows without a GPU."""
 
 import time
 from collections.abc import Iterator

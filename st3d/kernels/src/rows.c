@@ -15,9 +15,7 @@
 #include "clones.h"
 #include "exact.h" /* equal bits, and so equal ties, on every machine */
 
-enum { LEAF = 32, GROUP = 16, BOX = 8, LANES = 8, WIDE = 16, QUERIES = 64 };
-
-typedef float lanes __attribute__((vector_size(4 * WIDE)));
+enum { LEAF = 32, GROUP = 16, BOX = 8, LANES = 8, QUERIES = 64 };
 
 INLINE double squared_distance(const float *a, const float *b, int64_t d)
 {
@@ -196,23 +194,39 @@ static __attribute__((noinline)) void insert(Search *s, int64_t row)
     s->limit = (float)(far * far * (1 + 1e-5 + 2e-7 * (double)s->d));
 }
 
-INLINE void visit(Search *s, int64_t leaf)
+/* add##L: to the LEAF sums, the squared differences along the axes [from, to); vectors of L floats. */
+#define ADD(L)                                                                                                         \
+    typedef float f##L __attribute__((vector_size(4 * L)));                                                            \
+    INLINE void add##L(const float *slots, const float *query, int64_t from, int64_t to, float *sums)                  \
+    {                                                                                                                  \
+        f##L sum[LEAF / L];                                                                                            \
+        memcpy(sum, sums, sizeof sum);                                                                                 \
+        for (int64_t a = from; a < to; a++) {                                                                          \
+            const float at = query[a];                                                                                 \
+            _Pragma("GCC unroll 8") for (int g = 0; g < LEAF / L; g++)                                                 \
+            {                                                                                                          \
+                f##L gap;                                                                                              \
+                memcpy(&gap, slots + a * LEAF + g * L, sizeof gap);                                                    \
+                gap -= at;                                                                                             \
+                sum[g] += gap * gap;                                                                                   \
+            }                                                                                                          \
+        }                                                                                                              \
+        memcpy(sums, sum, sizeof sum);                                                                                 \
+    }
+
+ADD(16)
+ADD(8)
+ADD(4)
+
+INLINE void visit(Search *s, int64_t leaf, int width)
 {
     const float *slots = s->slots + leaf * s->d * LEAF;
-    lanes sum[LEAF / WIDE] = {0};
-    float all[LEAF];
-    for (int64_t a = 0; a < s->d;) {
-        for (int64_t end = a + BOX < s->d ? a + BOX : s->d; a < end; a++) {
-            const float at = s->rotated[a];
-#pragma GCC unroll 8
-            for (int g = 0; g < LEAF / WIDE; g++) {
-                lanes gap;
-                memcpy(&gap, slots + a * LEAF + g * WIDE, sizeof gap);
-                gap -= at;
-                sum[g] += gap * gap;
-            }
-        }
-        memcpy(all, sum, sizeof all);
+    float all[LEAF] = {0};
+    for (int64_t from = 0; from < s->d; from += BOX) {
+        const int64_t to = from + BOX < s->d ? from + BOX : s->d;
+        if (width == 16) add16(slots, s->rotated, from, to, all);
+        else if (width == 8) add8(slots, s->rotated, from, to, all);
+        else add4(slots, s->rotated, from, to, all);
         int near = 0;
         for (int i = 0; i < LEAF; i++) near |= all[i] <= s->limit;
         if (!near) return;
@@ -253,6 +267,7 @@ CLONES int st3d_rows_nearest(const float *queries, const float *rotated, const f
                              int64_t *row)
 {
     const int64_t groups = leaves / GROUP, axes = d < BOX ? d : BOX;
+    const int width = floats_in_vector();
     float *of_groups = malloc(sizeof(float) * (size_t)(groups * QUERIES)), of_leaves[GROUP];
     Search search[QUERIES];
     int64_t first[QUERIES];
@@ -269,7 +284,7 @@ CLONES int st3d_rows_nearest(const float *queries, const float *rotated, const f
             const int64_t g = smallest(bound, groups);
             bounds(s->rotated, axes, leaf_sides + g * 2 * BOX * GROUP, GROUP, of_leaves);
             first[i] = g * GROUP + smallest(of_leaves, GROUP);
-            visit(s, first[i]); /* it lowers the limit, so that few others are visited */
+            visit(s, first[i], width); /* it lowers the limit, so that few others are visited */
         }
         for (int64_t g = 0; g < groups; g++) /* of all these queries, so that its rows stay in the cache */
             for (int64_t i = 0; i < count; i++) {
@@ -277,7 +292,7 @@ CLONES int st3d_rows_nearest(const float *queries, const float *rotated, const f
                 if (!(of_groups[i * groups + g] <= s->limit)) continue;
                 bounds(s->rotated, axes, leaf_sides + g * 2 * BOX * GROUP, GROUP, of_leaves);
                 for (int64_t leaf = g * GROUP; leaf < (g + 1) * GROUP; leaf++)
-                    if (of_leaves[leaf % GROUP] <= s->limit && leaf != first[i]) visit(s, leaf);
+                    if (of_leaves[leaf % GROUP] <= s->limit && leaf != first[i]) visit(s, leaf, width);
             }
     }
     free(of_groups);
