@@ -30,4 +30,4 @@ command -v "${CC:-cc}" > /dev/null || fail "expected a C compiler, found none; i
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 sh envs/packages.sh .venv/bin/python || fail "pip could not install requirements.lock; see above"
 .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable . || fail "the C kernels do not build; see above (Python's header files: apt-get install python3-dev)"
-.venv/bin/python -c "from st3d.kernels.open3d_library import open3d_module as load; load()" || fail "Open3D cannot be imported; see above for the library that it lacks"
+.venv/bin/python -c "from st3d.kernels.open3d_library import open3d_module as load; load()" || fail "Open3D cannot be imported; see above for the library that it lacks (Debian, Ubuntu: apt-get install libegl1 libgl1 libx11-6)"
