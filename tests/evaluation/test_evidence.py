@@ -209,6 +209,23 @@ def test_a_job_that_rows_share_counts_once_and_one_that_was_run_again_twice(stud
     assert (time["jobs"], time["seconds"]) == ("2", "32.5")
 
 
+def test_a_row_names_the_gpus_that_its_logs_name_and_an_older_row_has_none(study):
+    log = study.folder / "results/student/base/bagel/student.log"
+    log.write_text("12:00:00 trains on NVIDIA H200\n12:00:01 finished: 12.5 s, 11.0 s of CPU, 300 MB\n")
+    older = row_of(study, "points_half")
+    content = json.loads(older.read_text())
+    assert content.pop("gpus") == []
+    older.write_text(json.dumps(content))
+    folder = written(study, rows=[row_of(study, "base"), older])
+    assert {row["variant"]: row["gpus"] for row in rows(folder / "rows.csv")} == {
+        "base": "NVIDIA H200", "points_half": "",
+    }  # fmt: skip
+    runs = json.loads((folder / "provenance.json").read_text())["runs"]
+    assert {name: run["gpus"] for run in runs for name in run["variants"]} == {
+        "base": ["NVIDIA H200"], "points_half": [],
+    }  # fmt: skip
+
+
 def test_a_row_that_is_run_again_replaces_its_former_one(study):
     folder = written(study)
     content = json.loads((study.folder / "variant/voxel_vm.json").read_text())
